@@ -1,0 +1,9 @@
+//! wattsplit: what each megawatt of a mixed Bitcoin-mining and AI-hosting site earns.
+//!
+//! Data goes one way: sources → readings → site → economics → publish. `ARCHITECTURE.md` has the
+//! module table and the invariants.
+
+pub mod clock;
+pub mod reading;
+pub mod secret;
+pub mod units;

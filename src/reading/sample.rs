@@ -1,0 +1,339 @@
+//! The samples that sources send to the site. The set is closed: one kind for each thing that can be
+//! asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Missing, Read};
+use crate::clock::{Now, UnixMs};
+use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerMwh, WattHours, Watts};
+
+/// What one exchange with one source gave.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// When the exchange ended.
+    pub at: Now,
+    pub samples: Vec<Sample>,
+}
+
+/// One thing that a source has to say. The set is closed: the site knows each kind.
+#[derive(Debug, Clone)]
+pub enum Sample {
+    Asic(AsicSample),
+    GpuHost(GpuHostSample),
+    Occupancy(OccupancySample),
+    Host(HostSample),
+    Pool(PoolSample),
+    BtcUsd(BtcUsdSample),
+    Network(NetworkSample),
+    PowerPrice(PowerPriceSample),
+}
+
+// ---- ASICs --------------------------------------------------------------------------------
+
+/// One poll of one miner.
+#[derive(Debug, Clone)]
+pub struct AsicSample {
+    /// Address and port as configured, such as `10.20.0.7:4028`: the identity while the miner is
+    /// silent.
+    pub id: Arc<str>,
+    /// Group from the config.
+    pub group: Arc<str>,
+    /// Named one by one in the config, so something must be there. Addresses out of a range or CIDR
+    /// may be empty until they answer once.
+    pub expected: bool,
+    /// How often this miner is polled; its values age by this.
+    pub interval: Duration,
+    pub report: Result<Box<AsicReport>, Missing>,
+}
+
+/// What a miner said. Absent strings were not in the reply.
+#[derive(Debug, Clone)]
+pub struct AsicReport {
+    pub make: Option<Arc<str>>,
+    /// Model name without the make, such as `S19 XP`; `None` if the miner does not say.
+    pub model: Option<Arc<str>>,
+    /// Firmware family: `stock`, `braiins`, `luxos`…
+    pub firmware: Option<Arc<str>>,
+    pub firmware_version: Option<Arc<str>>,
+    pub serial: Option<Arc<str>>,
+    pub mac: Option<Arc<str>>,
+    /// Whether its hashes earn bitcoin.
+    pub algorithm: Algorithm,
+    pub state: AsicState,
+    /// Shortest window that the firmware calls current.
+    pub hashrate_now: Read<Hashrate>,
+    /// Longest average that the firmware reports.
+    pub hashrate_avg: Read<Hashrate>,
+    /// Wall power: `measured` by the supply, `estimated` by the firmware or from the model table.
+    pub power: Read<Watts>,
+    /// Nameplate efficiency of the model, where the table knows it.
+    pub nameplate: Option<JoulesPerTerahash>,
+    pub temp_chip_max: Read<Celsius>,
+    pub temp_board_max: Read<Celsius>,
+    pub temp_inlet: Read<Celsius>,
+    /// Case fans in slot order, revolutions per minute; empty if not reported.
+    pub fans_rpm: Vec<u32>,
+    /// Age of the mining process in seconds.
+    pub uptime_s: Option<u64>,
+    pub pool_url: Option<Arc<str>>,
+    pub worker: Option<Arc<str>>,
+    /// Shares since the mining process started.
+    pub accepted: Option<u64>,
+    pub rejected: Option<u64>,
+    /// Boards the machine should have; `None` if the reply does not show it.
+    pub boards_expected: Option<u32>,
+    /// Boards hashing without a reported fault.
+    pub boards_working: Option<u32>,
+    /// Faults that the firmware reports, in its own words or codes.
+    pub faults: Vec<String>,
+}
+
+/// What a miner computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Algorithm {
+    /// Bitcoin's. Also of machines whose model does not say otherwise.
+    #[default]
+    Sha256,
+    /// Scrypt, X11 and the like: one TH/s of it has nothing in common with one of bitcoin's.
+    Other,
+}
+
+impl Algorithm {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Algorithm::Sha256 => "sha256",
+            Algorithm::Other => "other",
+        }
+    }
+}
+
+/// What a miner that answers is doing. Never inferred from missing data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AsicState {
+    /// Hashrate above zero.
+    Hashing,
+    /// Hashrate zero and no fault: asleep, paused or starting.
+    Idle,
+    /// Hashrate zero and the machine reports faults.
+    Fault,
+    /// It answers, but does not tell its hashrate.
+    Unknown,
+}
+
+impl AsicState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AsicState::Hashing => "hashing",
+            AsicState::Idle => "idle",
+            AsicState::Fault => "fault",
+            AsicState::Unknown => "unknown",
+        }
+    }
+}
+
+// ---- GPUs ---------------------------------------------------------------------------------
+
+/// One reading of all GPUs of one host.
+#[derive(Debug, Clone)]
+pub struct GpuHostSample {
+    /// Name from the config.
+    pub host: Arc<str>,
+    /// Name of the hosting under which its GPUs are sold.
+    pub hosting: Arc<str>,
+    /// How often the host is polled; its values age by this.
+    pub interval: Duration,
+    pub gpus: Result<Vec<GpuSample>, Missing>,
+}
+
+/// One GPU of a host.
+#[derive(Debug, Clone)]
+pub struct GpuSample {
+    /// As the driver gives it: the identity of the board wherever it is plugged in.
+    pub uuid: Arc<str>,
+    /// Such as `NVIDIA H200`.
+    pub name: Option<Arc<str>>,
+    pub state: GpuState,
+    /// Board power, averaged by the driver over about a second.
+    pub power: Read<Watts>,
+    pub power_limit: Read<Watts>,
+    /// Counter since the driver was loaded; resets with it.
+    pub energy: Read<WattHours>,
+    /// Share of time that the GPU was busy, over the last second or so.
+    pub utilisation: Read<Fraction>,
+    pub memory_used_bytes: Read<u64>,
+    pub memory_total_bytes: Read<u64>,
+    pub temp_gpu: Read<Celsius>,
+    pub temp_memory: Read<Celsius>,
+    /// Names of the throttle reasons in force; empty = none, or not reported.
+    pub throttle: Vec<&'static str>,
+}
+
+/// What a GPU is doing, as far as its host can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GpuState {
+    /// Busy or idle, at the clocks it wants.
+    Ok,
+    /// Clocks are held down by heat or by the hardware's power brake.
+    Throttled,
+    /// Fell off the bus or needs a reset.
+    Lost,
+}
+
+impl GpuState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            GpuState::Ok => "ok",
+            GpuState::Throttled => "throttled",
+            GpuState::Lost => "lost",
+        }
+    }
+}
+
+/// GPUs of a hosting that are billed now: occupancy, not utilisation.
+#[derive(Debug, Clone)]
+pub struct OccupancySample {
+    pub hosting: Arc<str>,
+    pub interval: Duration,
+    pub occupied_gpus: Read<u32>,
+    /// When the figure was written, if that is known.
+    pub observed: Option<UnixMs>,
+}
+
+// ---- the box ------------------------------------------------------------------------------
+
+/// The machine that runs wattsplit.
+#[derive(Debug, Clone)]
+pub struct HostSample {
+    pub node: Arc<str>,
+    pub interval: Duration,
+    /// Share of time that all cores are busy, since the fetch before.
+    pub cpu: Read<Fraction>,
+    pub memory_used_bytes: Read<u64>,
+    pub memory_total_bytes: Read<u64>,
+    /// Of the file system that holds the state directory.
+    pub disk_free_bytes: Read<u64>,
+    pub disk_total_bytes: Read<u64>,
+    /// Hottest sensor.
+    pub temp_max: Read<Celsius>,
+    /// Since the machine started, seconds.
+    pub uptime_s: Read<u64>,
+    /// Resident memory of wattsplit itself.
+    pub own_rss_bytes: Read<u64>,
+}
+
+// ---- money --------------------------------------------------------------------------------
+
+/// One account at one pool.
+#[derive(Debug, Clone)]
+pub struct PoolSample {
+    /// Name from the config.
+    pub name: Arc<str>,
+    pub interval: Duration,
+    pub report: Result<PoolReport, Missing>,
+}
+
+/// What a pool says about an account.
+#[derive(Debug, Clone)]
+pub struct PoolReport {
+    /// Shortest window the pool offers.
+    pub hashrate_now: Read<Hashrate>,
+    pub hashrate_1h: Read<Hashrate>,
+    pub hashrate_24h: Read<Hashrate>,
+    pub workers_online: Read<u32>,
+    pub workers_offline: Read<u32>,
+    /// Earned and not yet paid out.
+    pub unpaid: Read<Sats>,
+    /// The pool's own estimate for the running UTC day.
+    pub today_estimate: Read<Sats>,
+    /// Empty also while the pool does not tell them.
+    pub workers: Vec<PoolWorker>,
+    /// Settled earnings, net of the pool's fee, newest first.
+    pub settled: Vec<Settled>,
+}
+
+/// One worker of an account.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PoolWorker {
+    pub name: String,
+    pub hashrate: Read<Hashrate>,
+    /// `None`: it never sent one, or the pool does not say.
+    pub last_share: Option<UnixMs>,
+    /// `None`: the pool keeps no state per worker, or does not watch this one.
+    pub online: Option<bool>,
+}
+
+/// What a pool credited for one period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// Start of the UTC day, or the time of the block for pools that settle per block.
+    pub at: UnixMs,
+    pub kind: SettledKind,
+    /// Less the pool's fee.
+    pub net: Sats,
+}
+
+/// What a settlement is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SettledKind {
+    /// All work of one UTC day.
+    UtcDay,
+    /// One block that the pool found.
+    Block,
+}
+
+impl SettledKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SettledKind::UtcDay => "utc_day",
+            SettledKind::Block => "block",
+        }
+    }
+}
+
+/// One venue's price of a bitcoin, not yet combined with the others'.
+#[derive(Debug, Clone)]
+pub struct BtcUsdSample {
+    pub interval: Duration,
+    pub venue: &'static str,
+    pub quote: Read<Usd>,
+    /// Time in the reply, where there is one.
+    pub observed: Option<UnixMs>,
+}
+
+/// One look at the Bitcoin network.
+#[derive(Debug, Clone)]
+pub struct NetworkSample {
+    pub interval: Duration,
+    pub report: Result<NetworkReport, Missing>,
+}
+
+/// What hashprice needs of the network.
+#[derive(Debug, Clone)]
+pub struct NetworkReport {
+    /// Kind of the node or service that was asked.
+    pub source: &'static str,
+    /// Of the newest block.
+    pub height: u64,
+    /// Above zero and finite.
+    pub difficulty: f64,
+    /// Mean fee per block over the last 144 blocks.
+    pub mean_fee: Read<Sats>,
+}
+
+/// Slots of the power price, in order of `start`, from one tariff.
+#[derive(Debug, Clone)]
+pub struct PowerPriceSample {
+    pub interval: Duration,
+    /// Kind of the tariff, such as `tariff.fixed`.
+    pub source: &'static str,
+    pub slots: Result<Vec<PriceSlot>, Missing>,
+}
+
+/// All-in price of energy for `start <= t < end`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PriceSlot {
+    pub start: UnixMs,
+    pub end: UnixMs,
+    pub price: UsdPerMwh,
+}

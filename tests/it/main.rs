@@ -1,0 +1,5 @@
+//! One integration binary: real sockets, a real broker, the built program.
+
+// Clippy knows a test by its attribute, and not the helpers beside it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
