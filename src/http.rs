@@ -1,0 +1,380 @@
+//! The one HTTP client: byte limit, retry-after, redaction.
+//!
+//! The runner owns the deadline of a fetch; only connecting has its own here, because it is where
+//! a dead host costs most. No text that leaves this file holds a query string, user info or a
+//! header value.
+
+use std::error::Error as _;
+use std::io::ErrorKind;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, Method, Response, Url, redirect};
+
+use crate::clock::UnixMs;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Long enough for the next request of the same fetch, too short to reach the next fetch: a server
+/// that closed meanwhile costs no failed request.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_REDIRECTS: usize = 3;
+/// Of the body of an error reply, for the log.
+const ERROR_BODY_BYTES: usize = 4096;
+const ERROR_BODY_CHARS: usize = 200;
+/// An error reply whose body does not come is still an error reply.
+const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
+/// A server that asks for more is asked again after this.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+/// Cheap to clone; all clones share one client, built at the first request.
+#[derive(Clone)]
+pub struct Http {
+    client: Arc<OnceLock<Result<Client, String>>>,
+}
+
+/// A reply with a status of 2xx.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpReply {
+    pub body: Vec<u8>,
+    /// The server's clock.
+    pub date: Option<UnixMs>,
+}
+
+/// Why there is no reply. `url` never holds a secret: see [`redacted`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HttpError {
+    #[error("no HTTP client: {reason}")]
+    Setup { reason: String },
+    #[error("{url} is not a usable URL: {reason}")]
+    BadUrl { url: String, reason: String },
+    #[error("{url}: the value of header {name} holds characters that cannot be sent")]
+    BadHeader { url: String, name: String },
+    #[error("{url}: connection refused")]
+    Refused { url: String },
+    #[error("{url}: {reason}")]
+    Unreachable { url: String, reason: String },
+    #[error("{url}: no connection within {} s", CONNECT_TIMEOUT.as_secs())]
+    ConnectTimeout { url: String },
+    #[error("{url}: the reply is not HTTP: {reason}")]
+    NotHttp { url: String, reason: String },
+    #[error("{url}: the reply broke off: {reason}")]
+    CutOff { url: String, reason: String },
+    #[error("{url}: the reply exceeds {limit} bytes")]
+    TooLarge { url: String, limit: usize },
+    #[error("{url}: status {code}: {body_start}")]
+    Status {
+        code: u16,
+        url: String,
+        /// From `Retry-After`, as seconds or as a date against the server's own clock.
+        retry_after: Option<Duration>,
+        /// First characters of the body, printable, without anything that was sent as a secret.
+        body_start: String,
+    },
+}
+
+impl Http {
+    /// # Errors
+    /// [`HttpError::Setup`] if no TLS provider can be installed.
+    pub fn new() -> Result<Self, HttpError> {
+        // An error means that one is installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            return Err(HttpError::Setup { reason: "no TLS provider".into() });
+        }
+        Ok(Self { client: Arc::new(OnceLock::new()) })
+    }
+
+    /// Gets `url`; the body may hold at most `limit` bytes.
+    ///
+    /// # Errors
+    /// Anything but a complete reply with a status of 2xx.
+    pub async fn get(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        limit: usize,
+    ) -> Result<HttpReply, HttpError> {
+        self.send(Method::GET, url, headers, None, limit).await
+    }
+
+    /// Posts `body` as JSON; otherwise as [`Http::get`].
+    ///
+    /// # Errors
+    /// Anything but a complete reply with a status of 2xx.
+    pub async fn post_json(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        limit: usize,
+    ) -> Result<HttpReply, HttpError> {
+        self.send(Method::POST, url, headers, Some(body), limit).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<HttpReply, HttpError> {
+        let shown = redacted(url);
+        let target = parse_url(url, &shown)?;
+        let secrets = Secrets::of(&target, headers);
+        let client = match self.client.get_or_init(build) {
+            Ok(client) => client,
+            Err(reason) => return Err(HttpError::Setup { reason: reason.clone() }),
+        };
+        let mut request = client.request(method, target).headers(header_map(headers, &shown)?);
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_vec());
+        }
+        let reply = request.send().await.map_err(|error| classify(error, &shown))?;
+        if !reply.status().is_success() {
+            return Err(refusal(reply, shown, &secrets).await);
+        }
+        let date = date_of(reply.headers());
+        Ok(HttpReply { body: read_body(reply, &shown, limit).await?, date })
+    }
+}
+
+/// `url` as it may be shown: without user info, query and fragment.
+pub fn redacted(url: &str) -> String {
+    let Ok(mut parsed) = Url::parse(url) else { return "(unreadable URL)".into() };
+    let had_query = parsed.query().is_some();
+    parsed.set_query(None);
+    parsed.set_fragment(None);
+    // Both fail only for URLs that cannot hold user info.
+    let _ = parsed.set_username("");
+    let _ = parsed.set_password(None);
+    if had_query { format!("{parsed}?…") } else { parsed.into() }
+}
+
+fn parse_url(url: &str, shown: &str) -> Result<Url, HttpError> {
+    let bad = |reason: String| HttpError::BadUrl { url: shown.to_owned(), reason };
+    let parsed = Url::parse(url).map_err(|error| bad(error.to_string()))?;
+    match parsed.scheme() {
+        "http" | "https" => Ok(parsed),
+        _ => Err(bad("expected http:// or https://".into())),
+    }
+}
+
+fn header_map(headers: &[(&str, &str)], shown: &str) -> Result<HeaderMap, HttpError> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let bad = || HttpError::BadHeader { url: shown.to_owned(), name: (*name).to_owned() };
+        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| bad())?;
+        value.set_sensitive(true);
+        map.append(key, value);
+    }
+    Ok(map)
+}
+
+fn build() -> Result<Client, String> {
+    match builder().build() {
+        Ok(client) => Ok(client),
+        // A system without root certificates: http:// must work all the same, and https:// then
+        // fails as what it is, an unknown issuer.
+        Err(_) => without_roots(),
+    }
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    let same_origin = redirect::Policy::custom(|attempt| {
+        let stays = attempt.previous().last().is_some_and(|from| from.origin() == attempt.url().origin());
+        // A token belongs to one origin. The 3xx itself becomes the reply, which is an error.
+        if stays && attempt.previous().len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
+    });
+    Client::builder()
+        .user_agent(concat!("wattsplit/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_max_idle_per_host(1)
+        .redirect(same_origin)
+        .referer(false)
+        .no_proxy()
+}
+
+fn without_roots() -> Result<Client, String> {
+    let tls = rustls::ClientConfig::builder()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    builder().tls_backend_preconfigured(tls).build().map_err(|error| chain(&error))
+}
+
+/// Reads the body and stops at the first byte too many, whatever `Content-Length` promised.
+async fn read_body(mut reply: Response, shown: &str, limit: usize) -> Result<Vec<u8>, HttpError> {
+    let too_large = || HttpError::TooLarge { url: shown.to_owned(), limit };
+    if reply.content_length().is_some_and(|length| length > limit as u64) {
+        return Err(too_large());
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = reply.chunk().await.map_err(|error| classify(error, shown))? {
+        if body.len() + chunk.len() > limit {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+async fn refusal(mut reply: Response, url: String, secrets: &Secrets) -> HttpError {
+    let code = reply.status().as_u16();
+    let retry_after = retry_after(reply.headers());
+    let mut body = Vec::new();
+    // What does not come, or comes broken, is only missing from the log.
+    let _ = tokio::time::timeout(ERROR_BODY_TIMEOUT, async {
+        while let Ok(Some(chunk)) = reply.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() >= ERROR_BODY_BYTES {
+                break;
+            }
+        }
+    })
+    .await;
+    body.truncate(ERROR_BODY_BYTES);
+    let text = secrets.scrub(&String::from_utf8_lossy(&body));
+    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let body_start: String = printable.take(ERROR_BODY_CHARS).collect();
+    HttpError::Status { code, url, retry_after, body_start: body_start.trim().to_owned() }
+}
+
+/// What was sent and must not come back in an error text when a server echoes it.
+struct Secrets(Vec<String>);
+
+impl Secrets {
+    fn of(url: &Url, headers: &[(&str, &str)]) -> Self {
+        let mut all: Vec<String> = headers.iter().map(|(_, value)| (*value).to_owned()).collect();
+        // `Basic abc` and `Bearer abc` are also echoed without their scheme.
+        all.extend(headers.iter().filter_map(|(_, value)| Some(value.split_once(' ')?.1.to_owned())));
+        all.extend(url.password().map(str::to_owned));
+        all.extend(url.query().map(str::to_owned));
+        all.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
+        all.retain(|secret| !secret.is_empty());
+        // Longest first, so that a part never uncovers the rest.
+        all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        Self(all)
+    }
+
+    fn scrub(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "…"))
+    }
+}
+
+fn date_of(headers: &HeaderMap) -> Option<UnixMs> {
+    http_date(headers.get(DATE)?.to_str().ok()?)
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT`.
+fn http_date(text: &str) -> Option<UnixMs> {
+    let at = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some(UnixMs(at.timestamp().as_millisecond()))
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match text.parse::<u64>() {
+        Ok(secs) => Duration::from_secs(secs),
+        Err(_) => {
+            let ms = http_date(text)?.0.checked_sub(date_of(headers)?.0)?;
+            Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+        }
+    };
+    Some(wait.min(MAX_RETRY_AFTER))
+}
+
+fn classify(error: reqwest::Error, shown: &str) -> HttpError {
+    let url = shown.to_owned();
+    let error = error.without_url();
+    let reason = chain(&error);
+    let io = io_kind(&error);
+    if error.is_timeout() {
+        HttpError::ConnectTimeout { url }
+    } else if error.is_connect() && io == Some(ErrorKind::ConnectionRefused) {
+        HttpError::Refused { url }
+    } else if error.is_connect() {
+        HttpError::Unreachable { url, reason }
+    } else if reason.contains("invalid HTTP") || reason.contains("head is too large") {
+        // Hyper's words for its parse errors; it exports no type to match on here.
+        HttpError::NotHttp { url, reason }
+    } else {
+        HttpError::CutOff { url, reason }
+    }
+}
+
+/// The innermost I/O error of the chain.
+fn io_kind(error: &reqwest::Error) -> Option<ErrorKind> {
+    let mut kind = None;
+    let mut next = error.source();
+    while let Some(cause) = next {
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            kind = Some(io.kind());
+        }
+        next = cause.source();
+    }
+    kind
+}
+
+/// All causes in one line; reqwest itself shows only the outermost.
+fn chain(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shown_url_holds_no_user_info_and_no_query() {
+        assert_eq!(redacted("http://rpc:hunter2@10.0.0.1:8332/w?key=abc#x"), "http://10.0.0.1:8332/w?…");
+        assert_eq!(redacted("https://pool.example/a"), "https://pool.example/a");
+        assert_eq!(redacted("hunter2"), "(unreadable URL)");
+    }
+
+    #[test]
+    fn an_echoed_secret_is_scrubbed_with_and_without_its_scheme() {
+        let url = Url::parse("http://u:pa55@host/?key=q8q8").unwrap();
+        let secrets = Secrets::of(&url, &[("authorization", "Bearer hunter2")]);
+        assert_eq!(secrets.scrub("bad token hunter2, Bearer hunter2, pa55, q8q8"), "bad token …, …, …, …");
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_by_the_servers_own_clock() {
+        let headers = |pairs: &[(&'static str, &'static str)]| {
+            pairs.iter().map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_static(v))).collect()
+        };
+        assert_eq!(retry_after(&headers(&[("retry-after", "120")])), Some(Duration::from_secs(120)));
+        let dated = headers(&[
+            ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT"),
+        ]);
+        assert_eq!(retry_after(&dated), Some(Duration::from_secs(30)));
+        assert_eq!(retry_after(&headers(&[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT")])), None);
+        assert_eq!(retry_after(&headers(&[("retry-after", "999999999")])), Some(MAX_RETRY_AFTER));
+    }
+
+    #[test]
+    fn without_root_certificates_there_is_still_a_client() {
+        Http::new().unwrap();
+        without_roots().unwrap();
+    }
+
+    #[test]
+    fn http_dates_are_read_in_utc() {
+        assert_eq!(http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(UnixMs(784_111_777_000)));
+        assert_eq!(http_date("yesterday"), None);
+    }
+}
