@@ -7,4 +7,5 @@ pub mod clock;
 pub mod http;
 pub mod reading;
 pub mod secret;
+pub mod sources;
 pub mod units;

@@ -3,3 +3,5 @@
 // Clippy knows a test by its attribute, and not the helpers beside it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod fake_http;
+mod http;
