@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::clock::Now;
 use crate::reading::{Missing, Sample};
 
+pub mod asic;
 pub mod runner;
 pub mod web;
 

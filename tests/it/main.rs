@@ -3,5 +3,7 @@
 // Clippy knows a test by its attribute, and not the helpers beside it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod asic;
 mod fake_http;
+mod fake_miner;
 mod http;

@@ -1,0 +1,125 @@
+//! ASIC miners that speak the cgminer API on TCP 4028: stock Antminers and WhatsMiners so far, and
+//! the common part of any other.
+//!
+//! One poll of one miner is a few questions ([`command`]), each over a connection of its own
+//! ([`exchange`]). Its replies are read strictly or repaired ([`reply`], [`repair`]); they tell which
+//! driver ([`driver`]) turns them into a report ([`detect`]). Only [`miner`] and [`exchange`] do
+//! I/O.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::units::JoulesPerTerahash;
+
+pub mod antminer;
+mod antminer_stats;
+pub mod command;
+pub mod detect;
+pub mod driver;
+pub mod exchange;
+mod field;
+pub mod generic;
+pub mod hosts;
+mod json;
+pub mod miner;
+pub mod models;
+pub mod names;
+mod repair;
+pub mod reply;
+mod text;
+pub mod whatsminer;
+
+pub use hosts::{HostPort, HostSpecError};
+pub use miner::Miner;
+
+/// `[[asic]]`: miners that the operator names together.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AsicConfig {
+    /// Name of the group (container, row): `[a-z0-9-]+`, unique.
+    pub group: String,
+    /// Addresses, ranges (`10.20.0.10-10.20.0.60`) and CIDRs, each with an optional `:port`.
+    pub hosts: Vec<String>,
+    /// Port of hosts that name none.
+    #[serde(default = "default_port")]
+    pub port: u16,
+    /// Seconds between two polls of one miner.
+    #[serde(default = "default_interval")]
+    pub interval_secs: u64,
+    /// Facility kW per IT kW of this group, at the margin. Absent: 1.0.
+    #[serde(default = "one")]
+    pub overhead: f64,
+    /// Name of the `[[pool]]` that these miners work for. Absent: the only pool there is.
+    pub pool: Option<String>,
+    /// Fee of the pool as a fraction, where no `[[pool]]` is configured.
+    pub pool_fee: Option<f64>,
+    /// Nameplate efficiency in J/TH for miners that report no power and whose model is not in the
+    /// table. Power computed from it is `estimated`.
+    pub j_per_th: Option<f64>,
+    /// Cost of starting one machine, USD.
+    #[serde(default)]
+    pub start_usd_per_unit: f64,
+    /// Cost of stopping one machine, USD.
+    #[serde(default)]
+    pub stop_usd_per_unit: f64,
+    /// Advice never leaves fewer machines of one model of the group running.
+    #[serde(default)]
+    pub min_units: u32,
+    /// Advice never has more machines of one model of the group running. Absent: all that are well.
+    pub max_units: Option<u32>,
+}
+
+impl AsicConfig {
+    /// How many addresses the group names, each counted once; some of a range may be empty.
+    pub fn addresses(&self) -> usize {
+        // A loaded config has no entry that cannot be understood.
+        hosts::expand_all(&self.hosts, self.port).map_or(0, |hosts| hosts.len())
+    }
+}
+
+fn default_port() -> u16 {
+    4028
+}
+
+fn default_interval() -> u64 {
+    30
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// The miners that one `[[asic]]` names.
+///
+/// # Errors
+/// If an entry of `hosts` cannot be understood.
+pub fn miners(config: &AsicConfig) -> Result<Vec<Miner>, HostSpecError> {
+    let settings = miner::Settings {
+        group: Arc::from(config.group.as_str()),
+        interval: Duration::from_secs(config.interval_secs),
+        declared: config.j_per_th.and_then(JoulesPerTerahash::new),
+        limits: miner::Limits::default(),
+    };
+    let names = names::Names::default();
+    let hosts = hosts::expand_all(&config.hosts, config.port)?;
+    Ok(hosts.into_iter().map(|host| Miner::new(host, settings.clone(), names.clone())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sources::Source;
+
+    #[test]
+    fn a_group_becomes_one_source_per_address() {
+        let config: AsicConfig = toml::from_str(
+            "group = \"row-a\"\nhosts = [\"10.20.0.0/30\", \"10.20.0.1\", \"10.20.1.1:4029\"]",
+        )
+        .unwrap();
+        let ids: Vec<String> = miners(&config).unwrap().iter().map(|m| m.id().to_owned()).collect();
+        assert_eq!(ids, ["asic/10.20.0.1:4028", "asic/10.20.0.2:4028", "asic/10.20.1.1:4029"]);
+        assert_eq!(config.addresses(), ids.len());
+    }
+}

@@ -1,0 +1,220 @@
+//! One reply of the API, in a form that asks for fields by name.
+//!
+//! Every reply is an object of tables (`"SUMMARY":[{…}]`, `"Msg":{…}`) and scalars. A scalar may
+//! be a number or the same number as a string; deeper structures are flattened into dotted keys.
+//! All text lies in one buffer, so that a reply costs a handful of allocations.
+
+use crate::reading::Missing;
+
+use super::{json, repair, text};
+
+/// A reply that could be read.
+#[derive(Debug, Default)]
+pub struct Reply {
+    pub(super) text: String,
+    pub(super) head: Vec<Entry>,
+    pub(super) rows: Vec<RowEntry>,
+    pub(super) entries: Vec<Entry>,
+}
+
+/// A part of [`Reply::text`].
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Span {
+    pub start: usize,
+    pub end: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub key: Span,
+    pub value: Stored,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Stored {
+    Number(f64),
+    Bool(bool),
+    Text(Span),
+}
+
+#[derive(Debug)]
+pub(super) struct RowEntry {
+    pub table: Span,
+    pub entries: Span,
+}
+
+/// A field as it came.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scalar<'r> {
+    Number(f64),
+    Bool(bool),
+    Text(&'r str),
+}
+
+/// One object of a table.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'r> {
+    text: &'r str,
+    entries: &'r [Entry],
+}
+
+impl Reply {
+    /// Keeps a copy of `part`.
+    pub(super) fn store(&mut self, part: &str) -> Span {
+        let start = self.text.len();
+        self.text.push_str(part);
+        Span { start, end: self.text.len() }
+    }
+
+    /// Reads the bytes of one reply: strictly first, and only if that fails through [`repair`].
+    ///
+    /// # Errors
+    /// [`Missing::CutOff`] if the document does not end, [`Missing::Garbage`] if it cannot be read.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Missing> {
+        if bytes.starts_with(b"STATUS=") {
+            return text::parse(bytes);
+        }
+        match json::parse(bytes) {
+            Ok(reply) => Ok(reply),
+            // Well-formed as far as it goes: nothing to repair, and nothing is made up for the rest.
+            Err(json::Unreadable::Unfinished) => Err(Missing::CutOff),
+            Err(json::Unreadable::Malformed) => {
+                let repaired = repair::repair(bytes)?;
+                json::parse(repaired.as_bytes()).map_err(|_| Missing::Garbage)
+            }
+        }
+    }
+
+    /// What the status of the reply says: `S`, `I` and `W` replies carry data.
+    ///
+    /// # Errors
+    /// [`Missing::Denied`] for code 45 (WhatsMiner "permission denied"), [`Missing::RemoteError`]
+    /// for any other error.
+    pub fn status(&self) -> Result<(), Missing> {
+        let row = self.status_row();
+        match row.text("STATUS") {
+            Some(s) if s.eq_ignore_ascii_case("E") || s.eq_ignore_ascii_case("F") => {
+                Err(if row.number("Code") == Ok(45.0) { Missing::Denied } else { Missing::RemoteError })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What the API says about itself: `cgminer 1.0.0`, `whatsminer v2.0.5`…
+    pub fn description(&self) -> &str {
+        self.status_row().text("Description").unwrap_or_default()
+    }
+
+    /// The status is a table of its own, or (WhatsMiner `get_*`) fields of the reply.
+    fn status_row(&self) -> Row<'_> {
+        self.row("STATUS", 0).unwrap_or(Row { text: &self.text, entries: &self.head })
+    }
+
+    /// Row `index` of a table.
+    pub fn row(&self, table: &str, index: usize) -> Option<Row<'_>> {
+        self.rows(table).nth(index)
+    }
+
+    /// All rows of a table, in order.
+    pub fn rows<'r>(&'r self, table: &str) -> impl Iterator<Item = Row<'r>> {
+        self.rows.iter().filter(move |row| self.at(row.table) == table).map(|row| Row {
+            text: &self.text,
+            entries: self.entries.get(row.entries.start..row.entries.end).unwrap_or_default(),
+        })
+    }
+
+    fn at(&self, span: Span) -> &str {
+        self.text.get(span.start..span.end).unwrap_or_default()
+    }
+}
+
+impl<'r> Row<'r> {
+    /// All fields, in order; a key may occur more than once.
+    pub fn fields(self) -> impl Iterator<Item = (&'r str, Scalar<'r>)> {
+        let at = move |span: Span| self.text.get(span.start..span.end).unwrap_or_default();
+        self.entries.iter().map(move |entry| {
+            let value = match entry.value {
+                Stored::Number(number) => Scalar::Number(number),
+                Stored::Bool(truth) => Scalar::Bool(truth),
+                Stored::Text(span) => Scalar::Text(at(span)),
+            };
+            (at(entry.key), value)
+        })
+    }
+
+    pub fn get(self, key: &str) -> Option<Scalar<'r>> {
+        self.fields().find(|(name, _)| *name == key).map(|(_, value)| value)
+    }
+
+    /// A text that is not empty, without blanks around it.
+    pub fn text(self, key: &str) -> Option<&'r str> {
+        match self.get(key)? {
+            Scalar::Text(text) => Some(text.trim()).filter(|t| !t.is_empty()),
+            _ => None,
+        }
+    }
+
+    /// A finite number, sent as number or text.
+    ///
+    /// # Errors
+    /// [`Missing::NotReported`] if the field is absent, empty or not a number.
+    pub fn number(self, key: &str) -> Result<f64, Missing> {
+        self.get(key).and_then(Scalar::number).ok_or(Missing::NotReported)
+    }
+}
+
+impl Scalar<'_> {
+    /// `None` for text that is no number, and for NaN and infinities in any spelling.
+    pub fn number(self) -> Option<f64> {
+        match self {
+            Scalar::Number(number) => Some(number),
+            Scalar::Bool(_) => None,
+            Scalar::Text(text) => text.trim().parse::<f64>().ok(),
+        }
+        .filter(|number| number.is_finite())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_found_by_table_row_and_name_whether_number_or_text() {
+        let reply = Reply::parse(
+            br#"{"STATUS":[{"STATUS":"S","Code":11,"Description":"cgminer 1.0.0"}],
+                "STATS":[{"Type":"Antminer S9"},{"GHS 5s":"12987.42","fan1":0,"x":"","y":"nan","z":null}],"id":1}"#,
+        )
+        .unwrap();
+        assert_eq!(reply.status(), Ok(()));
+        assert_eq!(reply.description(), "cgminer 1.0.0");
+        assert_eq!(reply.row("STATS", 0).unwrap().text("Type"), Some("Antminer S9"));
+        let stats = reply.row("STATS", 1).unwrap();
+        assert_eq!(stats.number("GHS 5s"), Ok(12987.42));
+        assert_eq!(stats.number("fan1"), Ok(0.0));
+        for absent in ["x", "y", "z", "fan2"] {
+            assert_eq!(stats.number(absent), Err(Missing::NotReported), "{absent}");
+        }
+        assert!(reply.row("STATS", 2).is_none() && reply.row("SUMMARY", 0).is_none());
+    }
+
+    #[test]
+    fn a_refusal_is_told_from_other_errors_in_both_shapes_of_status() {
+        let denied =
+            br#"{"STATUS":"E","Code":45,"Msg":"permission denied","Description":"whatsminer v2.0.5"}"#;
+        let denied = Reply::parse(denied).unwrap();
+        assert_eq!((denied.status(), denied.description()), (Err(Missing::Denied), "whatsminer v2.0.5"));
+        let error =
+            Reply::parse(br#"{"STATUS":[{"STATUS":"E","Code":14,"Msg":"Invalid command"}]}"#).unwrap();
+        assert_eq!(error.status(), Err(Missing::RemoteError));
+        let warning = Reply::parse(br#"{"STATUS":[{"STATUS":"W","Code":14}]}"#).unwrap();
+        assert_eq!(warning.status(), Ok(()));
+    }
+
+    #[test]
+    fn a_reply_that_breaks_off_is_cut_off_and_rubbish_is_garbage() {
+        assert_eq!(Reply::parse(br#"{"SUMMARY":[{"GHS 5s":1100"#).unwrap_err(), Missing::CutOff);
+        assert_eq!(Reply::parse(b"<html>").unwrap_err(), Missing::Garbage);
+        assert_eq!(Reply::parse(b",\"id\":1}").unwrap_err(), Missing::Garbage);
+    }
+}

@@ -1,0 +1,282 @@
+//! Recorded replies against what a correct reader makes of them (`tests/fixtures/asic/index.md`).
+
+use serde_json::{Value, json};
+use wattsplit::reading::{AsicReport, Missing, Quality};
+use wattsplit::sources::asic::antminer;
+use wattsplit::sources::asic::command::Command;
+use wattsplit::sources::asic::driver::{Answer, Known, Replies};
+use wattsplit::sources::asic::reply::Reply;
+
+use super::{PATIENT, START, miner, report, sample};
+use crate::fake_miner::{self, FakeMiner};
+
+async fn poll_folder(folder: &str) -> Result<AsicReport, Missing> {
+    let fake = FakeMiner::serve(folder).await;
+    let mut miner = miner(&fake.host, PATIENT);
+    sample(&mut miner, START).await.map(|sample| *sample.report.unwrap()).map_err(|failure| failure.reason)
+}
+
+/// The report under the names of `expected.json`.
+fn as_expected(report: &AsicReport) -> Value {
+    let power_source = match &report.power {
+        Err(_) => "none",
+        Ok(power) if power.source == "model table" => "model_estimate",
+        Ok(power) if power.quality == Quality::Measured => "measured",
+        Ok(_) => "firmware_estimate",
+    };
+    json!({
+        "make": report.make.as_deref(),
+        "model": report.model.as_deref(),
+        "firmware": report.firmware.as_deref(),
+        "firmware_version": report.firmware_version.as_deref(),
+        "hashrate_ths": report.hashrate_now.ok().map(|r| r.value.ths()),
+        "power_w": report.power.ok().map(|r| r.value.get()),
+        "power_source": power_source,
+        "temp_chip_max_c": report.temp_chip_max.ok().map(|r| r.value.get()),
+        "temp_board_max_c": report.temp_board_max.ok().map(|r| r.value.get()),
+        "temp_inlet_c": report.temp_inlet.ok().map(|r| r.value.get()),
+        "fan_rpm": report.fans_rpm,
+        "uptime_s": report.uptime_s,
+        "boards": report.boards_expected,
+        "boards_ok": report.boards_working,
+        "pool_url": report.pool_url.as_deref(),
+        "worker": report.worker.as_deref(),
+        "accepted": report.accepted,
+        "rejected": report.rejected,
+        "state": report.state.as_str(),
+    })
+}
+
+/// The answers that are right for a field: the expected one, its alternatives, and for the hashrate
+/// the other windows.
+fn right_answers(expected: &Value, field: &str) -> Vec<Value> {
+    let mut right = vec![expected[field].clone()];
+    right.extend(expected["accept"][field].as_array().into_iter().flatten().cloned());
+    if field == "hashrate_ths" {
+        right.extend(expected["hashrate_alt_ths"].as_object().into_iter().flatten().map(|(_, v)| v.clone()));
+    }
+    right
+}
+
+fn is_right(field: &str, got: &Value, right: &Value, power_source: &Value) -> bool {
+    match (got, right) {
+        (Value::Number(got), Value::Number(right)) => {
+            let (got, right) = (got.as_f64().unwrap(), right.as_f64().unwrap());
+            let tolerance = if field.starts_with("temp") { 0.5 } else { right.abs() * 0.005 };
+            (got - right).abs() <= tolerance
+        }
+        (Value::Number(got), Value::Object(range)) => {
+            let got = got.as_f64().unwrap();
+            let within = (range["min"].as_f64().unwrap()..=range["max"].as_f64().unwrap()).contains(&got);
+            within && range.get("only_if_source").is_none_or(|source| source == power_source)
+        }
+        (Value::String(got), Value::String(right)) => {
+            let plain = |text: &str| text.to_ascii_lowercase().replace("stratum+tcp://", "");
+            let (got, right) = (plain(got), plain(right));
+            got == right || field == "model" && (got.contains(&right) || right.contains(&got))
+        }
+        (Value::String(got), Value::Null) => field == "power_source" && got == "none",
+        (Value::Array(got), Value::Array(right)) => got == right,
+        (Value::Array(got), Value::Null) => got.is_empty(),
+        (got, right) => got == right,
+    }
+}
+
+/// Differences between a report and the folder's `expected.json`, in words.
+fn differences(folder: &str, report: &AsicReport) -> Vec<String> {
+    let expected = fake_miner::json(&fake_miner::fixtures().join(folder).join("expected.json"));
+    let got = as_expected(report);
+    let fields = got.as_object().unwrap();
+    let wrong = fields.iter().filter(|(field, value)| {
+        let right = right_answers(&expected, field);
+        !right.iter().any(|right| is_right(field, value, right, &got["power_source"]))
+    });
+    wrong
+        .map(|(field, value)| format!("{folder}: {field} is {value}, expected {}", expected[field]))
+        .collect()
+}
+
+async fn check(folders: &[&str]) {
+    let mut wrong = Vec::new();
+    for folder in folders {
+        match poll_folder(folder).await {
+            Ok(report) => wrong.extend(differences(folder, &report)),
+            Err(why) => wrong.push(format!("{folder}: {}", why.as_str())),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn stock_antminers_are_read_as_they_are() {
+    check(&[
+        "antminer-l11-stock-86.48",
+        "antminer-l3plus-stock-handmade",
+        "antminer-l9-stock-86.48",
+        "antminer-s17-stock-handmade",
+        "antminer-s19-stock-asleep-handmade",
+        "antminer-s19pro-stock-2022.12",
+        "antminer-s21-stock-2024.07-chainpower",
+        "antminer-s21-stock-2024.07-minerpower",
+        "antminer-s9-stock-handmade",
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn whatsminers_are_read_as_they_are() {
+    check(&[
+        "whatsminer-m56s-v2-suspended-simulated",
+        "whatsminer-unknown-v1-20210322",
+        "whatsminer-unknown-v1-20210322-errors",
+        "whatsminer-unknown-v2-20230803-handmade",
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn malformed_replies_cost_only_what_is_malformed() {
+    check(&[
+        "malformed/m01-brace-brace",
+        "malformed/m02-illegal-apostrophe-escape",
+        "malformed/m04-trailing-bytes",
+        "malformed/m05-raw-newline",
+        "malformed/m06-no-nul",
+        "malformed/m07-nul-socket-kept-open",
+        "malformed/m08-no-nul-socket-kept-open",
+        "malformed/m09-cut-off-in-number",
+        "malformed/m10-cut-off-stats",
+        "malformed/m11-empty-board-strings",
+        "malformed/m12-signed-temperatures",
+        "malformed/m13-all-negative-temperatures",
+        "malformed/m14-extra-commas",
+        "malformed/m15-whatsminer-2.0.4-broken-objects",
+        "malformed/m16-leading-comma-garbage",
+        "malformed/m17-status-warning",
+        "malformed/m18-numbers-as-strings",
+        "malformed/m19-bytes-after-nul",
+        "malformed/m20-miner-power-other-text",
+        "malformed/m21-deep-nesting",
+        "malformed/m22-absurd-values",
+        "malformed/m23-invalid-utf8",
+        "malformed/m24-permission-denied",
+        "malformed/m25-invalid-command-for-all",
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn faults_are_reported_in_the_machines_own_codes() {
+    let errors = |folder| async move { poll_folder(folder).await.unwrap().faults };
+    assert_eq!(errors("whatsminer-unknown-v1-20210322-errors").await, ["110", "600"]);
+    assert_eq!(errors("malformed/m15-whatsminer-2.0.4-broken-objects").await, ["540", "2010"]);
+    assert!(errors("whatsminer-unknown-v1-20210322").await.is_empty());
+}
+
+#[tokio::test]
+async fn nothing_false_is_reported_of_firmware_that_is_not_known() {
+    for folder in [
+        "antminer-s19-mskminer-2.6.0.39",
+        "antminer-s21pro-vnish-1.2.7",
+        "avalon-1246-21072802",
+        "avalon-1346-text-simulated",
+        "avalon-1566-24102401",
+        "avalon-q-25052801-idle",
+        "braiins-s9-22.08-4028",
+        "braiins-unknown-25.03-4028",
+        "hammer-d10-stock-2023.05",
+        "luxos-s19kpro-2025.4.8",
+        "sealminer-a2-2025091001",
+        "malformed/m03-bare-nan",
+    ] {
+        let report = poll_folder(folder).await.unwrap();
+        let said: Vec<String> = differences(folder, &report);
+        let absent = ["is null,", "is [],", "is \"none\",", "is \"unknown\","];
+        let wrong: Vec<_> =
+            said.iter().filter(|said| !absent.iter().any(|absent| said.contains(absent))).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+        assert!(report.power.is_err() && report.firmware.is_none(), "{folder}");
+    }
+}
+
+#[tokio::test]
+async fn a_miner_is_asked_one_thing_at_a_time_and_nothing_that_writes() {
+    for folder in [
+        "antminer-s21-stock-2024.07-minerpower",
+        "malformed/m24-permission-denied",
+        "sealminer-a2-2025091001",
+    ] {
+        let fake = FakeMiner::serve(folder).await;
+        let mut miner = miner(&fake.host, PATIENT);
+        for _ in 0..3 {
+            report(&mut miner, START).await;
+        }
+        assert_eq!(fake.open_at_most(), 1, "{folder}");
+        for asked in fake.asked() {
+            let reads =
+                ["summary", "stats", "version", "pools", "devs", "edevs", "devdetails", "get_version"];
+            let known = reads.iter().chain(&["get_error_code"]).any(|c| asked.contains(&format!(":\"{c}\"")));
+            assert!(known || asked == "GET /miner_power HTTP/1.0", "{asked}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_comparison_finds_what_is_wrong() {
+    let wrong = differences(
+        "antminer-s9-stock-handmade",
+        &poll_folder("antminer-s19pro-stock-2022.12").await.unwrap(),
+    );
+    for field in
+        ["model", "hashrate_ths", "power_w", "temp_chip_max_c", "fan_rpm", "uptime_s", "worker", "accepted"]
+    {
+        assert!(wrong.iter().any(|line| line.contains(&format!(": {field} is"))), "{field} in {wrong:?}");
+    }
+}
+
+// ---- damaged on the way -------------------------------------------------------------------
+
+fn stats_of(folder: &str) -> Vec<u8> {
+    let bytes = std::fs::read(fake_miner::fixtures().join(folder).join("stats.json")).unwrap();
+    bytes.trim_ascii_end().to_vec()
+}
+
+#[test]
+fn no_part_of_a_reply_is_taken_for_the_whole() {
+    for folder in ["antminer-s19pro-stock-2022.12", "malformed/m01-brace-brace"] {
+        let whole = stats_of(folder);
+        assert!(Reply::parse(&whole).is_ok());
+        for end in 0..whole.len() {
+            assert_eq!(Reply::parse(&whole[..end]).unwrap_err(), Missing::CutOff, "{folder}: {end} bytes");
+        }
+    }
+}
+
+#[test]
+fn damaged_replies_never_panic_and_never_report_the_impossible() {
+    let mut random = fastrand::Rng::with_seed(4028);
+    let whole = stats_of("antminer-s19pro-stock-2022.12");
+    let mut readable = 0;
+    for _ in 0..4_000 {
+        let mut bytes = whole.clone();
+        for _ in 0..random.usize(1..=4) {
+            let at = random.usize(..bytes.len());
+            match random.u8(0..4) {
+                0 => drop(bytes.remove(at)),
+                1 => bytes.insert(at, random.u8(..)),
+                2 => bytes[at] = *random.choice(b"{}[]\",:\\0-e.").unwrap(),
+                _ => bytes[at] = random.u8(..),
+            }
+        }
+        let mut replies = Replies::default();
+        replies.put(Command::Stats, Reply::parse(&bytes).map(Answer::Api));
+        readable += u32::from(replies.heard());
+        let mut known = Known::default();
+        (antminer::DRIVER.learn)(&replies, &mut known);
+        let report = (antminer::DRIVER.report)(&replies, &known);
+        assert!(report.hashrate_now.is_err() || report.hashrate_now.unwrap().value.ths() <= 2_000.0);
+        assert!(report.temp_chip_max.is_err() || report.temp_chip_max.unwrap().value.get() <= 200.0);
+        assert!(report.boards_working <= report.boards_expected);
+    }
+    assert!(readable > 1_000, "only {readable} could be read at all");
+}

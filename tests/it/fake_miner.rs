@@ -1,0 +1,169 @@
+//! A miner on loopback that answers with the files of a fixture folder.
+//!
+//! It lives on the runtime of its test and dies with it. Each one has an address of its own, so that
+//! the fixed port of the power page is free.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use wattsplit::sources::asic::HostPort;
+
+pub struct FakeMiner {
+    pub host: HostPort,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    folder: Mutex<PathBuf>,
+    /// Requests in order, as they came.
+    asked: Mutex<Vec<String>>,
+    open_now: AtomicUsize,
+    open_at_most: AtomicUsize,
+}
+
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/asic")
+}
+
+pub fn json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// A loopback address that no other fake of this or another test process uses at the time.
+pub fn own_address() -> IpAddr {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let next = NEXT.fetch_add(1, Ordering::Relaxed);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let last = u8::try_from(1 + next % 250).unwrap();
+    IpAddr::V4(Ipv4Addr::new(127, 64 + high % 64 + 64 * u8::try_from(next / 250 % 2).unwrap(), low, last))
+}
+
+impl FakeMiner {
+    /// Serves a folder below `tests/fixtures/asic`.
+    pub async fn serve(folder: &str) -> Self {
+        let ip = own_address();
+        let listener = TcpListener::bind((ip, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let shared = Arc::new(Shared {
+            folder: Mutex::new(fixtures().join(folder)),
+            asked: Mutex::default(),
+            open_now: AtomicUsize::new(0),
+            open_at_most: AtomicUsize::new(0),
+        });
+        if fixtures().join(folder).join("miner_power.txt").exists() {
+            let pages = TcpListener::bind((ip, 6060)).await.unwrap();
+            tokio::spawn(accept(pages, shared.clone(), true));
+        }
+        tokio::spawn(accept(listener, shared.clone(), false));
+        Self { host: HostPort { host: ip.to_string(), port, expected: true }, shared }
+    }
+
+    /// Another machine answers at the same address from now on.
+    pub fn swap(&self, folder: &str) {
+        *self.shared.folder.lock().unwrap() = fixtures().join(folder);
+    }
+
+    /// What was asked since the last call.
+    pub fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.shared.asked.lock().unwrap())
+    }
+
+    /// Most connections that were open at the same time.
+    pub fn open_at_most(&self) -> usize {
+        self.shared.open_at_most.load(Ordering::SeqCst)
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>, page: bool) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let shared = shared.clone();
+        tokio::spawn(async move {
+            let open = shared.open_now.fetch_add(1, Ordering::SeqCst) + 1;
+            shared.open_at_most.fetch_max(open, Ordering::SeqCst);
+            let mut stream = stream;
+            let keep_open = if page {
+                serve_page(&mut stream, &shared).await
+            } else {
+                serve_api(&mut stream, &shared).await
+            };
+            // From here on the miner has done its part: what stays open is the fixture's quirk.
+            shared.open_now.fetch_sub(1, Ordering::SeqCst);
+            if keep_open.is_some_and(|keep| keep) {
+                let _ = tokio::time::timeout(Duration::from_secs(60), stream.read(&mut [0])).await;
+            }
+        });
+    }
+}
+
+async fn read_until(stream: &mut TcpStream, end: &[u8]) -> Option<String> {
+    let mut request = Vec::new();
+    while !request.ends_with(end) {
+        if request.len() > 4096 || stream.read_buf(&mut request).await.ok()? == 0 {
+            return None;
+        }
+    }
+    String::from_utf8(request).ok()
+}
+
+/// Returns whether the connection is to be kept open.
+async fn serve_api(stream: &mut TcpStream, shared: &Shared) -> Option<bool> {
+    let request = read_until(stream, b"}").await?;
+    shared.asked.lock().unwrap().push(request.clone());
+    let folder = shared.folder.lock().unwrap().clone();
+    let caps = json(&folder.join("caps.json"));
+    let mut reply = reply(&folder, &caps, &serde_json::from_str(&request).ok()?);
+    if reply.last() == Some(&b'\n') {
+        reply.pop();
+    }
+    if caps["terminator"] == "nul" {
+        reply.push(0);
+    }
+    stream.write_all(&reply).await.ok()?;
+    Some(caps["keep_open_s"].as_u64().is_some())
+}
+
+fn reply(folder: &Path, caps: &Value, request: &Value) -> Vec<u8> {
+    let command = request["command"].as_str().unwrap_or_default();
+    if request["new_api"] == true && caps["new_api"] == true {
+        return std::fs::read(folder.join("stats.new_api.json")).unwrap();
+    }
+    let names = [format!("{command}.json"), format!("{command}.txt")];
+    let found = names.iter().find_map(|name| std::fs::read(folder.join(name)).ok());
+    found.unwrap_or_else(|| {
+        let description = caps["description"].as_str().unwrap_or_default();
+        match caps["style"].as_str() {
+            Some("whatsminer") => format!(
+                r#"{{"STATUS":"E","When":1,"Code":14,"Msg":"invalid cmd","Description":"{description}"}}"#
+            ),
+            Some("vnish") => format!(
+                r#"{{"STATUS":[{{"STATUS":"E","When":1,"Code":0,"Msg":"Invalid command","Description":"{description}"}}]}}"#
+            ),
+            _ => format!(
+                r#"{{"STATUS":[{{"STATUS":"E","When":1,"Code":14,"Msg":"Invalid command","Description":"{description}"}}],"id":1}}"#
+            ),
+        }
+        .into_bytes()
+    })
+}
+
+async fn serve_page(stream: &mut TcpStream, shared: &Shared) -> Option<bool> {
+    let request = read_until(stream, b"\r\n\r\n").await?;
+    shared.asked.lock().unwrap().push(request.lines().next()?.to_owned());
+    let folder = shared.folder.lock().unwrap().clone();
+    let close_delimited = json(&folder.join("caps.json"))["http_close_delimited"] == true;
+    let body = std::fs::read_to_string(folder.join("miner_power.txt")).unwrap();
+    let head = if close_delimited {
+        "HTTP/1.0 200 OK\r\n".to_owned()
+    } else {
+        format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n", body.len())
+    };
+    stream.write_all(format!("{head}\r\n{body}").as_bytes()).await.ok()?;
+    // With a length, the connection may stay open.
+    Some(!close_delimited)
+}
