@@ -11,6 +11,8 @@ use crate::clock::Now;
 use crate::reading::{Missing, Sample};
 
 pub mod asic;
+pub mod gpu;
+pub mod host;
 pub mod runner;
 pub mod web;
 

@@ -6,4 +6,5 @@
 mod asic;
 mod fake_http;
 mod fake_miner;
+mod gpu;
 mod http;

@@ -1,0 +1,140 @@
+//! One line of the Prometheus text format (exposition format 0.0.4).
+
+use std::borrow::Cow;
+
+/// `name{label="value",…} value [timestamp]`.
+#[derive(Debug, PartialEq)]
+pub(super) struct Row<'a> {
+    pub name: &'a str,
+    pub labels: Vec<(&'a str, Cow<'a, str>)>,
+    /// May be NaN or infinite: the format allows both.
+    pub value: f64,
+}
+
+impl Row<'_> {
+    pub(super) fn label(&self, name: &str) -> Option<&str> {
+        self.labels.iter().find(|(label, _)| *label == name).map(|(_, value)| value.as_ref())
+    }
+}
+
+/// Reads a line that is neither empty nor a comment. `None` if it is not one.
+pub(super) fn row(line: &str) -> Option<Row<'_>> {
+    let end = line.find(|c: char| !is_name_char(c))?;
+    let (name, rest) = line.split_at_checked(end)?;
+    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let rest = rest.trim_start();
+    let (labels, rest) = match rest.strip_prefix('{') {
+        Some(rest) => labels(rest)?,
+        None => (Vec::new(), rest),
+    };
+    let mut fields = rest.split_ascii_whitespace();
+    // Rust reads `NaN`, `+Inf` and `-Inf` as the format spells them.
+    let value = fields.next()?.parse().ok()?;
+    if let Some(timestamp) = fields.next() {
+        timestamp.parse::<i64>().ok()?;
+    }
+    fields.next().is_none().then_some(Row { name, labels, value })
+}
+
+fn is_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == ':'
+}
+
+type Labels<'a> = Vec<(&'a str, Cow<'a, str>)>;
+
+/// The labels after the opening brace, and what follows the closing one.
+fn labels(mut rest: &str) -> Option<(Labels<'_>, &str)> {
+    let mut labels = Vec::new();
+    loop {
+        rest = rest.trim_start();
+        if let Some(after) = rest.strip_prefix('}') {
+            return Some((labels, after));
+        }
+        let (name, after) = rest.split_once('=')?;
+        let name = name.trim_end();
+        if name.is_empty() || !name.chars().all(is_name_char) {
+            return None;
+        }
+        let (value, after) = quoted(after.trim_start().strip_prefix('"')?)?;
+        labels.push((name, value));
+        rest = after.trim_start();
+        rest = match rest.strip_prefix(',') {
+            Some(after) => after,
+            None if rest.starts_with('}') => rest,
+            None => return None,
+        };
+    }
+}
+
+/// The text up to the closing quote, with `\\`, `\"` and `\n` resolved, and what follows the quote.
+fn quoted(text: &str) -> Option<(Cow<'_, str>, &str)> {
+    let end = text.find(['"', '\\'])?;
+    let (plain, rest) = text.split_at_checked(end)?;
+    if let Some(after) = rest.strip_prefix('"') {
+        return Some((Cow::Borrowed(plain), after));
+    }
+    let mut value = String::from(plain);
+    let mut chars = rest.chars();
+    loop {
+        match chars.next()? {
+            '"' => return Some((Cow::Owned(value), chars.as_str())),
+            '\\' => value.push(match chars.next()? {
+                'n' => '\n',
+                other => other,
+            }),
+            other => value.push(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_has_a_name_labels_and_a_value() {
+        let row = row(r#"DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-a", pod="" ,} 87 1700000000000"#).unwrap();
+        assert_eq!(row.name, "DCGM_FI_DEV_GPU_UTIL");
+        assert_eq!(row.value, 87.0);
+        assert_eq!((row.label("UUID"), row.label("pod"), row.label("none")), (Some("GPU-a"), Some(""), None));
+    }
+
+    #[test]
+    fn labels_are_optional() {
+        assert_eq!(row("up 1").unwrap().value, 1.0);
+        assert_eq!(row("up{} 1").unwrap().labels, []);
+    }
+
+    #[test]
+    fn escapes_in_label_values_are_resolved() {
+        let row = row(r#"m{err_msg="a \"quoted\" \\ word,}\nnext",UUID="x"} 0"#).unwrap();
+        assert_eq!(row.label("err_msg"), Some("a \"quoted\" \\ word,}\nnext"));
+        assert_eq!(row.label("UUID"), Some("x"));
+    }
+
+    #[test]
+    fn nan_and_infinities_are_values_of_the_format() {
+        assert!(row("m NaN").unwrap().value.is_nan());
+        assert_eq!(row("m +Inf").unwrap().value, f64::INFINITY);
+    }
+
+    #[test]
+    fn what_is_no_row_is_refused() {
+        for bad in [
+            "<html>",
+            "m",
+            "m{",
+            r#"m{a="b"#,
+            r#"m{a="b"}"#,
+            r#"m{a="b"} x"#,
+            "m 1 2 3",
+            "m{a=b} 1",
+            "1m 1",
+            r#"m{a="b\"#,
+        ] {
+            assert_eq!(row(bad), None, "{bad}");
+        }
+    }
+}

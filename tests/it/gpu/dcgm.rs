@@ -1,0 +1,136 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use wattsplit::http::Http;
+use wattsplit::reading::{GpuState, Missing, Quality};
+use wattsplit::sources::gpu::dcgm::{DcgmError, DcgmSource, parse};
+use wattsplit::units::{Celsius, Fraction, WattHours, Watts};
+
+use super::{host_config, read, told};
+use crate::fake_http::{FakeHttp, Reply};
+
+const PODS: &str = include_str!("../../fixtures/dcgm/h200-pods.prom");
+const MIG: &str = include_str!("../../fixtures/dcgm/a30-mig.prom");
+
+#[test]
+fn a_page_gives_every_value_in_its_unit() {
+    let gpus = parse(PODS.as_bytes()).unwrap();
+    let gpu = &gpus[0];
+    assert_eq!(&*gpu.uuid, "GPU-00000000-0000-0000-0000-0000000000a0");
+    assert_eq!(gpu.name.as_deref(), Some("NVIDIA H200"));
+    assert_eq!(gpu.power.unwrap().value, Watts::new(612.25).unwrap());
+    assert_eq!(gpu.power_limit.unwrap().value, Watts::new(700.0).unwrap());
+    assert_eq!(gpu.energy.unwrap().value, WattHours::new(1500.0).unwrap());
+    assert_eq!(gpu.utilisation.unwrap().value, Fraction::new(0.97).unwrap());
+    assert_eq!(gpu.memory_used_bytes.unwrap().value, 130_000 * 1_048_576);
+    assert_eq!(gpu.memory_total_bytes.unwrap().value, 143_771 * 1_048_576);
+    assert_eq!(gpu.memory_total_bytes.unwrap().quality, Quality::Measured);
+    assert_eq!(gpu.temp_gpu.unwrap().value, Celsius::new(64.0).unwrap());
+    assert_eq!(gpu.temp_memory.unwrap().value, Celsius::new(72.0).unwrap());
+    assert_eq!((gpu.state, &gpu.throttle[..]), (GpuState::Ok, &["sw_power_cap"][..]));
+}
+
+#[test]
+fn a_gpu_that_two_pods_share_counts_once() {
+    let gpus = parse(PODS.as_bytes()).unwrap();
+    assert_eq!(gpus.len(), 3);
+    let watts: f64 = gpus.iter().filter_map(|gpu| gpu.power.ok()).map(|power| power.value.get()).sum();
+    assert_eq!(watts, 612.25 + 76.5);
+}
+
+#[test]
+fn what_the_page_does_not_hold_is_missing_and_never_zero() {
+    let gpus = parse(PODS.as_bytes()).unwrap();
+    assert_eq!(gpus[1].utilisation.unwrap().value, Fraction::ZERO);
+    assert_eq!(gpus[1].energy, Err(Missing::NotReported));
+    assert_eq!(gpus[1].memory_total_bytes, Err(Missing::NotReported));
+    // Not a number.
+    assert_eq!(gpus[2].power, Err(Missing::NotSupported));
+}
+
+#[test]
+fn clock_event_reasons_make_the_state() {
+    let gpus = parse(PODS.as_bytes()).unwrap();
+    assert_eq!((gpus[1].state, gpus[1].throttle.len()), (GpuState::Ok, 0));
+    assert_eq!(gpus[2].state, GpuState::Throttled);
+    assert_eq!(gpus[2].throttle, ["hw_slowdown", "hw_thermal"]);
+}
+
+#[test]
+fn a_gpu_cut_into_instances_has_the_power_of_one_board() {
+    let gpus = parse(MIG.as_bytes()).unwrap();
+    assert_eq!(gpus.len(), 2);
+    assert_eq!(gpus[0].power.unwrap().value, Watts::new(52.6).unwrap());
+    assert_eq!(gpus[0].energy.unwrap().value, WattHours::new(100.0).unwrap());
+    // The rows of instances do not tell these of the board.
+    assert_eq!(gpus[0].utilisation, Err(Missing::NotSupported));
+    assert_eq!(gpus[0].memory_used_bytes, Err(Missing::NotSupported));
+}
+
+#[test]
+fn sentinels_of_older_exporters_are_not_values() {
+    let gpus = parse(MIG.as_bytes()).unwrap();
+    assert_eq!(gpus[0].temp_memory, Err(Missing::NotSupported));
+    assert_eq!(gpus[1].temp_memory, Err(Missing::NotSupported));
+    assert_eq!(gpus[1].power, Err(Missing::NotSupported));
+    assert_eq!(gpus[1].energy.unwrap().value, WattHours::new(200.0).unwrap());
+}
+
+#[test]
+fn without_the_reserved_part_the_total_memory_is_an_estimate() {
+    let total = parse(MIG.as_bytes()).unwrap()[1].memory_total_bytes.unwrap();
+    assert_eq!((total.value, total.quality), (24_258 * 1_048_576, Quality::Estimated));
+}
+
+#[test]
+fn an_old_namespace_page_spells_the_uuid_in_lower_case() {
+    let gpus = parse(b"DCGM_FI_DEV_POWER_USAGE{gpu=\"0\",uuid=\"GPU-x\",pod_name=\"\"} 55.5\n").unwrap();
+    assert_eq!(gpus[0].power.unwrap().value, Watts::new(55.5).unwrap());
+}
+
+#[test]
+fn a_page_of_something_else_is_refused() {
+    assert_eq!(parse(b"up 1\n").unwrap_err(), DcgmError::NoGpus);
+    assert_eq!(parse(b"").unwrap_err(), DcgmError::NoGpus);
+    assert_eq!(parse(b"# ok\n<html>\n").unwrap_err(), DcgmError::NotExposition { line: 2 });
+    assert_eq!(parse(b"\xff\xfe").unwrap_err(), DcgmError::NotText);
+    assert_eq!(parse(b"<html>without a line break").unwrap_err(), DcgmError::NotExposition { line: 1 });
+    let row = |n: u32| format!("DCGM_FI_DEV_POWER_USAGE{{UUID=\"GPU-{n}\"}} 50\n");
+    let gpus = |count: u32| (0..count).map(row).collect::<String>();
+    assert_eq!(parse(gpus(256).as_bytes()).unwrap().len(), 256);
+    assert_eq!(parse(gpus(257).as_bytes()).unwrap_err(), DcgmError::TooManyGpus);
+}
+
+#[test]
+fn a_page_that_breaks_off_within_a_line_is_refused() {
+    for end in 1..MIG.len() {
+        if !MIG[..end].ends_with('\n') {
+            assert_eq!(parse(&MIG.as_bytes()[..end]).unwrap_err(), DcgmError::CutOff, "cut at {end}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_host_is_read_over_http_and_remembers_a_gpu_that_vanishes() {
+    let without_b1: String =
+        MIG.lines().filter(|line| !line.contains("b1\"")).map(|line| format!("{line}\n")).collect();
+    let asked = AtomicUsize::new(0);
+    let server = FakeHttp::start(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
+        0 => Reply::Ok(MIG.to_owned()),
+        1 => Reply::Ok(without_b1.clone()),
+        _ => Reply::Status(503, vec![], ""),
+    })
+    .await;
+    let url = format!("{}/metrics", server.url);
+    let config = format!("name = \"rack\"\nhosting = \"ai\"\nread = \"dcgm\"\nurl = \"{url}\"");
+    let mut source = DcgmSource::new(&host_config(&config), Http::new().unwrap());
+
+    let gpus = read(&mut source).await.unwrap();
+    assert!(gpus.len() == 2 && gpus.iter().all(|gpu| gpu.state == GpuState::Ok), "{gpus:?}");
+    let gpus = read(&mut source).await.unwrap();
+    assert_eq!(gpus.len(), 2);
+    assert_eq!((gpus[1].state, gpus[1].power), (GpuState::Lost, Err(Missing::Lost)));
+
+    let failure = read(&mut source).await.unwrap_err();
+    assert_eq!(failure.reason, Missing::RemoteError);
+    assert_eq!(told(&source, failure.reason), failure.reason);
+}
