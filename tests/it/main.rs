@@ -8,3 +8,4 @@ mod fake_http;
 mod fake_miner;
 mod gpu;
 mod http;
+mod pool;

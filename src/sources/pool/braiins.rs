@@ -1,0 +1,193 @@
+//! Braiins Pool: `pool.braiins.com`, JSON behind the header `Pool-Auth-Token`.
+//!
+//! Protocol: academy.braiins.com, "Monitoring". Hashrates are numbers (the field table says
+//! strings) in the unit of a string beside them, amounts are decimal strings in bitcoin, `btc` is
+//! null for an account that never mined, and a bad token gets status 403 with plain text.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{Api, Balance, Piece, Rates, Request, plausible};
+use crate::clock::UnixMs;
+use crate::reading::{Missing, PoolWorker, Read, Reading, Settled, SettledKind};
+use crate::sources::Failure;
+use crate::sources::web::{Decimal, json, read};
+use crate::units::Hashrate;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY_SECS: i64 = 86_400;
+
+pub static API: Api = Api {
+    url: "https://pool.braiins.com",
+    token_header: Some("Pool-Auth-Token"),
+    // The pool asks for 5 s; one more keeps a jittered schedule above that.
+    spacing: Duration::from_secs(6),
+    requests: &[
+        Request {
+            path: |_, _| "/accounts/profile/json/btc/".into(),
+            period: |interval| interval,
+            parse: |body, _| profile(body),
+            missing: |why| Piece::Profile(Rates::missing(why), Balance::missing(why)),
+        },
+        Request {
+            path: |_, _| "/accounts/workers/json/btc".into(),
+            period: |interval| interval.saturating_mul(2),
+            parse: |body, _| workers(body),
+            missing: |_| Piece::Workers(Vec::new()),
+        },
+        Request {
+            path: |_, _| "/accounts/rewards/json/btc".into(),
+            period: |interval| interval.max(HOUR),
+            parse: |body, now| rewards(body, now.wall),
+            missing: |_| Piece::Settled(Vec::new()),
+        },
+    ],
+};
+
+#[derive(Deserialize)]
+struct Envelope<T> {
+    btc: Option<T>,
+}
+
+#[derive(Deserialize)]
+struct Profile {
+    hash_rate_unit: Option<String>,
+    hash_rate_5m: Option<Decimal>,
+    hash_rate_60m: Option<Decimal>,
+    hash_rate_24h: Option<Decimal>,
+    ok_workers: Option<Decimal>,
+    low_workers: Option<Decimal>,
+    off_workers: Option<Decimal>,
+    current_balance: Option<Decimal>,
+    estimated_reward: Option<Decimal>,
+}
+
+/// Account hashrates, worker counts and balance.
+///
+/// # Errors
+/// If the reply is no profile, or the account never mined.
+pub fn profile(body: &[u8]) -> Result<Piece, Failure> {
+    let profile: Profile = open(body)?;
+    let unit = profile.hash_rate_unit.as_deref();
+    let online = read(&profile.ok_workers, "profile.ok_workers+low_workers", Decimal::u32);
+    let low = read(&profile.low_workers, "profile.low_workers", Decimal::u32);
+    let rates = Rates {
+        hashrate_now: rate(&profile.hash_rate_5m, unit, "profile.hash_rate_5m"),
+        hashrate_1h: rate(&profile.hash_rate_60m, unit, "profile.hash_rate_60m"),
+        hashrate_24h: rate(&profile.hash_rate_24h, unit, "profile.hash_rate_24h"),
+        // A worker below its limit still sends shares. Monitoring is off for `dis`: they are in
+        // neither count.
+        workers_online: online.and_then(|ok| low.map(|low| ok.map(|ok| ok.saturating_add(low.value)))),
+        workers_offline: read(&profile.off_workers, "profile.off_workers", Decimal::u32),
+    };
+    let estimate = read(&profile.estimated_reward, "profile.estimated_reward", Decimal::whole_sats_from_btc);
+    let balance = Balance {
+        unpaid: read(&profile.current_balance, "profile.current_balance", Decimal::sats_from_btc),
+        today_estimate: estimate.map(|r| Reading::estimated(r.value, r.source)),
+    };
+    Ok(Piece::Profile(rates, balance))
+}
+
+#[derive(Deserialize)]
+struct Workers {
+    workers: Option<BTreeMap<String, Worker>>,
+}
+
+#[derive(Deserialize)]
+struct Worker {
+    state: Option<String>,
+    last_share: Option<Decimal>,
+    hash_rate_unit: Option<String>,
+    hash_rate_5m: Option<Decimal>,
+}
+
+/// All workers, in order of name.
+///
+/// # Errors
+/// If the reply is no list of workers, or the account never mined.
+pub fn workers(body: &[u8]) -> Result<Piece, Failure> {
+    let reply: Workers = open(body)?;
+    let workers =
+        reply.workers.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no workers"))?;
+    Ok(Piece::Workers(workers.into_iter().map(worker).collect()))
+}
+
+fn worker((name, worker): (String, Worker)) -> PoolWorker {
+    let last_share = worker.last_share.as_ref().and_then(Decimal::i64).filter(|secs| *secs > 0);
+    PoolWorker {
+        name,
+        hashrate: rate(&worker.hash_rate_5m, worker.hash_rate_unit.as_deref(), "workers.hash_rate_5m"),
+        last_share: last_share.map(UnixMs::from_secs),
+        online: match worker.state.as_deref() {
+            Some("ok" | "low") => Some(true),
+            Some("off") => Some(false),
+            _ => None,
+        },
+    }
+}
+
+#[derive(Deserialize)]
+struct Rewards {
+    daily_rewards: Option<Vec<DailyReward>>,
+}
+
+#[derive(Deserialize)]
+struct DailyReward {
+    date: Option<Decimal>,
+    total_reward: Option<Decimal>,
+    calculation_date: Option<Decimal>,
+}
+
+/// What was credited for each UTC day that is over, newest first. Amounts are net of the fee.
+///
+/// # Errors
+/// If the reply is no list of rewards, or one of its rows cannot be read: a list with a day left
+/// out would look like a day without income.
+pub fn rewards(body: &[u8], now: UnixMs) -> Result<Piece, Failure> {
+    let reply: Rewards = open(body)?;
+    let rows = reply
+        .daily_rewards
+        .ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no daily_rewards"))?;
+    let mut settled = Vec::with_capacity(rows.len());
+    for row in rows {
+        let day = row.date.as_ref().and_then(Decimal::i64).filter(|secs| secs.rem_euclid(DAY_SECS) == 0);
+        let net = row.total_reward.as_ref().and_then(Decimal::sats_from_btc);
+        let (Some(day), Some(net)) = (day, net) else {
+            return Err(Failure::new(Missing::Garbage, "a row of daily_rewards cannot be read"));
+        };
+        // The pool's own word on when it settled, else this machine's clock.
+        let known_until = row.calculation_date.as_ref().and_then(Decimal::i64).unwrap_or(now.secs());
+        if day.saturating_add(DAY_SECS) <= known_until {
+            settled.push(Settled { at: UnixMs::from_secs(day), kind: SettledKind::UtcDay, net });
+        }
+    }
+    settled.sort_by_key(|row| std::cmp::Reverse(row.at));
+    Ok(Piece::Settled(settled))
+}
+
+fn open<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    let envelope: Envelope<T> = json(body)?;
+    envelope.btc.ok_or_else(|| Failure::new(Missing::NotReported, "btc is null: the account never mined"))
+}
+
+fn rate(field: &Option<Decimal>, unit: Option<&str>, source: &'static str) -> Read<Hashrate> {
+    let rate = read(field, source, Decimal::f64)?;
+    let hashes = hashes_per_unit(unit.ok_or(Missing::NotReported)?).ok_or(Missing::Garbage)?;
+    plausible(Ok(rate.map(|rate| rate * hashes)))
+}
+
+/// A unit that is not known gives no value: a guess would be wrong by a factor of a thousand.
+fn hashes_per_unit(unit: &str) -> Option<f64> {
+    match unit.to_ascii_lowercase().as_str() {
+        "h/s" => Some(1.0),
+        "kh/s" => Some(1e3),
+        "mh/s" => Some(1e6),
+        "gh/s" => Some(1e9),
+        "th/s" => Some(1e12),
+        "ph/s" => Some(1e15),
+        "eh/s" => Some(1e18),
+        _ => None,
+    }
+}

@@ -1,0 +1,20 @@
+//! Pools: their parsers on recorded shapes, and whole accounts over sockets on loopback.
+
+mod account;
+mod parsers;
+
+use wattsplit::reading::{Missing, Read};
+use wattsplit::units::Hashrate;
+
+const PROFILE: &str = include_str!("../fixtures/pool/braiins_profile.json");
+const WORKERS: &str = include_str!("../fixtures/pool/braiins_workers.json");
+const REWARDS: &str = include_str!("../fixtures/pool/braiins_rewards.json");
+const USER_HASHRATE: &str = include_str!("../fixtures/pool/ocean_user_hashrate.json");
+const STATSNAP: &str = include_str!("../fixtures/pool/ocean_statsnap.json");
+const USER_HASHRATE_FULL: &str = include_str!("../fixtures/pool/ocean_user_hashrate_full.json");
+const EARNPAY: &str = include_str!("../fixtures/pool/ocean_earnpay.json");
+const OCEAN_ERROR: &str = include_str!("../fixtures/pool/ocean_error.json");
+
+fn ths(read: &Read<Hashrate>) -> Result<f64, Missing> {
+    read.map(|reading| reading.value.ths())
+}
