@@ -13,7 +13,9 @@ use crate::reading::{Missing, Sample};
 pub mod asic;
 pub mod gpu;
 pub mod host;
+pub mod network;
 pub mod pool;
+pub mod price;
 pub mod runner;
 pub mod web;
 

@@ -8,4 +8,6 @@ mod fake_http;
 mod fake_miner;
 mod gpu;
 mod http;
+mod network;
 mod pool;
+mod price;
