@@ -7,5 +7,6 @@ pub mod clock;
 pub mod http;
 pub mod reading;
 pub mod secret;
+pub mod site;
 pub mod sources;
 pub mod units;

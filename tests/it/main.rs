@@ -11,3 +11,4 @@ mod http;
 mod network;
 mod pool;
 mod price;
+mod site;

@@ -1,0 +1,228 @@
+//! How values grow old. Ages are monotonic: a jump of the wall clock changes none.
+
+use std::time::Duration;
+
+use crate::clock::{Now, UnixMs};
+use crate::reading::Missing;
+
+/// Longest time without an answer for which a device is called fresh, however often it is polled:
+/// a poll a second apart must not make one lost packet visible.
+const SHORTEST_FRESH: Duration = Duration::from_secs(15);
+/// How much longer the last values of a device that does not answer are shown as stale.
+const GRACE: Duration = Duration::from_secs(15);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Freshness {
+    Fresh,
+    /// The latest poll failed or is overdue; the last values still stand.
+    Stale,
+    /// Nothing that is young enough.
+    Gone,
+}
+
+/// The polls of one device.
+#[derive(Debug, Clone)]
+pub(super) struct Polling {
+    /// Two and a half intervals: two polls in a row are missing.
+    overdue: Duration,
+    answered: Option<Now>,
+    /// Why the latest poll gave nothing; `None` if it succeeded.
+    failure: Option<Missing>,
+}
+
+impl Polling {
+    /// Before the first poll.
+    pub fn new(interval: Duration) -> Self {
+        Self { overdue: overdue(interval), answered: None, failure: Some(Missing::NotYet) }
+    }
+
+    pub fn record(&mut self, at: Now, interval: Duration, outcome: Result<(), Missing>) {
+        self.overdue = overdue(interval);
+        match outcome {
+            Ok(()) => {
+                self.answered = Some(at);
+                self.failure = None;
+            }
+            Err(why) => self.failure = Some(why),
+        }
+    }
+
+    pub fn freshness(&self, now: Now) -> Freshness {
+        let Some(age) = self.age(now) else { return Freshness::Gone };
+        if self.failure.is_none() && age <= self.overdue.max(SHORTEST_FRESH) {
+            Freshness::Fresh
+        } else if age <= self.overdue.saturating_add(GRACE) {
+            Freshness::Stale
+        } else {
+            Freshness::Gone
+        }
+    }
+
+    /// Since the last answer.
+    pub fn age(&self, now: Now) -> Option<Duration> {
+        self.answered.map(|at| now.since(at))
+    }
+
+    pub fn ever_answered(&self) -> bool {
+        self.answered.is_some()
+    }
+
+    pub fn ever_polled(&self) -> bool {
+        self.failure != Some(Missing::NotYet)
+    }
+
+    /// Why there is no fresh value. Polls that stopped coming are `expired`.
+    pub fn why_not(&self, freshness: Freshness) -> Option<Missing> {
+        match freshness {
+            Freshness::Fresh => None,
+            Freshness::Stale | Freshness::Gone => Some(self.failure.unwrap_or(Missing::Expired)),
+        }
+    }
+}
+
+fn overdue(interval: Duration) -> Duration {
+    interval.saturating_mul(5) / 2
+}
+
+/// The last good value of something that is asked now and then, through later failures.
+#[derive(Debug, Clone)]
+pub(super) struct Held<T> {
+    last: Option<Last<T>>,
+    failure: Option<Missing>,
+}
+
+#[derive(Debug, Clone)]
+struct Last<T> {
+    value: T,
+    received: Now,
+    /// Age that the value already had when it was received.
+    age_then: Duration,
+}
+
+/// A held value at one moment.
+#[derive(Debug)]
+pub(super) struct Holding<'a, T> {
+    pub value: &'a T,
+    pub age: Duration,
+    /// The latest attempt to renew it failed.
+    pub failing: bool,
+}
+
+impl<T> Held<T> {
+    pub fn new() -> Self {
+        Self { last: None, failure: None }
+    }
+
+    /// `observed` is when the value was true by its own account; that moment is compared with the
+    /// wall clock once, here, so that later jumps change nothing.
+    pub fn record(&mut self, at: Now, observed: Option<UnixMs>, outcome: Result<T, Missing>) {
+        match outcome {
+            Ok(value) => {
+                let ms = observed.map_or(0, |observed| at.wall.0.saturating_sub(observed.0));
+                let age_then = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+                self.last = Some(Last { value, received: at, age_then });
+                self.failure = None;
+            }
+            Err(why) => self.failure = Some(why),
+        }
+    }
+
+    /// # Errors
+    /// While nothing was ever read: the reason of the latest failure, or that nobody was ever asked. Else [`Missing::Expired`] past
+    /// `limit`.
+    pub fn current(&self, now: Now, limit: Duration) -> Result<Holding<'_, T>, Missing> {
+        let Some(last) = &self.last else { return Err(self.failure.unwrap_or(Missing::NotConfigured)) };
+        let age = now.since(last.received).saturating_add(last.age_then);
+        if age > limit {
+            return Err(Missing::Expired);
+        }
+        Ok(Holding { value: &last.value, age, failing: self.failure.is_some() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: u64) -> Now {
+        Now { wall: UnixMs(1_000_000_000), mono: Duration::ZERO }.plus(Duration::from_secs(secs))
+    }
+
+    fn why_not(polling: &Polling, now: Now) -> Option<Missing> {
+        polling.why_not(polling.freshness(now))
+    }
+
+    #[test]
+    fn an_absurd_interval_is_no_panic() {
+        let mut polling = Polling::new(Duration::MAX);
+        polling.record(at(0), Duration::MAX, Ok(()));
+        assert_eq!(polling.freshness(at(1_000_000)), Freshness::Fresh);
+    }
+
+    #[test]
+    fn a_device_is_fresh_then_stale_then_gone() {
+        let interval = Duration::from_secs(30);
+        let mut polling = Polling::new(interval);
+        assert_eq!(
+            (polling.freshness(at(0)), why_not(&polling, at(0))),
+            (Freshness::Gone, Some(Missing::NotYet))
+        );
+        polling.record(at(0), interval, Ok(()));
+        for (secs, expected) in [(0, Freshness::Fresh), (75, Freshness::Fresh), (76, Freshness::Stale)] {
+            assert_eq!(polling.freshness(at(secs)), expected, "{secs}");
+        }
+        assert_eq!(polling.freshness(at(90)), Freshness::Stale);
+        assert_eq!(
+            (polling.freshness(at(91)), why_not(&polling, at(91))),
+            (Freshness::Gone, Some(Missing::Expired))
+        );
+    }
+
+    #[test]
+    fn one_failed_poll_makes_a_fresh_device_stale_with_its_reason() {
+        let interval = Duration::from_secs(30);
+        let mut polling = Polling::new(interval);
+        polling.record(at(0), interval, Ok(()));
+        polling.record(at(30), interval, Err(Missing::Refused));
+        assert_eq!(
+            (polling.freshness(at(31)), why_not(&polling, at(31))),
+            (Freshness::Stale, Some(Missing::Refused))
+        );
+        polling.record(at(60), interval, Ok(()));
+        assert_eq!((polling.freshness(at(61)), why_not(&polling, at(61))), (Freshness::Fresh, None));
+    }
+
+    #[test]
+    fn fast_polling_does_not_shorten_the_patience_below_fifteen_seconds() {
+        let second = Duration::from_secs(1);
+        let mut polling = Polling::new(second);
+        polling.record(at(0), second, Ok(()));
+        assert_eq!(polling.freshness(at(15)), Freshness::Fresh);
+        assert_eq!(polling.freshness(at(17)), Freshness::Stale);
+        assert_eq!(polling.freshness(at(18)), Freshness::Gone);
+    }
+
+    #[test]
+    fn a_held_value_is_as_old_as_it_says_itself_and_survives_failures() {
+        let mut held = Held::new();
+        assert_eq!(held.current(at(0), Duration::MAX).unwrap_err(), Missing::NotConfigured);
+        held.record(at(0), None, Err(Missing::Denied));
+        assert_eq!(held.current(at(0), Duration::MAX).unwrap_err(), Missing::Denied);
+        held.record(at(100), Some(UnixMs(at(40).wall.0)), Ok(7));
+        held.record(at(110), None, Err(Missing::Timeout));
+        let holding = held.current(at(120), Duration::from_secs(80)).unwrap();
+        assert_eq!((*holding.value, holding.age, holding.failing), (7, Duration::from_secs(80), true));
+        assert_eq!(held.current(at(121), Duration::from_secs(80)).unwrap_err(), Missing::Expired);
+    }
+
+    #[test]
+    fn a_jump_of_the_wall_clock_changes_no_held_age() {
+        let mut held = Held::new();
+        held.record(at(100), Some(UnixMs(at(90).wall.0)), Ok(()));
+        let jumped = Now { wall: UnixMs(0), ..at(105) };
+        assert_eq!(held.current(jumped, Duration::MAX).unwrap().age, Duration::from_secs(15));
+        let from_the_future = UnixMs(at(5000).wall.0);
+        held.record(at(200), Some(from_the_future), Ok(()));
+        assert_eq!(held.current(at(201), Duration::MAX).unwrap().age, Duration::from_secs(1));
+    }
+}

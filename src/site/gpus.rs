@@ -1,0 +1,277 @@
+//! All GPUs of the site, and their sums by hosting.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Now;
+use crate::reading::{
+    GpuHostSample, GpuSample, GpuState, Missing, OccupancySample, Quality, Read, Reading, at_best,
+};
+use crate::units::{Celsius, Fraction, Watts};
+
+use super::GpuHostLayout;
+use super::age::{Freshness, Held, Polling};
+use super::asics::hotter;
+use super::order::Key;
+use super::sum::Tally;
+use super::view::{Aged, AiBlock, Current, GpuCounts, GpuView};
+
+/// A file that says how many GPUs are rented is stale when it was written longer ago than this.
+const OCCUPANCY_FRESH: Duration = Duration::from_secs(15 * 60);
+/// …and says nothing any more after this.
+const OCCUPANCY_LIMIT: Duration = Duration::from_secs(24 * 3600);
+
+#[derive(Debug, Default)]
+pub(super) struct Gpus {
+    hosts: BTreeMap<Key, Host>,
+    occupancy: BTreeMap<Arc<str>, Held<Occupied>>,
+}
+
+#[derive(Debug)]
+struct Host {
+    name: Arc<str>,
+    hosting: Arc<str>,
+    base: Watts,
+    factor: f64,
+    polling: Polling,
+    gpus: Vec<Gpu>,
+}
+
+#[derive(Debug)]
+struct Gpu {
+    sample: GpuSample,
+    /// Part of the host's newest answer.
+    present: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Occupied {
+    reading: Reading<u32>,
+    /// Declared in the config rather than read from a file that somebody must keep up to date.
+    declared: bool,
+}
+
+impl Gpus {
+    pub fn new(hosts: &[GpuHostLayout]) -> Self {
+        let mut gpus = Self::default();
+        for host in hosts {
+            let (base, factor) = (host.base, host.factor);
+            let known = Host::new(host.name.clone(), host.hosting.clone(), base, factor);
+            gpus.hosts.insert(Key::new(&host.name), known);
+        }
+        gpus
+    }
+
+    pub fn apply(&mut self, at: Now, sample: GpuHostSample) {
+        let GpuHostSample { host, hosting, interval, gpus } = sample;
+        let key = Key::new(&host);
+        if let Ok(samples) = &gpus {
+            self.forget_elsewhere(at, &key, samples);
+        }
+        let entry =
+            self.hosts.entry(key).or_insert_with(|| Host::new(host, hosting.clone(), Watts::ZERO, 1.0));
+        entry.hosting = hosting;
+        entry.polling.record(at, interval, gpus.as_ref().map(|_| ()).map_err(|why| *why));
+        if let Ok(samples) = gpus {
+            entry.update(samples);
+        }
+    }
+
+    pub fn apply_occupancy(&mut self, at: Now, sample: OccupancySample) {
+        let declared = sample.observed.is_none();
+        let occupied = sample.occupied_gpus.map(|reading| Occupied { reading, declared });
+        self.occupancy.entry(sample.hosting).or_insert_with(Held::new).record(at, sample.observed, occupied);
+    }
+
+    /// In natural order of host, then as the host lists them.
+    pub fn views(&self, now: Now) -> impl Iterator<Item = GpuView<'_>> {
+        self.hosts.values().flat_map(move |host| host.views(now))
+    }
+
+    /// The blocks in order of id.
+    pub fn sum(&self, now: Now) -> Vec<AiBlock> {
+        let hostings: BTreeSet<&Arc<str>> =
+            self.hosts.values().map(|host| &host.hosting).chain(self.occupancy.keys()).collect();
+        let blocks = hostings.into_iter().map(|hosting| {
+            let mut sum = HostingSum::default();
+            for host in self.hosts.values().filter(|host| host.hosting == *hosting) {
+                sum.add(host, now);
+            }
+            let occupied = match self.occupancy.get(hosting) {
+                Some(held) => occupied(held, now),
+                None => Err(Missing::NotConfigured),
+            };
+            sum.finish(hosting, occupied)
+        });
+        blocks.collect()
+    }
+
+    /// A board that turns up in another host was moved there; it is not missing where it was.
+    fn forget_elsewhere(&mut self, at: Now, here: &Key, samples: &[GpuSample]) {
+        let known = self.hosts.get(here).map_or(&[][..], |host| &host.gpus);
+        let new: Vec<&GpuSample> =
+            samples.iter().filter(|sample| known.iter().all(|gpu| gpu.sample.uuid != sample.uuid)).collect();
+        if new.is_empty() {
+            return;
+        }
+        for (_, host) in self.hosts.iter_mut().filter(|(key, _)| *key != here) {
+            let answers = host.polling.freshness(at) == Freshness::Fresh;
+            host.gpus.retain(|gpu| {
+                answers && gpu.present || new.iter().all(|sample| sample.uuid != gpu.sample.uuid)
+            });
+        }
+    }
+}
+
+impl Host {
+    fn new(name: Arc<str>, hosting: Arc<str>, base: Watts, factor: f64) -> Self {
+        Self { name, hosting, base, factor, polling: Polling::new(Duration::ZERO), gpus: Vec::new() }
+    }
+
+    fn update(&mut self, samples: Vec<GpuSample>) {
+        for gpu in &mut self.gpus {
+            gpu.present = false;
+        }
+        for sample in samples {
+            match self.gpus.iter_mut().find(|gpu| gpu.sample.uuid == sample.uuid) {
+                Some(gpu) => *gpu = Gpu { sample, present: true },
+                None => self.gpus.push(Gpu { sample, present: true }),
+            }
+        }
+    }
+
+    fn views(&self, now: Now) -> impl Iterator<Item = GpuView<'_>> {
+        let freshness = self.polling.freshness(now);
+        let (age, why_not) = (self.polling.age(now), self.polling.why_not(freshness));
+        self.gpus.iter().map(move |gpu| {
+            let shown = gpu.present && freshness != Freshness::Gone;
+            GpuView {
+                host: &self.name,
+                hosting: &self.hosting,
+                age: age.filter(|_| shown),
+                stale: shown && freshness == Freshness::Stale,
+                gpu: shown.then_some(&gpu.sample),
+                uuid: &gpu.sample.uuid,
+                // A host that answers without this board has lost it.
+                missing: why_not.or((!gpu.present).then_some(Missing::Lost)),
+            }
+        })
+    }
+}
+
+fn occupied(held: &Held<Occupied>, now: Now) -> Current<u32> {
+    let limit = if held_is_declared(held, now) { Duration::MAX } else { OCCUPANCY_LIMIT };
+    let holding = held.current(now, limit)?;
+    let Occupied { reading, declared } = *holding.value;
+    let stale = !declared && (holding.failing || holding.age > OCCUPANCY_FRESH);
+    let reading = if stale { reading.at_best(Quality::Stale) } else { reading };
+    Ok(Aged { value: reading.value, quality: reading.quality, source: reading.source, age: holding.age })
+}
+
+fn held_is_declared(held: &Held<Occupied>, now: Now) -> bool {
+    held.current(now, Duration::MAX).is_ok_and(|holding| holding.value.declared)
+}
+
+#[derive(Default)]
+struct HostingSum {
+    counts: GpuCounts,
+    hosts: u32,
+    hosts_unreachable: u32,
+    /// Hosts that never answered, and why: what they hold is not known.
+    hosts_unseen: u32,
+    unseen_why: Option<Missing>,
+    board_power: Tally,
+    it_power: Tally,
+    utilisation: Tally,
+    temp_max: Option<Read<Celsius>>,
+}
+
+impl HostingSum {
+    fn add(&mut self, host: &Host, now: Now) {
+        self.hosts = self.hosts.saturating_add(1);
+        let freshness = host.polling.freshness(now);
+        if freshness == Freshness::Gone && host.polling.ever_polled() {
+            self.hosts_unreachable = self.hosts_unreachable.saturating_add(1);
+        }
+        if !host.polling.ever_answered() {
+            self.hosts_unseen = self.hosts_unseen.saturating_add(1);
+            self.unseen_why = self.unseen_why.or(host.polling.why_not(freshness));
+        }
+        let mut boards = Tally::default();
+        for gpu in host.views(now) {
+            self.add_gpu(&gpu, &mut boards);
+        }
+        match freshness {
+            Freshness::Fresh => self.add_server(host, &boards, Quality::Estimated),
+            Freshness::Stale => self.add_server(host, &boards, Quality::Stale),
+            Freshness::Gone => {
+                let why = host.polling.why_not(freshness).unwrap_or(Missing::Expired);
+                self.it_power.miss_part(why, host.gpus.len() as f64);
+            }
+        }
+    }
+
+    fn add_gpu(&mut self, view: &GpuView<'_>, boards: &mut Tally) {
+        let Some(gpu) = view.gpu else {
+            let why = view.missing.unwrap_or(Missing::Expired);
+            self.counts.missing = self.counts.missing.saturating_add(1);
+            for tally in [&mut self.board_power, &mut self.utilisation, boards] {
+                tally.miss(why);
+            }
+            hotter(&mut self.temp_max, Err(why));
+            return;
+        };
+        let count = match gpu.state {
+            GpuState::Ok => &mut self.counts.ok,
+            GpuState::Throttled => &mut self.counts.throttled,
+            GpuState::Lost => &mut self.counts.lost,
+        };
+        *count = count.saturating_add(1);
+        let best = if view.stale { Quality::Stale } else { Quality::Measured };
+        self.board_power.read(at_best(gpu.power, best), Watts::get);
+        boards.read(at_best(gpu.power, best), Watts::get);
+        self.utilisation.read(at_best(gpu.utilisation, best), Fraction::get);
+        hotter(&mut self.temp_max, at_best(gpu.temp_gpu, best));
+    }
+
+    /// Boards whose power is unknown leave the server's unknown too: `base` alone would pass for a
+    /// figure of the whole machine. Never better than `best`: the server's part is a model.
+    fn add_server(&mut self, host: &Host, boards: &Tally, best: Quality) {
+        let expected = host.gpus.len() as f64;
+        match boards.total(Watts::new) {
+            Ok(total) => {
+                let power = host.base.get() + host.factor * total.value.get();
+                let given = expected * total.coverage.get();
+                self.it_power.add_part(power, total.quality.max(best), given, expected);
+            }
+            Err(_) if host.gpus.is_empty() => self.it_power.add_part(host.base.get(), best, 0.0, 0.0),
+            Err(why) => self.it_power.miss_part(why, expected),
+        }
+    }
+
+    fn finish(mut self, hosting: &str, occupied: Current<u32>) -> AiBlock {
+        if self.hosts_unseen > 0 {
+            let why = self.unseen_why.unwrap_or(Missing::NotYet);
+            // Nobody knows what is in a host that never answered: as much as in the others, for the
+            // coverage.
+            let seen = self.hosts.saturating_sub(self.hosts_unseen).max(1);
+            let each = (f64::from(self.counts.units()) / f64::from(seen)).max(1.0);
+            for tally in [&mut self.board_power, &mut self.it_power, &mut self.utilisation] {
+                tally.miss_part(why, each * f64::from(self.hosts_unseen));
+            }
+            hotter(&mut self.temp_max, Err(why));
+        }
+        AiBlock {
+            id: hosting.to_owned(),
+            counts: self.counts,
+            hosts: self.hosts,
+            hosts_unreachable: self.hosts_unreachable,
+            board_power: self.board_power.total(Watts::new),
+            it_power: self.it_power.total(Watts::new),
+            utilisation: self.utilisation.mean(Fraction::new),
+            temp_max: self.temp_max.unwrap_or(Err(Missing::NotReported)),
+            occupied,
+        }
+    }
+}

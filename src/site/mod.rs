@@ -1,0 +1,104 @@
+//! The picture of the site: the newest sample of everything, and what it is worth by now.
+//!
+//! [`Site::apply`] takes batches in, [`Site::view`] gives the picture at a moment: readings age
+//! there, miners are summed into blocks. Ages are monotonic, so that a jump of the wall clock makes
+//! nothing older or younger. The sums of a view cost one pass over the devices and copy none of them.
+
+use std::sync::Arc;
+
+use crate::clock::Now;
+use crate::reading::{Batch, Sample};
+use crate::units::Watts;
+
+mod age;
+mod asics;
+mod blocks;
+mod gpus;
+mod order;
+mod prices;
+mod sum;
+mod view;
+
+pub use prices::{BTC_QUOTE_FRESH, BTC_QUOTE_LIMIT};
+pub use sum::Tally;
+pub use view::*;
+
+/// What the site must know beside the samples.
+#[derive(Debug, Clone, Default)]
+pub struct Layout {
+    pub gpu_hosts: Vec<GpuHostLayout>,
+}
+
+#[derive(Debug, Clone)]
+pub struct GpuHostLayout {
+    pub name: Arc<str>,
+    pub hosting: Arc<str>,
+    /// Power of the server beside its boards.
+    pub base: Watts,
+    /// Wall power per board power.
+    pub factor: f64,
+}
+
+/// The newest sample of everything.
+#[derive(Debug, Default)]
+pub struct Site {
+    asics: asics::Asics,
+    gpus: gpus::Gpus,
+    prices: prices::Prices,
+}
+
+impl Site {
+    pub fn new(layout: Layout) -> Self {
+        Self { gpus: gpus::Gpus::new(&layout.gpu_hosts), ..Self::default() }
+    }
+
+    /// Takes in what one exchange gave. Batches of one source come in order of time.
+    pub fn apply(&mut self, batch: Batch) {
+        let at = batch.at;
+        for sample in batch.samples {
+            match sample {
+                Sample::Asic(sample) => self.asics.apply(at, sample),
+                Sample::GpuHost(sample) => self.gpus.apply(at, sample),
+                Sample::Occupancy(sample) => self.gpus.apply_occupancy(at, sample),
+                Sample::Host(sample) => self.prices.apply_host(at, sample),
+                Sample::Pool(sample) => self.prices.apply_pool(at, sample),
+                Sample::BtcUsd(sample) => self.prices.apply_btc(at, sample),
+                Sample::Network(sample) => self.prices.apply_network(at, sample),
+                Sample::PowerPrice(sample) => self.prices.apply_power(at, sample),
+            }
+        }
+    }
+
+    /// The whole picture at `now`.
+    pub fn view(&self, now: Now) -> SiteView {
+        let (hash_blocks, silent_addresses) = self.asics.sum(now);
+        let (power_price, power_price_until) = self.prices.power(now);
+        SiteView {
+            at: now,
+            hash_blocks,
+            ai_blocks: self.gpus.sum(now),
+            silent_addresses,
+            btc_quotes: self.prices.btc_quotes(now),
+            network: self.prices.network(now),
+            power_price,
+            power_price_until,
+            pools: self.prices.pools(now),
+            hosts: self.prices.hosts(now),
+        }
+    }
+
+    /// Every address that was asked, in order of address, those that never answered included.
+    pub fn asics(&self, now: Now) -> impl Iterator<Item = AsicView<'_>> {
+        self.asics.views(now)
+    }
+
+    /// Every miner that is in a block, with the block's id, in order of address.
+    pub fn units(&self, now: Now) -> impl Iterator<Item = (&str, AsicView<'_>)> {
+        self.asics.units(now)
+    }
+
+    /// Every GPU that was ever seen, in order of host.
+    pub fn gpus(&self, now: Now) -> impl Iterator<Item = GpuView<'_>> {
+        self.gpus.views(now)
+    }
+}

@@ -1,0 +1,216 @@
+//! What the site looks like at one moment.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Now, UnixMs};
+use crate::reading::{AsicReport, AsicState, GpuSample, HostSample, Missing, PoolReport, Quality, Read};
+use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerMwh, Watts};
+
+/// A sum over the units of a block.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Total<T> {
+    pub value: T,
+    /// The worst of the parts.
+    pub quality: Quality,
+    /// Units that gave a value / units that should have.
+    pub coverage: Fraction,
+}
+
+/// A sum, or why no part of it has a value.
+pub type Sum<T> = Result<Total<T>, Missing>;
+
+/// A single value and how old it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Aged<T> {
+    pub value: T,
+    pub quality: Quality,
+    /// Field or method that gave the value.
+    pub source: &'static str,
+    /// By the monotonic clock.
+    pub age: Duration,
+}
+
+/// A value that ages, or why there is none that is young enough.
+pub type Current<T> = Result<Aged<T>, Missing>;
+
+/// The site at one moment.
+#[derive(Debug, Clone)]
+pub struct SiteView {
+    pub at: Now,
+    /// In order of id.
+    pub hash_blocks: Vec<HashBlock>,
+    /// In order of id.
+    pub ai_blocks: Vec<AiBlock>,
+    /// Addresses from ranges that never answered: perhaps nothing is there.
+    pub silent_addresses: u32,
+    /// By venue; `economics` makes one price of them.
+    pub btc_quotes: Vec<(&'static str, Current<Usd>)>,
+    pub network: Current<Network>,
+    pub power_price: Current<UsdPerMwh>,
+    /// When the power price changes next, where the tariff says so.
+    pub power_price_until: Option<UnixMs>,
+    pub pools: Vec<PoolView>,
+    pub hosts: Vec<HostView>,
+}
+
+/// One group × model of ASICs.
+#[derive(Debug, Clone)]
+pub struct HashBlock {
+    /// `<group>-<model>`, `[a-z0-9-]+`; the model's part has no `-`: `row-a-s19jproplus`,
+    /// `row-a-unknown`.
+    pub id: String,
+    pub group: Arc<str>,
+    /// `None`: the miners do not say.
+    pub model: Option<Arc<str>>,
+    pub counts: AsicCounts,
+    /// Over the shortest window that each unit calls current.
+    pub hashrate: Sum<Hashrate>,
+    /// Over the longest average that each unit reports.
+    pub hashrate_avg: Sum<Hashrate>,
+    /// IT power.
+    pub power: Sum<Watts>,
+    /// Of the units that hash and tell both their power and their hashrate: an idle unit or one that
+    /// tells only half does not spoil it.
+    pub efficiency: Read<JoulesPerTerahash>,
+    /// Of the units whose power was not read.
+    pub hashrate_without_power: Hashrate,
+    /// Hottest chip of all units.
+    pub temp_chip_max: Read<Celsius>,
+    /// Shares since the mining processes started, of the units that tell both counts.
+    pub accepted: Option<u64>,
+    pub rejected: Option<u64>,
+}
+
+/// Every unit is counted once, in the state of [`AsicState`] or as one that does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AsicCounts {
+    pub hashing: u32,
+    pub idle: u32,
+    pub fault: u32,
+    pub unknown: u32,
+    pub unreachable: u32,
+}
+
+impl AsicCounts {
+    pub fn units(&self) -> u32 {
+        self.hashing + self.idle + self.fault + self.unknown + self.unreachable
+    }
+}
+
+/// One hosting of GPUs.
+#[derive(Debug, Clone)]
+pub struct AiBlock {
+    /// Name of the hosting.
+    pub id: String,
+    pub counts: GpuCounts,
+    /// Hosts of the config, and those that answered without being in it.
+    pub hosts: u32,
+    /// Hosts that did not answer; how many GPUs they hold is known only if they answered before.
+    pub hosts_unreachable: u32,
+    pub board_power: Sum<Watts>,
+    /// Boards and servers. Never better than `estimated`: the server's part is a model.
+    pub it_power: Sum<Watts>,
+    /// Mean over the GPUs that report it. Never makes revenue.
+    pub utilisation: Sum<Fraction>,
+    /// Hottest GPU.
+    pub temp_max: Read<Celsius>,
+    /// GPUs that are billed now, where the terms ask for it.
+    pub occupied: Current<u32>,
+}
+
+/// Every GPU is counted once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GpuCounts {
+    pub ok: u32,
+    pub throttled: u32,
+    pub lost: u32,
+    /// Seen before on a host that does not answer now, or gone from a host that does.
+    pub missing: u32,
+}
+
+impl GpuCounts {
+    pub fn units(&self) -> u32 {
+        self.ok + self.throttled + self.lost + self.missing
+    }
+}
+
+/// The Bitcoin network as hashprice needs it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Network {
+    /// Of the newest block.
+    pub height: u64,
+    /// Above zero and finite.
+    pub difficulty: f64,
+    /// Fees of a block, mean of the last 144.
+    pub mean_fee: Read<Sats>,
+}
+
+/// One pool account at one moment.
+#[derive(Debug, Clone)]
+pub struct PoolView {
+    pub name: Arc<str>,
+    pub report: Current<Arc<PoolReport>>,
+}
+
+/// A machine that runs wattsplit, at one moment.
+#[derive(Debug, Clone)]
+pub struct HostView {
+    pub sample: Arc<HostSample>,
+    /// No value of the sample is better than this.
+    pub quality: Quality,
+    pub age: Duration,
+}
+
+/// One miner at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct AsicView<'a> {
+    pub id: &'a str,
+    pub group: &'a str,
+    pub state: UnitState,
+    /// Age of the report, where there is one.
+    pub age: Option<Duration>,
+    /// The latest poll failed or is overdue: every value of the report is at best stale.
+    pub stale: bool,
+    /// The newest report that is young enough to be shown.
+    pub report: Option<&'a AsicReport>,
+    /// Why the latest poll gave nothing.
+    pub missing: Option<Missing>,
+}
+
+/// What is known of an address in the config.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnitState {
+    /// It answers.
+    Asic(AsicState),
+    /// A unit that does not answer.
+    Unreachable,
+    /// Never answered, and perhaps nothing is there.
+    Silent,
+}
+
+impl UnitState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            UnitState::Asic(state) => state.as_str(),
+            UnitState::Unreachable => "unreachable",
+            UnitState::Silent => "silent",
+        }
+    }
+}
+
+/// One GPU at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct GpuView<'a> {
+    pub host: &'a str,
+    pub hosting: &'a str,
+    /// Age of the sample, where there is one.
+    pub age: Option<Duration>,
+    /// The latest poll of the host failed or is overdue: every value is at best stale.
+    pub stale: bool,
+    /// The newest sample of this GPU; `None` once it is too old.
+    pub gpu: Option<&'a GpuSample>,
+    pub uuid: &'a str,
+    /// Why there is no fresh value.
+    pub missing: Option<Missing>,
+}

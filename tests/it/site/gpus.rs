@@ -1,0 +1,142 @@
+//! GPUs, their hosts and how many are rented.
+
+use wattsplit::site::{GpuHostLayout, Layout};
+
+use super::*;
+
+pub fn one_gpu_host() -> Layout {
+    Layout { gpu_hosts: vec![layout_host("gpu-1")] }
+}
+
+fn layout_host(name: &str) -> GpuHostLayout {
+    GpuHostLayout {
+        name: name.into(),
+        hosting: "h100".into(),
+        base: Watts::new(1000.0).unwrap(),
+        factor: 1.1,
+    }
+}
+
+pub fn gpu(uuid: &str, power_w: f64) -> GpuSample {
+    GpuSample {
+        uuid: uuid.into(),
+        name: None,
+        state: GpuState::Ok,
+        power: watts(power_w),
+        power_limit: Err(Missing::NotReported),
+        energy: Err(Missing::NotReported),
+        utilisation: Ok(Reading::measured(Fraction::new(0.5).unwrap(), "test")),
+        memory_used_bytes: Err(Missing::NotReported),
+        memory_total_bytes: Err(Missing::NotReported),
+        temp_gpu: celsius(60.0),
+        temp_memory: Err(Missing::NotReported),
+        throttle: Vec::new(),
+    }
+}
+
+pub fn gpu_host(gpus: Result<Vec<GpuSample>, Missing>) -> Sample {
+    gpu_host_named("gpu-1", gpus)
+}
+
+fn gpu_host_named(host: &str, gpus: Result<Vec<GpuSample>, Missing>) -> Sample {
+    let interval = Duration::from_secs(10);
+    Sample::GpuHost(GpuHostSample { host: host.into(), hosting: "h100".into(), interval, gpus })
+}
+
+pub fn occupancy(gpus: u32, observed: Option<UnixMs>) -> Sample {
+    let occupied_gpus = Ok(Reading::estimated(gpus, "test"));
+    Sample::Occupancy(OccupancySample { hosting: "h100".into(), interval: INTERVAL, occupied_gpus, observed })
+}
+
+#[test]
+fn it_power_is_the_boards_and_their_server_and_never_better_than_estimated() {
+    let mut site = Site::new(one_gpu_host());
+    put(&mut site, 0, gpu_host(Ok(vec![gpu("a", 500.0), gpu("b", 700.0)])));
+    let view = site.view(at(1));
+    let block = &view.ai_blocks[0];
+    assert_eq!((block.id.as_str(), block.counts.ok, block.hosts), ("h100", 2, 1));
+    let (boards, it) = (block.board_power.unwrap(), block.it_power.unwrap());
+    assert_eq!((boards.value, boards.quality), (Watts::new(1200.0).unwrap(), Quality::Measured));
+    assert!((it.value.get() - (1000.0 + 1.1 * 1200.0)).abs() < 1e-9);
+    assert_eq!((it.quality, it.coverage.get()), (Quality::Estimated, 1.0));
+    assert_eq!(block.utilisation.unwrap().value.get(), 0.5);
+}
+
+#[test]
+fn a_gpu_that_its_host_no_longer_lists_is_missing_as_lost() {
+    let mut site = Site::new(one_gpu_host());
+    put(&mut site, 0, gpu_host(Ok(vec![gpu("a", 500.0), gpu("b", 700.0)])));
+    put(&mut site, 10, gpu_host(Ok(vec![gpu("b", 600.0)])));
+    let view = site.view(at(11));
+    let block = &view.ai_blocks[0];
+    assert_eq!((block.counts.ok, block.counts.missing), (1, 1));
+    assert_eq!(block.board_power.unwrap().coverage.get(), 0.5);
+    let missing = site.gpus(at(11)).next().unwrap();
+    assert_eq!((missing.uuid, missing.missing, missing.gpu.is_none()), ("a", Some(Missing::Lost), true));
+}
+
+#[test]
+fn gpus_of_a_silent_host_are_first_stale_and_then_missing() {
+    let mut site = Site::new(one_gpu_host());
+    put(&mut site, 0, gpu_host(Ok(vec![gpu("a", 500.0)])));
+    put(&mut site, 10, gpu_host(Err(Missing::Timeout)));
+    let view = site.view(at(11));
+    assert_eq!((view.ai_blocks[0].counts.ok, view.ai_blocks[0].hosts_unreachable), (1, 0));
+    assert_eq!(view.ai_blocks[0].it_power.unwrap().quality, Quality::Stale);
+    let view = site.view(at(41));
+    let block = &view.ai_blocks[0];
+    assert_eq!((block.counts.missing, block.hosts_unreachable), (1, 1));
+    assert_eq!((block.it_power, block.board_power), (Err(Missing::Timeout), Err(Missing::Timeout)));
+}
+
+#[test]
+fn a_board_that_was_moved_to_another_host_is_not_missing_where_it_was() {
+    let mut site = Site::new(Layout { gpu_hosts: vec![layout_host("gpu-1"), layout_host("gpu-2")] });
+    put(&mut site, 0, gpu_host(Ok(vec![gpu("a", 500.0), gpu("b", 500.0)])));
+    put(&mut site, 10, gpu_host(Ok(vec![gpu("a", 500.0)])));
+    put(&mut site, 10, gpu_host_named("gpu-2", Ok(vec![gpu("b", 500.0)])));
+    let counts = site.view(at(11)).ai_blocks[0].counts;
+    assert_eq!((counts.ok, counts.missing), (2, 0));
+
+    put(&mut site, 20, gpu_host(Err(Missing::Timeout)));
+    put(&mut site, 20, gpu_host_named("gpu-2", Ok(vec![gpu("a", 500.0), gpu("b", 500.0)])));
+    let counts = site.view(at(21)).ai_blocks[0].counts;
+    assert_eq!((counts.ok, counts.missing), (2, 0), "also from a host that was switched off before");
+}
+
+#[test]
+fn a_host_that_never_answered_lowers_the_coverage_by_what_its_neighbours_hold() {
+    let mut site = Site::new(Layout { gpu_hosts: vec![layout_host("gpu-1"), layout_host("gpu-2")] });
+    let view = site.view(at(0));
+    assert_eq!((view.ai_blocks[0].hosts, view.ai_blocks[0].hosts_unreachable), (2, 0));
+    assert_eq!(view.ai_blocks[0].it_power, Err(Missing::NotYet));
+    put(&mut site, 0, gpu_host(Ok(vec![gpu("a", 500.0), gpu("b", 500.0)])));
+    put(&mut site, 0, gpu_host_named("gpu-2", Err(Missing::Refused)));
+    let block = &site.view(at(1)).ai_blocks[0];
+    assert_eq!((block.hosts_unreachable, block.it_power.unwrap().coverage.get()), (1, 0.5));
+}
+
+#[test]
+fn a_board_that_tells_no_power_leaves_its_server_out_rather_than_counting_it_alone() {
+    let mut site = Site::new(one_gpu_host());
+    let mut mute = gpu("a", 0.0);
+    mute.power = Err(Missing::NotSupported);
+    put(&mut site, 0, gpu_host(Ok(vec![mute])));
+    assert_eq!(site.view(at(1)).ai_blocks[0].it_power, Err(Missing::NotSupported));
+}
+
+#[test]
+fn declared_occupancy_never_ages_and_a_file_is_stale_after_a_quarter_of_an_hour() {
+    let quality =
+        |site: &Site, secs| site.view(at(secs)).ai_blocks[0].occupied.map(|occupied| occupied.quality);
+    let mut site = Site::new(one_gpu_host());
+    assert_eq!(quality(&site, 0), Err(Missing::NotConfigured));
+    put(&mut site, 0, occupancy(5, None));
+    assert_eq!(quality(&site, 40 * 24 * HOUR), Ok(Quality::Estimated));
+
+    let mut site = Site::new(one_gpu_host());
+    put(&mut site, 600, occupancy(5, Some(at(0).wall)));
+    assert_eq!(quality(&site, 900), Ok(Quality::Estimated));
+    assert_eq!(quality(&site, 901), Ok(Quality::Stale));
+    assert_eq!(quality(&site, 25 * HOUR), Err(Missing::Expired));
+}

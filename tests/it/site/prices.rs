@@ -1,0 +1,98 @@
+//! Prices, the network and pools as they age.
+
+use super::*;
+
+pub fn btc(venue: &'static str, quote: Result<f64, Missing>, observed: Option<UnixMs>) -> Sample {
+    let quote = quote.map(|usd| Reading::measured(Usd::new(usd).unwrap(), "last"));
+    Sample::BtcUsd(BtcUsdSample { interval: Duration::from_secs(60), venue, quote, observed })
+}
+
+pub fn network(report: Result<(), Missing>) -> Sample {
+    let report = report.map(|()| NetworkReport {
+        source: "test",
+        height: 920_000,
+        difficulty: 1e14,
+        mean_fee: Ok(Reading::measured(Sats(2_000_000), "test")),
+    });
+    Sample::Network(NetworkSample { interval: Duration::from_secs(300), report })
+}
+
+#[test]
+fn a_quote_is_as_old_as_the_venue_says_and_expires_after_half_an_hour() {
+    let mut site = Site::default();
+    put(&mut site, 0, btc("kraken", Ok(100_000.0), None));
+    put(&mut site, 0, btc("bitstamp", Ok(100_100.0), Some(UnixMs(at(0).wall.0 - 200_000))));
+    put(&mut site, 0, btc("coinbase", Err(Missing::Denied), None));
+    let quotes = site.view(at(101)).btc_quotes;
+    let seen: Vec<_> = quotes
+        .iter()
+        .map(|(venue, quote)| (*venue, quote.map(|quote| (quote.age.as_secs(), quote.quality))))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("bitstamp", Ok((301, Quality::Stale))),
+            ("coinbase", Err(Missing::Denied)),
+            ("kraken", Ok((101, Quality::Measured)))
+        ]
+    );
+    let expired = site.view(at(1801)).btc_quotes;
+    assert!(expired.iter().skip(2).all(|(_, quote)| *quote == Err(Missing::Expired)));
+}
+
+#[test]
+fn the_network_is_stale_after_three_intervals_and_expires_after_a_day() {
+    let mut site = Site::default();
+    assert_eq!(site.view(at(0)).network, Err(Missing::NotConfigured));
+    put(&mut site, 0, network(Ok(())));
+    put(&mut site, 300, network(Err(Missing::Timeout)));
+    let quality = |secs| site.view(at(secs)).network.map(|network| network.quality);
+    assert_eq!(quality(900), Ok(Quality::Measured));
+    assert_eq!(quality(901), Ok(Quality::Stale));
+    assert_eq!(quality(24 * HOUR), Ok(Quality::Stale));
+    assert_eq!(quality(24 * HOUR + 1), Err(Missing::Expired));
+}
+
+#[test]
+fn the_price_of_power_is_that_of_the_slot_that_holds_now() {
+    let mut site = Site::default();
+    let slot = |from: u64, to: u64, price| PriceSlot {
+        start: at(from).wall,
+        end: at(to).wall,
+        price: UsdPerMwh::new(price).unwrap(),
+    };
+    let slots = Ok(vec![slot(0, 100, 45.0), slot(100, 200, -20.0)]);
+    let sample = PowerPriceSample { interval: INTERVAL, source: "tariff", slots };
+    put(&mut site, 0, Sample::PowerPrice(sample));
+    let price = |secs| site.view(at(secs)).power_price.map(|price| (price.value.get(), price.quality));
+    assert_eq!(price(0), Ok((45.0, Quality::Measured)));
+    assert_eq!(site.view(at(0)).power_price_until, Some(at(100).wall));
+    assert_eq!(price(100), Ok((-20.0, Quality::Stale)), "not renewed for three intervals");
+    assert_eq!(price(200), Err(Missing::Expired), "the tariff does not reach this far");
+}
+
+#[test]
+fn a_pool_keeps_its_last_report_as_stale_for_a_day() {
+    let mut site = Site::default();
+    let pool =
+        |report| Sample::Pool(PoolSample { name: "main".into(), interval: Duration::from_secs(60), report });
+    put(&mut site, 0, pool(Err(Missing::Denied)));
+    assert_eq!(site.view(at(0)).pools[0].report.as_ref().unwrap_err(), &Missing::Denied);
+    let report = PoolReport {
+        hashrate_now: ths(100.0),
+        hashrate_1h: Err(Missing::NotReported),
+        hashrate_24h: Err(Missing::NotReported),
+        workers_online: Err(Missing::NotReported),
+        workers_offline: Err(Missing::NotReported),
+        unpaid: Err(Missing::NotReported),
+        today_estimate: Err(Missing::NotReported),
+        workers: Vec::new(),
+        settled: Vec::new(),
+    };
+    put(&mut site, 10, pool(Ok(report)));
+    let quality =
+        |secs| site.view(at(secs)).pools[0].report.as_ref().map(|report| report.quality).map_err(|why| *why);
+    assert_eq!(quality(190), Ok(Quality::Measured));
+    assert_eq!(quality(191), Ok(Quality::Stale));
+    assert_eq!(quality(24 * HOUR + 11), Err(Missing::Expired));
+}
