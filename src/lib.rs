@@ -4,6 +4,7 @@
 //! module table and the invariants.
 
 pub mod clock;
+pub mod economics;
 pub mod http;
 pub mod reading;
 pub mod secret;

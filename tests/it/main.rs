@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod asic;
+mod dispatch;
 mod fake_http;
 mod fake_miner;
 mod gpu;
@@ -12,3 +13,4 @@ mod network;
 mod pool;
 mod price;
 mod site;
+mod split;

@@ -1,0 +1,169 @@
+//! What each block earns and draws, by its terms: the inputs of the split in one shape.
+
+use crate::reading::{Missing, Quality, Read, Reading};
+use crate::site::{AiBlock, HashBlock, SiteView, Sum, Total};
+use crate::units::{UsdPerHour, UsdPerPhDay, Watts};
+
+use super::{Class, HostingConfig, PowerPaidBy, SiteTerms, Terms, hashing, hosting};
+
+/// A block on its way to money.
+#[derive(Debug, Clone)]
+pub(super) struct Earner {
+    pub id: String,
+    pub class: Class,
+    /// Weight of the block in coverages.
+    pub units: f64,
+    pub revenue: Read<UsdPerHour>,
+    /// Part of the units whose earnings `revenue` holds.
+    pub revenue_coverage: f64,
+    /// The next unit of energy earns something. Not so with take-or-pay.
+    pub marginal: bool,
+    pub it_power: Sum<Watts>,
+    /// What units that earn draw beyond `it_power`, because their power was not read; estimated from
+    /// the units that told it.
+    pub unread_power: Watts,
+    /// Facility kW per IT kW at the margin.
+    pub overhead: f64,
+    pub tenant_pays: bool,
+}
+
+/// All blocks, in order of class and id; what is wrong with their inputs goes to `issues`.
+pub(super) fn earners(
+    view: &SiteView,
+    terms: &SiteTerms,
+    hashprice: Read<UsdPerPhDay>,
+    issues: &mut Vec<String>,
+) -> Vec<Earner> {
+    let mut all: Vec<Earner> = Vec::new();
+    for block in &view.hash_blocks {
+        note(issues, &block.id, "hashrate", block.hashrate);
+        note(issues, &block.id, "power", block.power);
+        all.push(hash(block, terms, hashprice));
+    }
+    let mut hostings: Vec<&HostingConfig> = terms.hostings.iter().collect();
+    hostings.sort_by(|a, b| a.name.cmp(&b.name));
+    for hosting in hostings {
+        let block = view.ai_blocks.iter().find(|block| block.id == hosting.name);
+        let earner = ai(hosting, block);
+        note(issues, &earner.id, "power", earner.it_power);
+        if hosting.terms == Terms::Occupied {
+            note_read(issues, &format!("{}.occupied", earner.id), &earner.revenue);
+        }
+        all.push(earner);
+    }
+    all
+}
+
+fn hash(block: &HashBlock, terms: &SiteTerms, hashprice: Read<UsdPerPhDay>) -> Earner {
+    let group = terms.groups.iter().find(|group| group.group == *block.group);
+    let revenue = || {
+        let pool_fee = group.ok_or(Missing::NotConfigured)?.pool_fee;
+        let (hashrate, hashprice) = (block.hashrate?, hashprice?);
+        let (accepted, accepted_quality) = accepted_share(block);
+        let value = hashing::revenue(hashrate.value, hashprice.value, pool_fee, accepted)
+            .ok_or(Missing::Implausible)?;
+        let quality = hashrate.quality.max(hashprice.quality).max(accepted_quality);
+        Ok(Reading { value, quality, source: "hashrate x hashprice" })
+    };
+    Earner {
+        id: block.id.clone(),
+        class: Class::Hash,
+        units: f64::from(block.counts.units()),
+        revenue: revenue(),
+        revenue_coverage: coverage(&block.hashrate),
+        marginal: true,
+        it_power: block.power,
+        unread_power: block.efficiency.map_or(Watts::ZERO, |efficiency| {
+            let watts = efficiency.value.get() * block.hashrate_without_power.ths();
+            Watts::new(watts).unwrap_or_default()
+        }),
+        overhead: group.map_or(1.0, |group| group.overhead),
+        tenant_pays: false,
+    }
+}
+
+/// Part of the submitted work that the pool accepted; all of it, as an estimate, where the miners do
+/// not tell.
+pub fn accepted_share(block: &HashBlock) -> (f64, Quality) {
+    match (block.accepted, block.rejected) {
+        (Some(accepted), Some(rejected)) if accepted > 0 || rejected > 0 => {
+            (accepted as f64 / (accepted as f64 + rejected as f64), Quality::Measured)
+        }
+        _ => (1.0, Quality::Estimated),
+    }
+}
+
+fn ai(hosting: &HostingConfig, block: Option<&AiBlock>) -> Earner {
+    let it_power = block.map_or(Err(Missing::NotConfigured), |block| block.it_power);
+    let seen = block.map_or(0, |block| block.counts.units());
+    // A hosting without a single GPU in sight still weighs something.
+    let units = seen.max(hosting.reserved_gpus.unwrap_or(0)).max(1);
+    Earner {
+        id: hosting.name.clone(),
+        class: Class::Ai,
+        units: f64::from(units),
+        revenue: ai_revenue(hosting, block),
+        // The terms say what is paid for; that is known however few GPUs answer.
+        revenue_coverage: 1.0,
+        marginal: hosting.terms == Terms::Occupied,
+        it_power,
+        unread_power: it_power.map_or(Watts::ZERO, |total| {
+            let read = total.coverage.get();
+            if read > 0.0 { total.value * ((1.0 - read) / read) } else { Watts::ZERO }
+        }),
+        overhead: hosting.overhead,
+        tenant_pays: hosting.power_paid_by == PowerPaidBy::Tenant,
+    }
+}
+
+fn ai_revenue(hosting: &HostingConfig, block: Option<&AiBlock>) -> Read<UsdPerHour> {
+    let gpu_price = hosting.usd_per_gpu_h.ok_or(Missing::NotConfigured);
+    let (value, quality, source) = match hosting.terms {
+        Terms::Reserved => {
+            let gpus = hosting.reserved_gpus.ok_or(Missing::NotConfigured)?;
+            let value = hosting::gpu_hours(f64::from(gpus), gpu_price?, hosting.host_fee);
+            (value, Quality::Measured, "reserved GPUs x price")
+        }
+        Terms::Occupied => {
+            let occupied = occupied(hosting, block)?;
+            let value = hosting::gpu_hours(f64::from(occupied.value), gpu_price?, hosting.host_fee);
+            (value, occupied.quality, "occupied GPUs x price")
+        }
+        Terms::KwMonth => {
+            let kw = hosting.contracted_kw.ok_or(Missing::NotConfigured)?;
+            let rent = hosting.usd_per_kw_month.ok_or(Missing::NotConfigured)?;
+            (hosting::kw_month(kw, rent), Quality::Measured, "contracted kW x rent")
+        }
+    };
+    Ok(Reading { value: value.ok_or(Missing::Implausible)?, quality, source })
+}
+
+/// What the site was told of occupancy, else what the operator declares.
+fn occupied(hosting: &HostingConfig, block: Option<&AiBlock>) -> Read<u32> {
+    let told = block.map_or(Err(Missing::NotYet), |block| block.occupied);
+    match (told, hosting.occupied_gpus) {
+        (Ok(told), _) => Ok(Reading { value: told.value, quality: told.quality, source: told.source }),
+        (Err(_), Some(declared)) => Ok(Reading::estimated(declared, "declared")),
+        (Err(why), None) => Err(why),
+    }
+}
+
+pub(super) fn coverage<T>(sum: &Sum<T>) -> f64 {
+    sum.as_ref().map_or(0.0, |total| total.coverage.get())
+}
+
+fn note<T>(issues: &mut Vec<String>, id: &str, what: &str, sum: Sum<T>) {
+    match sum {
+        Err(why) => issues.push(format!("{id}.{what}: {}", why.as_str())),
+        Ok(Total { quality: Quality::Stale, .. }) => issues.push(format!("{id}.{what}: stale")),
+        Ok(_) => {}
+    }
+}
+
+pub(super) fn note_read<T>(issues: &mut Vec<String>, name: &str, read: &Read<T>) {
+    match read {
+        Err(why) => issues.push(format!("{name}: {}", why.as_str())),
+        Ok(Reading { quality: Quality::Stale, .. }) => issues.push(format!("{name}: stale")),
+        Ok(_) => {}
+    }
+}

@@ -1,0 +1,189 @@
+//! What power earns and costs. Pure: no clock, no I/O.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::clock::Now;
+use crate::reading::{Missing, Read};
+use crate::units::{Fraction, Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay, Watts};
+
+pub mod attribution;
+pub mod btc;
+pub mod capture;
+pub mod commitment;
+pub mod dispatch;
+mod earner;
+pub mod energy;
+pub mod hashing;
+pub mod hashprice;
+pub mod hosting;
+mod money;
+pub mod profiles;
+mod split;
+pub mod switching;
+pub mod value;
+
+pub use earner::accepted_share;
+pub use split::split;
+
+/// `[[hosting]]`: GPUs that are sold on the same terms.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostingConfig {
+    /// Name of the hosting, and id of its block: `[a-z0-9-]+`, unique.
+    pub name: String,
+    pub terms: Terms,
+    /// `reserved` and `occupied`: price of one GPU-hour.
+    pub usd_per_gpu_h: Option<f64>,
+    /// Share that a platform keeps, as a fraction.
+    #[serde(default)]
+    pub host_fee: f64,
+    /// `reserved`: GPUs under contract, paid whether they work or not.
+    pub reserved_gpus: Option<u32>,
+    /// `occupied`: GPUs that are rented now, as the operator declares it; or…
+    pub occupied_gpus: Option<u32>,
+    /// …a file that holds the number, kept up to date by the scheduler or the platform's script.
+    pub occupied_file: Option<PathBuf>,
+    /// `kw_month`: rent per kW of contracted IT load and month of 730 hours.
+    pub usd_per_kw_month: Option<f64>,
+    /// `kw_month`: kW under contract.
+    pub contracted_kw: Option<f64>,
+    /// Who pays for the energy. `tenant`: it is passed through and costs the site nothing.
+    #[serde(default)]
+    pub power_paid_by: PowerPaidBy,
+    /// Facility kW per IT kW of this hosting, at the margin. Absent: 1.0.
+    #[serde(default = "one")]
+    pub overhead: f64,
+}
+
+/// How a hosting is paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Terms {
+    /// Take-or-pay: GPU-hours under contract.
+    Reserved,
+    /// GPU-hours that are rented out now.
+    Occupied,
+    /// Rent for contracted power.
+    KwMonth,
+}
+
+/// Who pays for the energy of a hosting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PowerPaidBy {
+    #[default]
+    Site,
+    Tenant,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// What the operator has agreed: everything that turns readings into money.
+#[derive(Debug, Clone, Default)]
+pub struct SiteTerms {
+    pub groups: Vec<GroupTerms>,
+    pub hostings: Vec<HostingConfig>,
+    /// Facility power that depends on no block.
+    pub fixed_overhead: Watts,
+    /// Most power the site may draw.
+    pub cap: Option<Watts>,
+}
+
+/// Terms of one group of ASICs.
+#[derive(Debug, Clone)]
+pub struct GroupTerms {
+    pub group: String,
+    /// Facility kW per IT kW at the margin.
+    pub overhead: f64,
+    /// Share of the revenue that the pool keeps, as a fraction.
+    pub pool_fee: f64,
+}
+
+/// The money of one block, or of one side of the site.
+#[derive(Debug, Clone)]
+pub struct Money {
+    /// By the terms, net of the fees of pool or platform.
+    pub revenue: Read<UsdPerHour>,
+    /// At the plugs of the machines.
+    pub it_power: Read<Watts>,
+    /// IT power with its overhead, fixed overhead allocated by IT power included.
+    pub facility_power: Read<Watts>,
+    /// Zero where the tenant pays for the energy.
+    pub power_cost: Read<UsdPerHour>,
+    /// Revenue less the cost of power. Where power was read from fewer units than earn, the rest is
+    /// taken in proportion, here and in the two figures per MWh: an unread meter is not free power.
+    pub margin: Read<UsdPerHour>,
+    /// Revenue per facility MWh drawn: the average, for accounting.
+    pub usd_per_mwh: Read<UsdPerMwh>,
+    /// Price of power at which the next MWh earns nothing: revenue per *marginal* facility MWh.
+    /// Take-or-pay terms earn nothing at the margin and have none.
+    pub breakeven: Read<UsdPerMwh>,
+    /// Share of the site's revenue; missing where the total is zero or a part is negative.
+    pub share: Read<Fraction>,
+    /// Share of the units (by count) whose power and earning figures were read.
+    pub coverage: Fraction,
+}
+
+/// Side of the site that a block belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    Hash,
+    Ai,
+}
+
+impl Class {
+    /// In payloads and in the ledger.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Class::Hash => "hash",
+            Class::Ai => "ai",
+        }
+    }
+}
+
+/// The money of one block. Ids are unique within a class.
+#[derive(Debug, Clone)]
+pub struct BlockMoney {
+    pub id: String,
+    pub class: Class,
+    pub money: Money,
+}
+
+/// The revenue split of the whole site at one moment.
+#[derive(Debug, Clone)]
+pub struct Split {
+    pub at: Now,
+    /// Median of the venues.
+    pub btc_usd: Read<Usd>,
+    /// Before the pool's fee.
+    pub hashprice: Read<UsdPerPhDay>,
+    /// All-in.
+    pub power_price: Read<UsdPerMwh>,
+    /// All miners.
+    pub hash: Money,
+    /// All hostings.
+    pub ai: Money,
+    /// Power of the whole site with all overhead.
+    pub site_power: Read<Watts>,
+    /// Most power the site may draw, as in its terms.
+    pub cap: Option<Watts>,
+    /// In order of class and id.
+    pub blocks: Vec<BlockMoney>,
+    /// Names of inputs that are missing or stale, such as `btc_usd: expired`.
+    pub issues: Vec<String>,
+}
+
+impl Split {
+    /// What the site may still draw: the cap less its power. Below zero above the cap.
+    ///
+    /// # Errors
+    /// [`Missing::NotConfigured`] without a cap, else the reason why the power is missing.
+    pub fn headroom(&self) -> Read<Watts> {
+        let cap = self.cap.ok_or(Missing::NotConfigured)?;
+        Ok(self.site_power?.map(|power| cap - power))
+    }
+}
