@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod economics;
 pub mod http;
+pub mod ledger;
 pub mod reading;
 pub mod secret;
 pub mod site;

@@ -1,0 +1,309 @@
+//! From splits at moments to rows of intervals. Pure: no clock, no I/O.
+//!
+//! Which interval a moment belongs to is told by the wall clock, how long it lasted by the monotonic
+//! one. Every moment of wall time is accrued at most once: while the wall clock repeats what it has
+//! shown before, nothing accrues, and [`Accruer::repeated`] counts it. If it went back so far that it
+//! must have been wrong before, accrual goes on at the new time; an interval that comes up again
+//! then keeps its first row in the store. Wall time that was never shown is in the rows as time that
+//! is not covered.
+//!
+//! [`Accruer::open_interval`] is what a process that ends leaves to the next one: [`Accruer::resume`]
+//! goes on with it, so that an interval with a restart inside is still one row, which holds what
+//! both observed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{Now, UnixMs};
+use crate::economics::{Class, Money, Split};
+use crate::reading::{Read, Reading};
+use crate::units::{Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay};
+
+use super::meter::{MAX_GAP, Mean, Meter, Piece};
+use super::{INTERVAL_MS, Row};
+
+/// Before 2025 the clock of a box without a battery is not set yet.
+const CLOCK_IS_SET_MS: i64 = 1_735_689_600_000;
+/// Wall and monotonic clock may drift apart by this between two observations before it is a jump.
+const JUMP_MS: i64 = 1_000;
+/// Rows without an amount that one jump or silence may add, a day's worth; the rest is counted in
+/// [`Accruer::skipped_intervals`].
+const MAX_EMPTY_INTERVALS: i64 = 288;
+/// A wall clock that goes back by more than this was wrong before, and is not waited for.
+const MAX_REPEAT_MS: i64 = 3_600_000;
+const MICRO: f64 = 1e6;
+
+/// Accrues the split, observation by observation.
+#[derive(Debug, Default)]
+pub struct Accruer {
+    /// Pool of each group that works for one that is read.
+    pools: BTreeMap<String, String>,
+    last: Option<Observation>,
+    /// Wall time up to which all is accounted for; 0 before the first observation.
+    done_ms: i64,
+    blocks: BTreeMap<(Class, String), Open>,
+    hashprice: Mean,
+    power_price: Mean,
+    btc_usd: Mean,
+    /// Time that the wall clock showed twice: not accrued.
+    pub repeated: Duration,
+    /// Intervals inside a silence too long to write each as a row.
+    pub skipped_intervals: u64,
+}
+
+/// What is accrued at one moment.
+#[derive(Debug)]
+struct Observation {
+    at: Now,
+    blocks: BTreeMap<(Class, String), Rates>,
+    hashprice: Option<f64>,
+    power_price: Option<f64>,
+    btc_usd: Option<f64>,
+}
+
+/// Rates of one block: facility watts, and micro-dollars per hour.
+#[derive(Debug, Clone, Copy)]
+struct Rates {
+    power: Read<f64>,
+    revenue: Read<f64>,
+    cost: Read<f64>,
+}
+
+/// The interval of one block that is not over.
+#[derive(Debug, Default)]
+struct Open {
+    energy: Meter,
+    revenue: Meter,
+    cost: Meter,
+}
+
+/// What was accrued of the interval that is not over, as a process leaves it to the next one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OpenInterval {
+    done_ms: i64,
+    blocks: Vec<OpenBlock>,
+    hashprice: Mean,
+    power_price: Mean,
+    btc_usd: Mean,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct OpenBlock {
+    class: String,
+    block: String,
+    energy: Meter,
+    revenue: Meter,
+    cost: Meter,
+}
+
+impl Accruer {
+    /// `pools`: the pool that each group of miners works for.
+    pub fn new(pools: BTreeMap<String, String>) -> Self {
+        Self { pools, ..Self::default() }
+    }
+
+    /// The state for [`Accruer::resume`]; `None` before the first observation.
+    pub fn open_interval(&self) -> Option<OpenInterval> {
+        let block = |((class, block), open): (&(Class, String), &Open)| OpenBlock {
+            class: class.as_str().to_owned(),
+            block: block.clone(),
+            energy: open.energy.clone(),
+            revenue: open.revenue.clone(),
+            cost: open.cost.clone(),
+        };
+        (self.done_ms > 0).then(|| OpenInterval {
+            done_ms: self.done_ms,
+            blocks: self.blocks.iter().map(block).collect(),
+            hashprice: self.hashprice,
+            power_price: self.power_price,
+            btc_usd: self.btc_usd,
+        })
+    }
+
+    /// Goes on where another process stopped. The time in between was not observed: the next
+    /// observation closes the intervals that ended by then, and they say how much they cover.
+    pub fn resume(&mut self, open: OpenInterval) {
+        let OpenInterval { done_ms, blocks, hashprice, power_price, btc_usd } = open;
+        let known = blocks.into_iter().filter_map(|b| {
+            let OpenBlock { class, block, energy, revenue, cost } = b;
+            let class = [Class::Hash, Class::Ai].into_iter().find(|known| known.as_str() == class)?;
+            Some(((class, block), Open { energy, revenue, cost }))
+        });
+        *self = Self {
+            done_ms,
+            blocks: known.collect(),
+            hashprice,
+            power_price,
+            btc_usd,
+            ..std::mem::take(self)
+        };
+    }
+
+    /// Takes the split of this moment. Returns the rows of the intervals that ended since the last
+    /// observation: by interval, then by class and block.
+    pub fn observe(&mut self, split: &Split, now: Now) -> Vec<Row> {
+        let wall = now.wall.0;
+        if wall < CLOCK_IS_SET_MS {
+            return Vec::new();
+        }
+        let next = Observation::of(split, now);
+        let mut rows = Vec::new();
+        match self.last.take() {
+            Some(last) => self.accrue(&last, &next, &mut rows),
+            None => self.begin(wall, &mut rows),
+        }
+        if !rows.is_empty() {
+            // A block that is gone has had its last row.
+            self.blocks.retain(|key, _| next.blocks.contains_key(key));
+        }
+        self.start_with(next);
+        rows
+    }
+
+    /// The first observation of this process: nothing is known of the time before it.
+    fn begin(&mut self, wall: i64, rows: &mut Vec<Row>) {
+        if self.done_ms == 0 {
+            self.done_ms = wall;
+        }
+        self.leave_wrong_time(wall, wall, rows);
+        if wall > self.done_ms {
+            self.advance(wall, rows);
+        }
+    }
+
+    /// A wall clock that went back too far was wrong before: its interval ends there.
+    fn leave_wrong_time(&mut self, wall: i64, from: i64, rows: &mut Vec<Row>) {
+        if self.done_ms - wall > MAX_REPEAT_MS {
+            self.close(UnixMs(interval_start(self.done_ms)), rows);
+            self.done_ms = from;
+        }
+    }
+
+    fn accrue(&mut self, last: &Observation, next: &Observation, rows: &mut Vec<Row>) {
+        let wall = next.at.wall.0;
+        let elapsed = next.at.since(last.at);
+        let elapsed_ms = elapsed.as_secs_f64() * 1e3;
+        let drift = (wall - last.at.wall.0).saturating_sub(elapsed_ms.round() as i64);
+        // After a jump the time that passed is put before the new wall time: the old one was wrong.
+        let from = if drift.abs() > JUMP_MS { wall - elapsed_ms.round() as i64 } else { last.at.wall.0 };
+        self.leave_wrong_time(wall, from, rows);
+        let fresh_from = from.max(self.done_ms);
+        if fresh_from > from {
+            let repeated = (fresh_from.min(wall) - from).max(0);
+            self.repeated += Duration::from_millis(u64::try_from(repeated).unwrap_or(0));
+        }
+        if wall > fresh_from {
+            self.advance(fresh_from, rows);
+            if elapsed <= MAX_GAP {
+                let fraction = |t: i64| (t - from) as f64 / (wall - from) as f64;
+                let mut at = fresh_from;
+                while at < wall {
+                    let until = wall.min(interval_start(at) + INTERVAL_MS);
+                    let (from, to) = (fraction(at), fraction(until));
+                    self.add(last, next, Piece { from, to, ms: (to - from) * elapsed_ms });
+                    self.advance(until, rows);
+                    at = until;
+                }
+            }
+            self.advance(wall, rows);
+        }
+    }
+
+    fn start_with(&mut self, next: Observation) {
+        for key in next.blocks.keys() {
+            if !self.blocks.contains_key(key) {
+                self.blocks.insert(key.clone(), Open::default());
+            }
+        }
+        self.last = Some(next);
+    }
+
+    fn add(&mut self, last: &Observation, next: &Observation, piece: Piece) {
+        for (key, before) in &last.blocks {
+            let (Some(after), Some(open)) = (next.blocks.get(key), self.blocks.get_mut(key)) else {
+                continue;
+            };
+            open.energy.add(before.power, after.power, piece);
+            open.revenue.add(before.revenue, after.revenue, piece);
+            open.cost.add(before.cost, after.cost, piece);
+        }
+        // A price holds until the next one is seen.
+        self.hashprice.add(last.hashprice, piece.ms);
+        self.power_price.add(last.power_price, piece.ms);
+        self.btc_usd.add(last.btc_usd, piece.ms);
+    }
+
+    /// Accounts for the wall time up to `until`, and closes the intervals that end by then.
+    fn advance(&mut self, until: i64, rows: &mut Vec<Row>) {
+        let mut closed = 0;
+        while interval_start(self.done_ms) + INTERVAL_MS <= until {
+            let start = interval_start(self.done_ms);
+            let left = (interval_start(until) - start) / INTERVAL_MS;
+            if closed > MAX_EMPTY_INTERVALS {
+                self.skipped_intervals += u64::try_from(left).unwrap_or(0);
+                break;
+            }
+            self.close(UnixMs(start), rows);
+            self.done_ms = start + INTERVAL_MS;
+            closed += 1;
+        }
+        self.done_ms = until;
+    }
+
+    fn close(&mut self, start: UnixMs, rows: &mut Vec<Row>) {
+        let hashprice = self.hashprice.close().and_then(UsdPerPhDay::new);
+        let power_price = self.power_price.close().and_then(UsdPerMwh::new);
+        let btc_usd = self.btc_usd.close().and_then(Usd::new);
+        for ((class, block), open) in &mut self.blocks {
+            rows.push(Row {
+                start,
+                class: *class,
+                block: block.clone(),
+                pool: pool_of(&self.pools, *class, block),
+                energy_wh: open.energy.close(),
+                revenue_micro_usd: open.revenue.close(),
+                cost_micro_usd: open.cost.close(),
+                hashprice: hashprice.filter(|_| *class == Class::Hash),
+                power_price,
+                btc_usd: btc_usd.filter(|_| *class == Class::Hash),
+                program: env!("CARGO_PKG_VERSION"),
+            });
+        }
+    }
+}
+
+impl Observation {
+    fn of(split: &Split, at: Now) -> Self {
+        let blocks = split.blocks.iter().map(|b| ((b.class, b.id.clone()), Rates::of(&b.money)));
+        Self {
+            at,
+            blocks: blocks.collect(),
+            hashprice: split.hashprice.ok().map(|h| h.value.get()),
+            power_price: split.power_price.ok().map(|p| p.value.get()),
+            btc_usd: split.btc_usd.ok().map(|usd| usd.value.get()),
+        }
+    }
+}
+
+impl Rates {
+    fn of(money: &Money) -> Self {
+        let micro = |usd: Reading<UsdPerHour>| usd.map(|usd| usd.get() * MICRO);
+        Self {
+            power: money.facility_power.map(|p| p.map(|p| p.get())),
+            revenue: money.revenue.map(micro),
+            cost: money.power_cost.map(micro),
+        }
+    }
+}
+
+/// Hash blocks are named `<group>-<model>`, and there is no `-` in the model's part.
+fn pool_of(pools: &BTreeMap<String, String>, class: Class, block: &str) -> Option<String> {
+    let (group, _) = block.rsplit_once('-').filter(|_| class == Class::Hash)?;
+    pools.get(group).cloned()
+}
+
+fn interval_start(ms: i64) -> i64 {
+    ms.div_euclid(INTERVAL_MS) * INTERVAL_MS
+}

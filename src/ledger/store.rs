@@ -1,0 +1,200 @@
+//! The thread that owns the ledger's file.
+//!
+//! [`Ledger::append`] never waits: a batch goes into a bounded queue or is refused and counted. A
+//! batch is one transaction, so an interval is on disk whole or not at all. While the disk fails,
+//! the thread keeps the batch and tries again; [`Status::error`] tells, and the process goes on.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::watch;
+
+use super::accrual::OpenInterval;
+use super::reconcile::{self, Captures};
+use super::sqlite::{self, LedgerError};
+use super::{Row, Settlement};
+
+/// Batches that wait for the disk: with one every five minutes, more than five hours.
+const QUEUE: usize = 64;
+/// Between two tries while the disk fails.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// What goes to disk together or not at all.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    pub rows: Vec<Row>,
+    /// As the pools tell them: what is known already is left out.
+    pub settlements: Vec<Settlement>,
+    /// What the next process goes on with if this one ends.
+    pub open: Option<OpenInterval>,
+}
+
+impl Batch {
+    /// Records in it.
+    fn len(&self) -> usize {
+        self.rows.len() + self.settlements.len()
+    }
+}
+
+impl From<Vec<Row>> for Batch {
+    fn from(rows: Vec<Row>) -> Self {
+        Self { rows, ..Self::default() }
+    }
+}
+
+impl From<Vec<Settlement>> for Batch {
+    fn from(settlements: Vec<Settlement>) -> Self {
+        Self { settlements, ..Self::default() }
+    }
+}
+
+/// How the store is doing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Status {
+    /// Rows on disk since the start.
+    pub written: u64,
+    /// Rows that were there already and were left as they are.
+    pub duplicates: u64,
+    /// Settlements on disk since the start, corrections included.
+    pub settlements: u64,
+    /// By pool: its newest day that is settled or accrued.
+    pub captures: Captures,
+    /// Rows and settlements given up because the disk still failed when the ledger was closed.
+    pub dropped: u64,
+    /// Why the last try failed; `None` once one succeeds.
+    pub error: Option<String>,
+}
+
+/// Rows and settlements that were not taken, because the queue is full or the thread is gone. They
+/// are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the ledger refused {rows} rows: its queue is full")]
+pub struct Refused {
+    pub rows: usize,
+}
+
+/// The open ledger. Dropped without [`Ledger::close`], it writes what is queued in the background.
+#[derive(Debug)]
+pub struct Ledger {
+    /// `None` once closed.
+    queue: Option<SyncSender<Batch>>,
+    thread: Option<JoinHandle<()>>,
+    closing: Arc<AtomicBool>,
+    status: watch::Receiver<Status>,
+    /// Rows and settlements refused since the start.
+    pub refused: u64,
+    /// What the last process left of an interval that was not over.
+    pub unfinished: Option<OpenInterval>,
+}
+
+impl Ledger {
+    /// Opens the file, or creates it in a directory that exists. Blocks for as long as that takes.
+    ///
+    /// # Errors
+    /// The file cannot be opened, written or understood.
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        let connection = sqlite::connect(path)?;
+        let unfinished = sqlite::open_interval(&connection).map_err(sqlite::failed(path))?;
+        let (queue, batches) = mpsc::sync_channel(QUEUE);
+        let (tell, status) = watch::channel(Status::default());
+        let closing = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&closing);
+        let thread = std::thread::Builder::new()
+            .name("ledger".into())
+            .spawn(move || run(connection, &batches, &tell, &stop))
+            .map_err(|source| LedgerError::Thread { path: path.into(), source })?;
+        Ok(Self { queue: Some(queue), thread: Some(thread), closing, status, refused: 0, unfinished })
+    }
+
+    /// Queues the batch as one transaction. Never waits.
+    ///
+    /// # Errors
+    /// The queue is full; the batch is dropped and counted in [`Ledger::refused`].
+    pub fn append(&mut self, batch: impl Into<Batch>) -> Result<(), Refused> {
+        let batch = batch.into();
+        let empty = batch.len() == 0 && batch.open.is_none();
+        let Some(queue) = self.queue.as_ref().filter(|_| !empty) else { return Ok(()) };
+        queue.try_send(batch).map_err(|e| {
+            let (TrySendError::Full(batch) | TrySendError::Disconnected(batch)) = e;
+            self.refused += batch.len() as u64;
+            Refused { rows: batch.len() }
+        })
+    }
+
+    /// Changes with every batch that is written, or fails.
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    /// Waits until the queue is on disk, or the disk has failed once more. Blocks the caller.
+    pub fn close(mut self) -> Status {
+        if let Some(thread) = self.stop() {
+            // Should the thread have panicked, its last status is all there is to tell.
+            let _ = thread.join();
+        }
+        self.status.borrow().clone()
+    }
+
+    fn stop(&mut self) -> Option<JoinHandle<()>> {
+        self.closing.store(true, Ordering::Release);
+        self.queue = None;
+        let thread = self.thread.take();
+        if let Some(thread) = &thread {
+            thread.thread().unpark();
+        }
+        thread
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn run(
+    mut connection: Connection,
+    batches: &Receiver<Batch>,
+    tell: &watch::Sender<Status>,
+    closing: &AtomicBool,
+) {
+    reconcile(&connection, tell);
+    while let Ok(batch) = batches.recv() {
+        while let Err(error) = write(&mut connection, &batch, tell) {
+            tell.send_modify(|status| status.error = Some(error.to_string()));
+            if closing.load(Ordering::Acquire) {
+                let lost = batch.len() + batches.try_iter().map(|batch| batch.len()).sum::<usize>();
+                tell.send_modify(|status| status.dropped += lost as u64);
+                return;
+            }
+            std::thread::park_timeout(RETRY);
+        }
+    }
+}
+
+fn write(connection: &mut Connection, batch: &Batch, tell: &watch::Sender<Status>) -> rusqlite::Result<()> {
+    let written = sqlite::write(connection, batch)?;
+    tell.send_modify(|status| {
+        status.written += written.rows as u64;
+        status.duplicates += (batch.rows.len() - written.rows) as u64;
+        status.settlements += written.settlements as u64;
+        status.error = None;
+    });
+    if written.rows + written.settlements > 0 {
+        reconcile(connection, tell);
+    }
+    Ok(())
+}
+
+/// What is written stays written if the sums cannot be read.
+fn reconcile(connection: &Connection, tell: &watch::Sender<Status>) {
+    match reconcile::newest(connection) {
+        Ok(captures) => tell.send_modify(|status| status.captures = captures),
+        Err(error) => tracing::warn!(%error, "accrued and settled amounts cannot be compared"),
+    }
+}
