@@ -3,6 +3,7 @@
 //! Data goes one way: sources → readings → site → economics → publish. `ARCHITECTURE.md` has the
 //! module table and the invariants.
 
+pub mod advice;
 pub mod clock;
 pub mod economics;
 pub mod http;

@@ -1,0 +1,268 @@
+//! What to switch next, and why. Pure: (picture of the site, split, policy, what was seen and advised
+//! before) → [`Advice`].
+//!
+//! [`fleet`] looks at the machines, [`basis`] makes the dispatch problem of them, [`decide()`] solves it
+//! and finds the reasons, [`memory`] holds what one picture cannot show. Nothing here switches
+//! anything. The default is to hold: advice to move needs all inputs that can change the answer, a
+//! price outside the band, a gain above the operator's threshold in the worst corner of the
+//! uncertainty, and a block that was not moved the other way just before.
+//!
+//! What can be moved: machines that hash or idle, one group × model at a time. Every hosting is firm:
+//! what a GPU draws is known, but not which GPUs are unsold nor what their servers draw when they
+//! are off, so there is no unit whose stop could be justified from the readings.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::clock::{Now, UnixMs};
+use crate::economics::dispatch::{HoldReason, Limit, Status};
+use crate::economics::{Class, SiteTerms, Split};
+use crate::reading::{Missing, Quality};
+use crate::site::{Site, SiteView};
+
+pub mod basis;
+mod decide;
+pub mod fleet;
+mod flip;
+pub mod memory;
+mod reason;
+
+pub use basis::Basis;
+pub use decide::{decide, renew};
+pub use fleet::Fleet;
+pub use flip::{Flip, nearest_flips};
+pub use memory::Memory;
+
+/// `[policy]`: when advice is given, and what it takes.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicyConfig {
+    /// How long one advice is valid, in seconds. A change that matters replaces it at once.
+    pub period_secs: u64,
+    /// How long a new state is expected to last, in hours: one-off costs are weighed against it.
+    pub horizon_h: f64,
+    /// Gain per hour below which nothing is advised.
+    pub min_gain_usd_per_h: f64,
+    /// A running block is worth a stop above this part of its break-even price. At least 1.
+    pub stop_above: f64,
+    /// A stopped block is worth a start below this part of its break-even price. At most 1.
+    pub start_below: f64,
+    /// After advice to move a block, advice to move it back waits this long, in seconds.
+    pub min_dwell_secs: u64,
+    /// How far the power price may be off, as a fraction; so for the two revenues. Advice to move must
+    /// gain in every corner.
+    pub price_rel: f64,
+    pub hash_revenue_rel: f64,
+    pub ai_revenue_rel: f64,
+    /// Room under the cap that is kept for AI load that rises, kW. Absent: the observed 99th
+    /// percentile of the rise within a minute.
+    pub ramp_reserve_kw: Option<f64>,
+    /// Most IT power that can be cooled, kW. Absent: no limit.
+    pub cooling_cap_kw: Option<f64>,
+    /// Paid for each MWh that is not drawn; counts against everything that runs.
+    pub dr_credit_usd_per_mwh: f64,
+    /// A power price older than this is not acted on, in seconds. Absent: after three missed requests.
+    pub price_max_age_secs: Option<u64>,
+    /// A hashprice whose difficulty is older than this is not acted on, in seconds.
+    pub hashprice_max_age_secs: u64,
+}
+
+impl Default for PolicyConfig {
+    fn default() -> Self {
+        Self {
+            period_secs: 900,
+            horizon_h: 1.0,
+            min_gain_usd_per_h: 1.0,
+            stop_above: 1.15,
+            start_below: 0.95,
+            min_dwell_secs: 900,
+            price_rel: 0.02,
+            hash_revenue_rel: 0.05,
+            ai_revenue_rel: 0.05,
+            ramp_reserve_kw: None,
+            cooling_cap_kw: None,
+            dr_credit_usd_per_mwh: 0.0,
+            price_max_age_secs: None,
+            hashprice_max_age_secs: 86_400,
+        }
+    }
+}
+
+/// The policy of the site, and of each group of miners.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    pub site: PolicyConfig,
+    pub groups: Vec<GroupPolicy>,
+}
+
+/// Limits and costs of switching the machines of one group; they hold for each of its models.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GroupPolicy {
+    pub group: String,
+    pub start_usd_per_unit: f64,
+    pub stop_usd_per_unit: f64,
+    /// Advice never leaves fewer running.
+    pub min_units: u32,
+    /// Advice never has more running.
+    pub max_units: Option<u32>,
+}
+
+/// What to do, until `valid_until` or until the next advice.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Advice {
+    pub id: String,
+    pub issued: Now,
+    pub valid_for: Duration,
+    /// Id of the advice before.
+    pub supersedes: Option<String>,
+    pub status: Status,
+    pub hold_reason: Option<HoldReason>,
+    /// One or two sentences, with the two numbers that decide.
+    pub text: String,
+    pub confidence: Confidence,
+    pub horizon_h: f64,
+    pub price_usd_per_mwh: Option<f64>,
+    pub dr_credit_usd_per_mwh: f64,
+    pub min_gain_usd_per_h: f64,
+    /// Relative uncertainty of price, hash revenue and AI revenue that `gain` was tested against.
+    pub uncertainty: [f64; 3],
+    pub moves: Vec<Move>,
+    /// Of the moves; of the best change where it is held back. `None` without a recommendation.
+    pub gain: Option<Gain>,
+    pub site_kw: Option<f64>,
+    pub site_after_kw: Option<f64>,
+    pub cap_kw: Option<f64>,
+    /// Part of the cap that starting units may not use.
+    pub reserve_kw: f64,
+    pub binding: Vec<Limit>,
+    pub assumptions: Vec<Assumption>,
+    /// Inputs that are missing and can change the answer.
+    pub missing: Vec<String>,
+    /// Inputs that are missing and cannot.
+    pub not_needed: Vec<String>,
+    pub inputs_sha256: String,
+    /// Blocks that were advised to move lately.
+    pub moved: BTreeMap<String, Moved>,
+}
+
+impl Advice {
+    pub fn valid_until(&self) -> UnixMs {
+        self.issued.plus(self.valid_for).wall
+    }
+
+    /// Advice to move something.
+    pub fn is_to_move(&self) -> bool {
+        matches!(self.status, Status::Change | Status::Mandatory)
+    }
+}
+
+/// One block, and how many of its units should run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Move {
+    pub block: String,
+    pub class: Class,
+    pub from_units: u32,
+    pub to_units: u32,
+    pub unit_kw: f64,
+    pub idle_kw: f64,
+    pub overhead: f64,
+    pub power_passthrough: bool,
+    pub revenue_usd_per_unit_h: f64,
+    pub start_usd_per_unit: f64,
+    pub stop_usd_per_unit: f64,
+    /// Marginal value in USD per facility MWh.
+    pub value_usd_per_mwh: Option<f64>,
+    pub why: String,
+    /// The machines to switch, at most [`MOST_NAMED`]; to stop: those of the worst J/TH first.
+    pub machines: Vec<String>,
+    /// How many more there are.
+    pub machines_more: u32,
+}
+
+/// Machines that a move names.
+pub const MOST_NAMED: usize = 20;
+
+impl Move {
+    pub fn direction(&self) -> Direction {
+        if self.to_units > self.from_units { Direction::Start } else { Direction::Stop }
+    }
+
+    fn delta(&self) -> f64 {
+        f64::from(self.to_units) - f64::from(self.from_units)
+    }
+
+    /// Change of IT power, kW.
+    pub fn it_kw(&self) -> f64 {
+        self.delta() * (self.unit_kw - self.idle_kw)
+    }
+
+    /// Change of facility power, kW.
+    pub fn facility_kw(&self) -> f64 {
+        self.overhead * self.it_kw()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    Start,
+    Stop,
+}
+
+/// The last advice to move a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    pub direction: Direction,
+    pub at: Now,
+}
+
+/// Steady gain per hour with its worst and best over the uncertainty, and what is left after one-off
+/// costs over the horizon.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gain {
+    pub usd_per_h: f64,
+    pub lo_usd_per_h: f64,
+    pub hi_usd_per_h: f64,
+    pub one_off_usd: f64,
+    pub net_usd: f64,
+}
+
+/// How sure an advice is, by rule. `High`: every deciding input is measured and fresh, and the gain is
+/// above the threshold even in the worst corner. `Low`: an input is stale, or only the sign of the
+/// gain is sure. `Medium`: the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confidence {
+    High,
+    Medium,
+    Low,
+}
+
+/// An input, as it was used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assumption {
+    pub name: String,
+    pub unit: &'static str,
+    pub value: Result<f64, Missing>,
+    pub quality: Quality,
+    pub age: Option<Duration>,
+    pub source: &'static str,
+    /// It can change the answer.
+    pub deciding: bool,
+}
+
+/// Everything that advice is made from at one moment, in the order of use.
+pub fn advise(
+    site: &Site,
+    (view, split): (&SiteView, &Split),
+    terms: &SiteTerms,
+    policy: &Policy,
+    memory: &mut Memory,
+    previous: Option<&Advice>,
+) -> (Basis, Advice) {
+    let fleet = Fleet::survey(site.units(view.at));
+    memory.observe(view, &fleet, terms);
+    let basis = Basis::new((view, split), &fleet, terms, policy, memory);
+    let advice = renew(&basis, &policy.site, &fleet, previous);
+    (basis, advice)
+}

@@ -1,0 +1,295 @@
+//! The dispatch problem of the site at one moment, and every input with its quality and age.
+
+use std::time::Duration;
+
+use crate::clock::{Now, UnixMs};
+use crate::economics::dispatch::{Block, Problem, Uncertainty};
+use crate::economics::{
+    Class, GroupTerms, HostingConfig, PowerPaidBy, SiteTerms, Split, Terms, accepted_share, hashing,
+};
+use crate::reading::{Missing, Quality, Read, Reading};
+use crate::site::{HashBlock, SiteView};
+use crate::units::UsdPerPhDay;
+
+use super::fleet::{Crew, Fleet};
+use super::memory::{Memory, ai_facility_kw};
+use super::{Assumption, Policy};
+
+/// While the rise of the AI load has not been seen for an hour, it is taken as this part of the load.
+const RAMP_GUESS: f64 = 0.10;
+
+/// What advice is made from.
+#[derive(Debug, Clone)]
+pub struct Basis {
+    pub at: Now,
+    /// With the caps as they are.
+    pub problem: Problem,
+    /// Part of the cap that starting units may not use, kW.
+    pub reserve_kw: f64,
+    /// When the power price changes next.
+    pub price_until: Option<UnixMs>,
+    pub assumptions: Vec<Assumption>,
+}
+
+impl Basis {
+    /// A problem as it stands, with nothing known about its inputs.
+    pub fn of(problem: Problem, at: Now) -> Self {
+        Self { at, problem, reserve_kw: 0.0, price_until: None, assumptions: Vec::new() }
+    }
+
+    pub fn new(
+        (view, split): (&SiteView, &Split),
+        fleet: &Fleet<'_>,
+        terms: &SiteTerms,
+        policy: &Policy,
+        memory: &Memory,
+    ) -> Self {
+        let site = &policy.site;
+        let mut inputs = Inputs::default();
+        let price = inputs.price(view, site.price_max_age_secs);
+        let max_age = Duration::from_secs(site.hashprice_max_age_secs);
+        let (hashprice, hashprice_age) = hashprice(view, split, max_age);
+        let mut blocks = Vec::new();
+        let mut other_kw = 0.0;
+        let mut unread = Vec::new();
+        for block in &view.hash_blocks {
+            let group = terms.groups.iter().find(|group| group.group == *block.group);
+            let nobody = Crew::default();
+            let crew = fleet.crew(&block.id).unwrap_or(&nobody);
+            let made = inputs.hash(block, crew, (group, hashprice), policy, memory, view.at);
+            other_kw += crew.other_watts / 1e3 * made.overhead;
+            unread.push((crew.unread_units, inputs.unit_kw(block, crew, memory), made.overhead));
+            blocks.push(made);
+        }
+        if !blocks.is_empty() {
+            let deciding = blocks.iter().any(|b| b.min_units != b.max_units);
+            inputs.push(
+                "hashprice",
+                "usd_per_ph_day",
+                hashprice.map(|h| h.map(UsdPerPhDay::get)),
+                hashprice_age,
+                deciding,
+            );
+        }
+        let capped = terms.cap.is_some() || site.cooling_cap_kw.is_some();
+        let mut hostings: Vec<&HostingConfig> = terms.hostings.iter().collect();
+        hostings.sort_by(|a, b| a.name.cmp(&b.name));
+        for hosting in hostings {
+            let block = inputs.ai(hosting, view, split, capped);
+            blocks.push(block);
+        }
+        let reserve_kw = match terms.cap {
+            Some(_) => inputs.unread(&unread) + inputs.ramp(view, terms, policy, memory),
+            None => 0.0,
+        };
+        let problem = Problem {
+            price_usd_per_mwh: price,
+            dr_credit_usd_per_mwh: site.dr_credit_usd_per_mwh,
+            cap_kw: terms.cap.map(|cap| cap.kw()),
+            cooling_cap_kw: site.cooling_cap_kw,
+            fixed_overhead_kw: terms.fixed_overhead.kw() + other_kw,
+            horizon_h: site.horizon_h,
+            min_gain_usd: site.min_gain_usd_per_h * site.horizon_h,
+            uncertainty: Some(Uncertainty {
+                price_rel: site.price_rel,
+                hash_revenue_rel: site.hash_revenue_rel,
+                ai_revenue_rel: site.ai_revenue_rel,
+            }),
+            blocks,
+        };
+        Self {
+            at: view.at,
+            problem,
+            reserve_kw,
+            price_until: view.power_price_until,
+            assumptions: inputs.all,
+        }
+    }
+}
+
+/// From the split, with the age of what it rests on.
+fn hashprice(view: &SiteView, split: &Split, max_age: Duration) -> (Read<UsdPerPhDay>, Option<Duration>) {
+    let quote = view.btc_quotes.iter().filter_map(|(_, quote)| quote.ok().map(|q| q.age)).min();
+    let age = view.network.ok().map(|network| network.age).max(quote);
+    let read = match split.hashprice {
+        Ok(_) if age.is_some_and(|age| age > max_age) => Err(Missing::Expired),
+        read => read,
+    };
+    (read, age)
+}
+
+/// Collects the inputs while they are used.
+#[derive(Default)]
+struct Inputs {
+    all: Vec<Assumption>,
+}
+
+impl Inputs {
+    fn push(
+        &mut self,
+        name: impl Into<String>,
+        unit: &'static str,
+        read: Read<f64>,
+        age: Option<Duration>,
+        deciding: bool,
+    ) {
+        let (quality, source) = read.map_or((Quality::Measured, ""), |r| (r.quality, r.source));
+        let value = read.map(|r| r.value);
+        self.all.push(Assumption { name: name.into(), unit, value, quality, age, source, deciding });
+    }
+
+    /// `None` where it is missing or too old to act on.
+    fn price(&mut self, view: &SiteView, max_age_secs: Option<u64>) -> Option<f64> {
+        let limit = max_age_secs.map_or(Duration::MAX, Duration::from_secs);
+        let mut read =
+            view.power_price.map(|p| Reading { value: p.value.get(), quality: p.quality, source: p.source });
+        let age = view.power_price.ok().map(|p| p.age);
+        if age.is_some_and(|age| age > limit) {
+            read = read.map(|r| r.at_best(Quality::Stale));
+        }
+        self.push("price", "usd_per_mwh", read, age, true);
+        read.ok().filter(|r| r.quality < Quality::Stale).map(|r| r.value)
+    }
+
+    /// Power of one running machine now, or when one last ran, kW.
+    fn unit_kw(&self, block: &HashBlock, crew: &Crew<'_>, memory: &Memory) -> Option<f64> {
+        let last = memory.unit(&block.id).map(|unit| unit.power.value.kw());
+        crew.unit_power().ok().map(|power| power.value.kw()).or(last)
+    }
+
+    fn hash(
+        &mut self,
+        block: &HashBlock,
+        crew: &Crew<'_>,
+        (group, hashprice): (Option<&GroupTerms>, Read<UsdPerPhDay>),
+        policy: &Policy,
+        memory: &Memory,
+        now: Now,
+    ) -> Block {
+        let count = |machines: usize| u32::try_from(machines).unwrap_or(u32::MAX);
+        let current = count(crew.hashing.len());
+        let units = current.saturating_add(count(crew.idle.len()));
+        let own = policy.groups.iter().find(|policy| policy.group == *block.group);
+        // A limit that the present state breaks is no order to move: it only never gets worse.
+        let min_units = own.map_or(0, |own| own.min_units).min(current);
+        let max_units = own.and_then(|own| own.max_units).unwrap_or(units).min(units).max(current);
+        let (mut power, mut hashrate, mut age) = (crew.unit_power(), crew.unit_hashrate(), None);
+        if let (true, Some(last)) = (power.is_err() || hashrate.is_err(), memory.unit(&block.id)) {
+            let remembered = |source| (Quality::Estimated, source);
+            let (quality, source) = remembered("when it last ran");
+            power = Ok(Reading { source, ..last.power.at_best(quality) });
+            hashrate = Ok(Reading { source, ..last.hashrate.at_best(quality) });
+            age = Some(now.since(last.at));
+        }
+        let moves = min_units != max_units;
+        let (accepted, _) = accepted_share(block);
+        let revenue = || {
+            let hashprice = hashprice.map_err(|_| "hashprice")?;
+            let hashrate = hashrate.map_err(|_| "hashrate")?;
+            let fee = group.ok_or("pool_fee")?.pool_fee;
+            let usd = hashing::revenue(hashrate.value, hashprice.value, fee, accepted).ok_or("revenue")?;
+            Ok(usd.get())
+        };
+        let idle = crew.idle_power();
+        let block_of_none = units == 0;
+        if !block_of_none {
+            let name = |what: &str| format!("{}.{what}", block.id);
+            self.push(name("unit_kw"), "kw", power.map(|p| p.map(|w| w.kw())), age, moves);
+            self.push(name("hashrate"), "ths", hashrate.map(|h| h.map(|h| h.ths())), age, moves);
+            let idle = idle.map_or(Reading::estimated(0.0, "not read: taken as none"), |i| i.map(|w| w.kw()));
+            self.push(name("idle_kw"), "kw", Ok(idle), None, false);
+        }
+        Block {
+            id: block.id.clone(),
+            class: Class::Hash,
+            units,
+            current,
+            min_units,
+            max_units,
+            unit_kw: if block_of_none { Some(0.0) } else { power.ok().map(|p| p.value.kw()) },
+            idle_kw: idle.map_or(0.0, |idle| idle.value.kw()),
+            overhead: group.map_or(1.0, |group| group.overhead),
+            revenue_usd_per_unit_h: if block_of_none { Ok(0.0) } else { revenue() },
+            var_cost_usd_per_unit_h: 0.0,
+            committed: 0,
+            stop_penalty_usd_per_unit_h: 0.0,
+            power_passthrough: false,
+            start_usd_per_unit: own.map_or(0.0, |own| own.start_usd_per_unit),
+            stop_usd_per_unit: own.map_or(0.0, |own| own.stop_usd_per_unit),
+        }
+    }
+
+    /// A hosting is firm: all of its GPUs run, whatever the price.
+    fn ai(&mut self, hosting: &HostingConfig, view: &SiteView, split: &Split, capped: bool) -> Block {
+        let block = view.ai_blocks.iter().find(|block| block.id == hosting.name);
+        let units = block.map_or(0, |block| block.counts.units()).max(1);
+        let power = match block.map_or(Err(Missing::NotConfigured), |block| block.it_power) {
+            Ok(total) if total.coverage.get() > 0.0 => {
+                // What was not read draws like what was.
+                let value = total.value.kw() / total.coverage.get();
+                Ok(Reading { value, quality: total.quality, source: "boards and servers" })
+            }
+            Ok(_) => Err(Missing::NotReported),
+            Err(why) => match hosting.contracted_kw {
+                Some(kw) => Ok(Reading::estimated(kw, "contracted")),
+                None => Err(why),
+            },
+        };
+        let revenue = split.blocks.iter().find(|b| b.id == hosting.name).map(|b| b.money.revenue);
+        let per_unit = match (hosting.terms, revenue) {
+            (Terms::Occupied, Some(Ok(revenue))) => Ok(revenue.value.get() / f64::from(units)),
+            (Terms::Occupied, _) => Err("revenue"),
+            // Paid whatever runs: nothing at the margin.
+            (Terms::Reserved | Terms::KwMonth, _) => Ok(0.0),
+        };
+        self.push(format!("{}.it_kw", hosting.name), "kw", power, None, capped);
+        Block {
+            id: hosting.name.clone(),
+            class: Class::Ai,
+            units,
+            current: units,
+            min_units: units,
+            max_units: units,
+            unit_kw: power.ok().map(|p| p.value / f64::from(units)),
+            idle_kw: 0.0,
+            overhead: hosting.overhead,
+            revenue_usd_per_unit_h: per_unit,
+            var_cost_usd_per_unit_h: 0.0,
+            committed: 0,
+            stop_penalty_usd_per_unit_h: 0.0,
+            power_passthrough: hosting.power_paid_by == PowerPaidBy::Tenant,
+            start_usd_per_unit: 0.0,
+            stop_usd_per_unit: 0.0,
+        }
+    }
+
+    /// What machines that nobody can read may draw: as much as their like, else as the largest.
+    fn unread(&mut self, blocks: &[(u32, Option<f64>, f64)]) -> f64 {
+        let largest = blocks.iter().filter_map(|(_, kw, _)| *kw).fold(0.0, f64::max);
+        let kw =
+            blocks.iter().map(|(units, kw, overhead)| f64::from(*units) * kw.unwrap_or(largest) * overhead);
+        let kw: f64 = kw.sum();
+        if kw > 0.0 {
+            let read = Ok(Reading::estimated(kw, "units that are not read, as if they ran"));
+            self.push("unread_kw", "kw", read, None, false);
+        }
+        kw
+    }
+
+    /// Room for AI load that rises.
+    fn ramp(&mut self, view: &SiteView, terms: &SiteTerms, policy: &Policy, memory: &Memory) -> f64 {
+        if terms.hostings.is_empty() {
+            return 0.0;
+        }
+        let read = match (policy.site.ramp_reserve_kw, memory.ramp.p99_kw()) {
+            (Some(kw), _) => Reading::measured(kw, "given"),
+            (None, Some(kw)) => Reading::measured(kw, "99th percentile of the rise in a minute"),
+            (None, None) => {
+                let load = ai_facility_kw(view, terms).unwrap_or(0.0);
+                Reading::estimated(RAMP_GUESS * load, "10 % of the AI load: less than an hour was seen")
+            }
+        };
+        self.push("ramp_reserve_kw", "kw", Ok(read), None, false);
+        read.value
+    }
+}
