@@ -8,6 +8,7 @@ pub mod clock;
 pub mod economics;
 pub mod http;
 pub mod ledger;
+pub mod publish;
 pub mod reading;
 pub mod secret;
 pub mod site;

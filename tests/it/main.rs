@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod asic;
+mod broker;
 mod dispatch;
 mod fake_http;
 mod fake_miner;

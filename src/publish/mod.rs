@@ -1,0 +1,146 @@
+//! Output: what the site and the money look like on MQTT.
+
+use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::clock::UnixMs;
+use crate::economics::capture::PoolDay;
+
+mod backoff;
+mod delivery;
+pub mod mqtt;
+pub mod tls;
+pub mod topics;
+pub mod wire;
+
+/// The newest payload of every live topic, below `<root>/<site>/`. Conflated by nature: a new set
+/// replaces the old one, and whoever is late sends only the newest.
+pub type LiveSet = Arc<Live>;
+
+/// Payload by topic, and until when the broker may keep those that expire.
+#[derive(Debug, Clone, Default)]
+pub struct Live {
+    topics: BTreeMap<String, Vec<u8>>,
+    pub expires: BTreeMap<&'static str, UnixMs>,
+}
+
+impl Deref for Live {
+    type Target = BTreeMap<String, Vec<u8>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.topics
+    }
+}
+
+impl DerefMut for Live {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.topics
+    }
+}
+
+impl FromIterator<(String, Vec<u8>)> for Live {
+    fn from_iter<I: IntoIterator<Item = (String, Vec<u8>)>>(topics: I) -> Self {
+        Self { topics: topics.into_iter().collect(), expires: BTreeMap::new() }
+    }
+}
+
+/// How wattsplit itself is doing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Health {
+    /// Since wattsplit started.
+    pub uptime: Duration,
+    /// Sources that answered last time.
+    pub sources_ok: u32,
+    /// Sources that did not, without addresses out of ranges that never answered.
+    pub sources_failing: u32,
+    /// Fetches since the start, as the next one.
+    pub polls_ok: u64,
+    pub polls_failed: u64,
+    /// Connections made to the broker since the start.
+    pub mqtt_connects: u64,
+    /// Payloads that were not sent because they exceed the size limit.
+    pub mqtt_oversize: u64,
+    /// Publishes that the broker refused, such as for want of permission.
+    pub mqtt_rejected: u64,
+    /// `None`: no ledger is kept.
+    pub ledger: Option<LedgerHealth>,
+}
+
+/// How the ledger is doing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LedgerHealth {
+    /// Since the start.
+    pub rows_written: u64,
+    /// Rows lost because the disk was too slow or failed.
+    pub rows_refused: u64,
+    /// The last write failed; it is tried again.
+    pub failing: bool,
+    /// By pool, its newest day that is settled or accrued.
+    pub captures: Arc<BTreeMap<String, PoolDay>>,
+}
+
+/// `[mqtt]`: the broker.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MqttConfig {
+    pub host: String,
+    /// Absent: 1883, or 8883 with `[mqtt.tls]`.
+    pub port: Option<u16>,
+    /// First level of every topic.
+    #[serde(default = "default_root")]
+    pub root: String,
+    /// Absent: `wattsplit-<site>`. A second client with the same id kicks the first.
+    pub client_id: Option<String>,
+    pub username: Option<String>,
+    pub password_file: Option<PathBuf>,
+    /// Seconds between two pings; a silent link is noticed after twice this. At least 5.
+    #[serde(default = "default_keep_alive")]
+    pub keep_alive_secs: u64,
+    /// Seconds between two publications of the live topics.
+    #[serde(default = "default_interval")]
+    pub interval_secs: u64,
+    /// Largest payload that is sent, in bytes.
+    #[serde(default = "default_max_payload")]
+    pub max_payload_bytes: usize,
+    pub tls: Option<TlsConfig>,
+}
+
+impl MqttConfig {
+    /// The port that is connected to: the one in the file, else the registered one.
+    pub fn port_or_default(&self) -> u16 {
+        self.port.unwrap_or(if self.tls.is_some() { 8883 } else { 1883 })
+    }
+}
+
+/// `[mqtt.tls]`: encryption, with the server always verified.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// PEM file of the authority that signed the broker's certificate. Absent: the system's.
+    pub ca_file: Option<PathBuf>,
+    /// PEM file of the client's own certificate chain…
+    pub cert_file: Option<PathBuf>,
+    /// …and of its private key.
+    pub key_file: Option<PathBuf>,
+}
+
+fn default_root() -> String {
+    "wattsplit".into()
+}
+
+fn default_keep_alive() -> u64 {
+    15
+}
+
+fn default_interval() -> u64 {
+    10
+}
+
+fn default_max_payload() -> usize {
+    256 * 1024
+}

@@ -1,0 +1,281 @@
+//! The task that connects, publishes and connects again.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use rumqttc::Outgoing;
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::{ConnAck, PubAck, PubAckReason, PublishProperties};
+use rumqttc::v5::{AsyncClient, Event, EventLoop, Incoming};
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use super::failure::{self, Failure, Stage};
+use super::{CHANNEL, Link, LinkHealth, WINDOW};
+use crate::clock::{self, UnixMs};
+use crate::publish::LiveSet;
+use crate::publish::backoff::Backoff;
+use crate::publish::delivery::{Delivery, Limits, Step};
+
+/// Pings that may pass while the broker owes an acknowledgement and sends none.
+const PINGS_WITHOUT_ACK: u32 = 3;
+
+/// Why a connection is over.
+enum End {
+    Stopped,
+    Lost(Failure),
+}
+
+/// Where a connection stands.
+struct Connection {
+    up: bool,
+    closing: bool,
+    pings_without_ack: u32,
+}
+
+pub struct Publisher {
+    link: Link,
+    live: watch::Receiver<LiveSet>,
+    stop: watch::Receiver<bool>,
+    health: watch::Sender<LinkHealth>,
+    delivery: Delivery,
+    backoff: Backoff,
+    /// What was logged already, so that a lasting trouble is one line and not one per attempt.
+    logged_failure: Option<Failure>,
+    logged_topics: BTreeSet<String>,
+}
+
+impl Publisher {
+    pub fn new(
+        link: Link,
+        live: watch::Receiver<LiveSet>,
+        stop: watch::Receiver<bool>,
+        health: watch::Sender<LinkHealth>,
+    ) -> Self {
+        Self {
+            link,
+            live,
+            stop,
+            health,
+            delivery: Delivery::new(),
+            backoff: Backoff::new(),
+            logged_failure: None,
+            logged_topics: BTreeSet::new(),
+        }
+    }
+
+    /// Until it is stopped.
+    pub async fn run(mut self) {
+        loop {
+            let end = self.connection().await;
+            self.health.send_modify(|health| health.connected = false);
+            let End::Lost(failure) = end else { return };
+            let wait = self.backoff.wait(fastrand::f64(), failure.heard());
+            self.report(failure);
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = stopped(&mut self.stop) => return,
+            }
+        }
+    }
+
+    /// One connection, from the first packet to the last.
+    async fn connection(&mut self) -> End {
+        let (client, mut events) = AsyncClient::new(self.link.options("", true), CHANNEL);
+        let mut connection = Connection { up: false, closing: false, pings_without_ack: 0 };
+        loop {
+            let event = match self.next_event(&client, &mut events, &mut connection).await {
+                Ok(event) => event,
+                Err(end) => return end,
+            };
+            let outcome = match event {
+                Event::Incoming(Incoming::ConnAck(ack)) => self.connected(&ack, &mut connection),
+                Event::Incoming(Incoming::PubAck(ack)) => {
+                    connection.pings_without_ack = 0;
+                    self.acknowledged(&ack);
+                    Ok(())
+                }
+                Event::Incoming(Incoming::PingResp(_)) => {
+                    // It has lasted for a while: the next outage is a new one.
+                    self.backoff.reset();
+                    Ok(())
+                }
+                Event::Outgoing(Outgoing::Publish(id)) => {
+                    self.delivery.numbered(id);
+                    Ok(())
+                }
+                Event::Outgoing(Outgoing::PingReq) => self.ping_sent(&mut connection),
+                Event::Outgoing(Outgoing::Disconnect) => return End::Stopped,
+                _ => Ok(()),
+            };
+            if let Err(failure) = outcome {
+                return End::Lost(failure);
+            }
+            if connection.up {
+                self.send(&client, &connection);
+            }
+        }
+    }
+
+    /// Polls once, to the end: a poll that is dropped half-way can lose packets. What comes up
+    /// meanwhile is handed to the client, whose channel has room for all that a window allows.
+    async fn next_event(
+        &mut self,
+        client: &AsyncClient,
+        events: &mut EventLoop,
+        connection: &mut Connection,
+    ) -> Result<Event, End> {
+        // The crate gives up on a silent broker after two pings, but waits forever for one that
+        // stops reading. This catches whatever is left.
+        let limit = events.options.keep_alive() * 2 + Duration::from_secs(5);
+        let silence = sleep(limit);
+        tokio::pin!(silence);
+        let poll = events.poll();
+        tokio::pin!(poll);
+        loop {
+            tokio::select! {
+                event = &mut poll => {
+                    return event.map_err(|error| {
+                        if connection.closing {
+                            return End::Stopped;
+                        }
+                        let stage = if connection.up { Stage::Accepted } else { self.link.stage() };
+                        End::Lost(failure::explain(&error, stage))
+                    });
+                }
+                Ok(()) = self.live.changed(), if connection.up && !connection.closing => {
+                    self.send(client, connection);
+                }
+                () = stopped(&mut self.stop), if !connection.closing => {
+                    if !connection.up {
+                        return Err(End::Stopped);
+                    }
+                    connection.closing = true;
+                    self.delivery.close();
+                    self.send(client, connection);
+                }
+                () = &mut silence => return Err(End::Lost(Failure::silence(limit))),
+            }
+        }
+    }
+
+    fn connected(&mut self, ack: &ConnAck, connection: &mut Connection) -> Result<(), Failure> {
+        usable(ack)?;
+        let said = ack.properties.as_ref();
+        let window = said.and_then(|p| p.receive_max).unwrap_or(WINDOW).clamp(1, WINDOW);
+        self.delivery.connected(Limits {
+            window: window.into(),
+            payload_bytes: self.link.max_payload_bytes,
+            packet_bytes: said.and_then(|p| p.max_packet_size),
+            prefix_bytes: self.link.prefix.as_str().len(),
+        });
+        connection.up = true;
+        self.logged_failure = None;
+        self.health.send_modify(|health| {
+            health.connected = true;
+            health.connects += 1;
+            health.last_error = None;
+        });
+        info!(broker = %self.link.broker(), prefix = self.link.prefix.as_str(), "connected to the broker");
+        Ok(())
+    }
+
+    fn acknowledged(&mut self, ack: &PubAck) {
+        let Some(topic) = self.delivery.acked(ack.pkid) else { return };
+        if matches!(ack.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) {
+            return;
+        }
+        self.health.send_modify(|health| health.rejected += 1);
+        if self.logged_topics.insert(format!("refused {topic}")) {
+            let topic = self.link.prefix.topic(&topic);
+            warn!(topic, reason = ?ack.reason, "the broker refuses a topic; check its access list");
+        }
+    }
+
+    fn ping_sent(&self, connection: &mut Connection) -> Result<(), Failure> {
+        if !self.delivery.waiting() {
+            return Ok(());
+        }
+        connection.pings_without_ack += 1;
+        if connection.pings_without_ack < PINGS_WITHOUT_ACK {
+            return Ok(());
+        }
+        Err(Failure::new("the broker acknowledges no publish", "see the broker's log"))
+    }
+
+    /// Hands over as much as the window allows.
+    fn send(&mut self, client: &AsyncClient, connection: &Connection) {
+        loop {
+            let newest = self.live.borrow_and_update().clone();
+            self.delivery.offer(&newest);
+            match self.delivery.next() {
+                Some(Step::Publish { topic, payload, expires }) => {
+                    let topic = self.link.prefix.topic(&topic);
+                    let properties = PublishProperties {
+                        message_expiry_interval: expires.map(seconds_until),
+                        ..PublishProperties::default()
+                    };
+                    // The channel has more room than the window. Were it full all the same, the
+                    // missing acknowledgement would end this connection and all is sent anew.
+                    let qos = QoS::AtLeastOnce;
+                    let _ = client.try_publish_with_properties(topic, qos, true, payload, properties);
+                }
+                Some(Step::Oversize { topic, payload_bytes }) => self.oversize(&topic, payload_bytes),
+                None => break,
+            }
+        }
+        if connection.closing && self.delivery.idle() {
+            let _ = client.try_disconnect();
+        }
+    }
+
+    fn oversize(&mut self, topic: &str, payload_bytes: usize) {
+        self.health.send_modify(|health| health.oversize += 1);
+        if self.logged_topics.insert(format!("oversize {topic}")) {
+            let topic = self.link.prefix.topic(topic);
+            warn!(
+                topic,
+                payload_bytes, "payload not sent: larger than mqtt.max_payload_bytes or the broker's limit"
+            );
+        }
+    }
+
+    fn report(&mut self, failure: Failure) {
+        self.health.send_modify(|health| health.last_error = Some(failure.to_string()));
+        if self.logged_failure.as_ref() != Some(&failure) {
+            let broker = self.link.broker();
+            warn!(
+                broker,
+                error = failure.what,
+                hint = failure.hint,
+                "no connection to the broker; trying again"
+            );
+            self.logged_failure = Some(failure);
+        }
+    }
+}
+
+/// For the broker, which counts from when it gets the message. What has expired already is gone after
+/// a second: zero would mean never.
+fn seconds_until(expires: UnixMs) -> u32 {
+    let left = expires.0.saturating_sub(clock::now().wall.0) / 1000;
+    u32::try_from(left.max(1)).unwrap_or(u32::MAX)
+}
+
+/// Whether live topics can be kept on this broker.
+pub fn usable(ack: &ConnAck) -> Result<(), Failure> {
+    let said = ack.properties.as_ref();
+    if said.and_then(|p| p.retain_available) == Some(0) {
+        return Err(Failure::new("the broker keeps no retained messages", "allow them on the broker"));
+    }
+    if said.and_then(|p| p.max_qos) == Some(0) {
+        return Err(Failure::new("the broker offers QoS 0 only", "allow QoS 1 on the broker"));
+    }
+    Ok(())
+}
+
+/// Also when the handle is gone.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}

@@ -1,0 +1,151 @@
+//! What JSON looks like: the only place that turns the picture of the site into payloads.
+//!
+//! Every payload is one flat object; `wire/flat.rs` holds the rules of its keys and `schemas/`
+//! describes each of them. Pure: the same view and split give the same bytes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use self::flat::Flat;
+use super::{Health, Live, LiveSet, topics};
+use crate::advice::Advice;
+use crate::economics::{Money, Split};
+use crate::reading::Missing;
+use crate::site::{AsicCounts, GpuCounts, HashBlock, SiteView, Sum, Tally};
+use crate::units::{Hashrate, Watts};
+
+pub mod advice;
+mod block;
+mod feeds;
+mod flat;
+mod money;
+
+/// Every live topic, except `status`, with its payload. Topics are below `<root>/<site>/`.
+pub fn live_set(site: &str, view: &SiteView, (split, advice): (&Split, &Advice), health: &Health) -> LiveSet {
+    let ts = view.at.wall;
+    let mut live = Live::default();
+    live.insert(topics::SUMMARY.to_owned(), summary(site, view, (split, advice), health));
+    live.insert(topics::ADVICE.to_owned(), advice::advice(site, advice));
+    live.expires.insert(topics::ADVICE, advice.valid_until());
+    live.insert(topics::SPLIT.to_owned(), money::split(site, split));
+    live.insert(topics::PRICE_POWER.to_owned(), feeds::power_price(site, view));
+    live.insert(topics::PRICE_BTC.to_owned(), feeds::btc(site, view, split));
+    live.insert(topics::PRICE_NETWORK.to_owned(), feeds::network(site, view));
+    let money: BTreeMap<&str, &Money> = split.blocks.iter().map(|b| (b.id.as_str(), &b.money)).collect();
+    for block in &view.hash_blocks {
+        let money = money.get(block.id.as_str()).copied();
+        live.insert(topics::block(&block.id), block::hash(site, ts, block, money));
+    }
+    for block in &view.ai_blocks {
+        let money = money.get(block.id.as_str()).copied();
+        live.insert(topics::block(&block.id), block::ai(site, ts, block, money));
+    }
+    for pool in &view.pools {
+        live.insert(topics::pool(&pool.name), feeds::pool(site, ts, pool, health.ledger.as_ref()));
+    }
+    for host in &view.hosts {
+        live.insert(topics::host(&host.sample.node), feeds::host(site, ts, host));
+    }
+    Arc::new(live)
+}
+
+fn summary(site: &str, view: &SiteView, (split, advice): (&Split, &Advice), health: &Health) -> Vec<u8> {
+    let mut flat = Flat::new(site, view.at.wall);
+    flat.read("power", "kw", &split.site_power, Watts::kw);
+    if let Some(cap) = split.cap {
+        flat.figure("cap_kw", cap.kw());
+    }
+    flat.read("headroom", "kw", &split.headroom(), Watts::kw);
+    flat.sum("hashrate", "phs", &over_blocks(&view.hash_blocks, |b| b.hashrate), Hashrate::phs);
+    flat.sum("hashrate_avg", "phs", &over_blocks(&view.hash_blocks, |b| b.hashrate_avg), Hashrate::phs);
+    let asics = view.hash_blocks.iter().fold(AsicCounts::default(), |sum, b| add_asics(sum, b.counts));
+    flat.figure("asics", asics.units());
+    flat.figure("asics_hashing", asics.hashing);
+    flat.figure("asics_idle", asics.idle);
+    flat.figure("asics_fault", asics.fault);
+    flat.figure("asics_unknown", asics.unknown);
+    flat.figure("asics_unreachable", asics.unreachable);
+    let gpus = view.ai_blocks.iter().fold(GpuCounts::default(), |sum, b| add_gpus(sum, b.counts));
+    match view.ai_blocks.iter().find_map(block::uncounted).filter(|_| gpus.units() == 0) {
+        Some(why) => flat.missing("gpus", why),
+        None => {
+            flat.figure("gpus", gpus.units());
+            flat.figure("gpus_ok", gpus.ok);
+            flat.figure("gpus_throttled", gpus.throttled);
+            flat.figure("gpus_lost", gpus.lost);
+            flat.figure("gpus_absent", gpus.missing);
+        }
+    }
+    flat.figure("gpu_hosts", view.ai_blocks.iter().map(|b| b.hosts).sum::<u32>());
+    flat.figure("gpu_hosts_unreachable", view.ai_blocks.iter().map(|b| b.hosts_unreachable).sum::<u32>());
+    flat.figure("silent_addresses", view.silent_addresses);
+    if let Some(coverage) = coverage(&split.hash, asics.units(), &split.ai, gpus.units()) {
+        flat.figure("coverage", coverage);
+    }
+    flat.text("advice_status", advice.status.as_str());
+    flat.text("advice_text", &advice.text);
+    if let Some(gain) = advice.gain {
+        // What following it gains: nothing, where it says to hold.
+        flat.figure("advice_gain_usd_per_h", if advice.is_to_move() { gain.usd_per_h } else { 0.0 });
+    }
+    own_health(&mut flat, health);
+    flat.finish()
+}
+
+fn own_health(flat: &mut Flat, health: &Health) {
+    flat.text("version", env!("CARGO_PKG_VERSION"));
+    flat.figure("uptime_s", flat::seconds(health.uptime));
+    flat.figure("sources_ok", health.sources_ok);
+    flat.figure("sources_failing", health.sources_failing);
+    flat.figure("polls_ok", health.polls_ok);
+    flat.figure("polls_failed", health.polls_failed);
+    flat.figure("mqtt_connects", health.mqtt_connects);
+    flat.figure("mqtt_oversize", health.mqtt_oversize);
+    flat.figure("mqtt_rejected", health.mqtt_rejected);
+    match &health.ledger {
+        Some(ledger) => {
+            flat.text("ledger_state", if ledger.failing { "failing" } else { "ok" });
+            flat.figure("ledger_rows_written", ledger.rows_written);
+            flat.figure("ledger_rows_refused", ledger.rows_refused);
+        }
+        None => flat.text("ledger_state", "off"),
+    }
+}
+
+fn add_asics(a: AsicCounts, b: AsicCounts) -> AsicCounts {
+    AsicCounts {
+        hashing: a.hashing + b.hashing,
+        idle: a.idle + b.idle,
+        fault: a.fault + b.fault,
+        unknown: a.unknown + b.unknown,
+        unreachable: a.unreachable + b.unreachable,
+    }
+}
+
+fn add_gpus(a: GpuCounts, b: GpuCounts) -> GpuCounts {
+    GpuCounts {
+        ok: a.ok + b.ok,
+        throttled: a.throttled + b.throttled,
+        lost: a.lost + b.lost,
+        missing: a.missing + b.missing,
+    }
+}
+
+/// Share of all units whose figures were read; `None` where there are no units.
+fn coverage(hash: &Money, asics: u32, ai: &Money, gpus: u32) -> Option<f64> {
+    let units = f64::from(asics) + f64::from(gpus);
+    let read = hash.coverage.get() * f64::from(asics) + ai.coverage.get() * f64::from(gpus);
+    (units > 0.0).then_some(read / units)
+}
+
+/// The sum over all blocks. A block without a value lowers the coverage; it never counts as zero.
+fn over_blocks(blocks: &[HashBlock], part: fn(&HashBlock) -> Sum<Hashrate>) -> Sum<Hashrate> {
+    if blocks.is_empty() {
+        return Err(Missing::NotConfigured);
+    }
+    let mut tally = Tally::default();
+    for block in blocks {
+        tally.sum(part(block), f64::from(block.counts.units()), Hashrate::get);
+    }
+    tally.total(Hashrate::new)
+}

@@ -1,0 +1,86 @@
+//! `block/<id>`: what one block does, draws and earns.
+
+use super::flat::Flat;
+use super::money;
+use crate::clock::UnixMs;
+use crate::economics::{Class, Money};
+use crate::reading::Missing;
+use crate::site::{AiBlock, HashBlock};
+use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, Watts};
+
+pub fn hash(site: &str, ts: UnixMs, block: &HashBlock, money: Option<&Money>) -> Vec<u8> {
+    let mut flat = Flat::new(site, ts);
+    flat.text("id", &block.id);
+    flat.text("class", Class::Hash.as_str());
+    flat.text("group", &block.group);
+    if let Some(model) = &block.model {
+        flat.text("model", model);
+    }
+    flat.figure("units", block.counts.units());
+    flat.figure("units_hashing", block.counts.hashing);
+    flat.figure("units_idle", block.counts.idle);
+    flat.figure("units_fault", block.counts.fault);
+    flat.figure("units_unknown", block.counts.unknown);
+    flat.figure("units_unreachable", block.counts.unreachable);
+    flat.sum("hashrate", "phs", &block.hashrate, Hashrate::phs);
+    flat.sum("hashrate_avg", "phs", &block.hashrate_avg, Hashrate::phs);
+    flat.sum("it_power", "kw", &block.power, Watts::kw);
+    flat.read("efficiency", "j_per_th", &block.efficiency, JoulesPerTerahash::get);
+    flat.read("temp_chip_max", "c", &block.temp_chip_max, Celsius::get);
+    if let Some(accepted) = block.accepted {
+        flat.figure("shares_accepted", accepted);
+    }
+    if let Some(rejected) = block.rejected {
+        flat.figure("shares_rejected", rejected);
+    }
+    earnings(&mut flat, money);
+    flat.finish()
+}
+
+pub fn ai(site: &str, ts: UnixMs, block: &AiBlock, money: Option<&Money>) -> Vec<u8> {
+    let mut flat = Flat::new(site, ts);
+    flat.text("id", &block.id);
+    flat.text("class", Class::Ai.as_str());
+    match uncounted(block) {
+        Some(why) => flat.missing("units", why),
+        None => {
+            flat.figure("units", block.counts.units());
+            flat.figure("units_ok", block.counts.ok);
+            flat.figure("units_throttled", block.counts.throttled);
+            flat.figure("units_lost", block.counts.lost);
+            flat.figure("units_absent", block.counts.missing);
+        }
+    }
+    flat.figure("hosts", block.hosts);
+    flat.figure("hosts_unreachable", block.hosts_unreachable);
+    flat.sum("board_power", "kw", &block.board_power, Watts::kw);
+    flat.sum("it_power", "kw", &block.it_power, Watts::kw);
+    flat.sum("utilisation", "", &block.utilisation, Fraction::get);
+    flat.read("temp_max", "c", &block.temp_max, Celsius::get);
+    flat.current("occupied_gpus", "", &block.occupied, |gpus| gpus);
+    earnings(&mut flat, money);
+    flat.finish()
+}
+
+/// Why the GPUs of a hosting cannot be counted: none of its hosts has ever answered.
+pub fn uncounted(block: &AiBlock) -> Option<Missing> {
+    let silent = block.counts.units() == 0 && block.hosts_unreachable > 0;
+    silent.then(|| block.it_power.err().unwrap_or(Missing::Unreachable))
+}
+
+fn earnings(flat: &mut Flat, money: Option<&Money>) {
+    money::earnings(flat, "", money.unwrap_or(&UNKNOWN));
+}
+
+/// A block that the split does not know yet.
+const UNKNOWN: Money = Money {
+    revenue: Err(Missing::NotYet),
+    it_power: Err(Missing::NotYet),
+    facility_power: Err(Missing::NotYet),
+    power_cost: Err(Missing::NotYet),
+    margin: Err(Missing::NotYet),
+    usd_per_mwh: Err(Missing::NotYet),
+    breakeven: Err(Missing::NotYet),
+    share: Err(Missing::NotYet),
+    coverage: Fraction::ZERO,
+};
