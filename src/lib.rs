@@ -5,6 +5,7 @@
 
 pub mod advice;
 pub mod clock;
+pub mod config;
 pub mod economics;
 pub mod http;
 pub mod ledger;

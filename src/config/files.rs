@@ -1,0 +1,141 @@
+//! The files that the config names: where they are, and whether they can be used.
+
+use std::path::{Path as FilePath, PathBuf};
+
+use super::Config;
+use super::document::{Path, Report};
+use crate::secret::Secret;
+
+/// Where relative paths are looked for.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    /// Folder of the config file, absolute.
+    pub base: PathBuf,
+    /// systemd's `$CREDENTIALS_DIRECTORY`; searched before `base`.
+    pub credentials: Option<PathBuf>,
+}
+
+/// Largest PEM file; the bundle of a whole system has about 250 kB.
+const MAX_PEM_BYTES: u64 = 4 * 1024 * 1024;
+
+impl Places {
+    /// The absolute path of a secret or certificate.
+    fn credential(&self, path: &FilePath) -> PathBuf {
+        let handed_over = self.credentials.iter().map(|dir| dir.join(path)).find(|full| full.exists());
+        handed_over.unwrap_or_else(|| self.base.join(path))
+    }
+}
+
+/// Makes every path in `config` absolute and reports secrets and certificates that are missing or
+/// cannot be what they should be.
+pub fn resolve(config: &mut Config, places: &Places, report: &mut Report<'_>) {
+    let root = Path::default();
+    if let Some(dir) = &mut config.site.state_dir {
+        *dir = places.base.join(&*dir);
+    }
+    if let Some(mqtt) = &mut config.mqtt {
+        let section = root.key("mqtt");
+        secret(&mut mqtt.password_file, places, &section.key("password_file"), report);
+        if let Some(tls) = &mut mqtt.tls {
+            let section = section.key("tls");
+            pem(&mut tls.ca_file, places, "CERTIFICATE-----", &section.key("ca_file"), report);
+            pem(&mut tls.cert_file, places, "CERTIFICATE-----", &section.key("cert_file"), report);
+            pem(&mut tls.key_file, places, "PRIVATE KEY-----", &section.key("key_file"), report);
+        }
+    }
+    for (n, pool) in config.pool.iter_mut().enumerate() {
+        secret(&mut pool.token_file, places, &root.key("pool").item(n).key("token_file"), report);
+    }
+    for hosting in &mut config.hosting {
+        // Others write this file, perhaps later: it need not be there yet.
+        if let Some(file) = &mut hosting.occupied_file {
+            *file = places.base.join(&*file);
+        }
+    }
+    for host in &mut config.gpu_host {
+        // A bare name is for the dynamic linker to find.
+        if let Some(file) = host.library.as_mut().filter(|file| file.components().count() > 1) {
+            *file = places.base.join(&*file);
+        }
+    }
+    if let Some(network) = &mut config.network {
+        // bitcoind writes a new cookie at each start: it need not be there yet.
+        if let Some(file) = &mut network.cookie_file {
+            *file = places.credential(file);
+        }
+        secret(&mut network.password_file, places, &root.key("network").key("password_file"), report);
+    }
+}
+
+fn secret(file: &mut Option<PathBuf>, places: &Places, path: &Path, report: &mut Report<'_>) {
+    let Some(file) = file else { return };
+    let pasted = looks_pasted(file);
+    *file = places.credential(file);
+    match Secret::from_file(file) {
+        Ok(_) => {}
+        Err(_) if pasted => {
+            let message = format!("{} must name a file, and there is none of this name", path.subject());
+            let hint = "not shown here, in case it is the secret itself: that belongs in a file of its own";
+            report.hidden_value(path, message, Some(hint.to_owned()));
+        }
+        Err(e) => unusable(file, &e.reason, path, report),
+    }
+}
+
+/// More like a token than like the name of a file: long, letters and digits, no folder, no ending.
+fn looks_pasted(file: &FilePath) -> bool {
+    let text = file.to_string_lossy();
+    let has = |kind: fn(char) -> bool| text.chars().any(kind);
+    text.len() >= 16
+        && !has(|c| c == '/' || c == '.')
+        && has(|c| c.is_ascii_digit())
+        && has(|c| c.is_ascii_alphabetic())
+}
+
+fn pem(file: &mut Option<PathBuf>, places: &Places, label: &str, path: &Path, report: &mut Report<'_>) {
+    let Some(file) = file else { return };
+    *file = places.credential(file);
+    if let Err(reason) = holds_pem(file, label) {
+        unusable(file, &reason, path, report);
+    }
+}
+
+fn holds_pem(file: &FilePath, label: &str) -> Result<(), String> {
+    let meta = std::fs::metadata(file).map_err(|e| e.to_string())?;
+    if !meta.is_file() {
+        return Err("is not a file".to_owned());
+    }
+    if meta.len() > MAX_PEM_BYTES {
+        return Err(format!("is larger than {MAX_PEM_BYTES} bytes"));
+    }
+    let bytes = std::fs::read(file).map_err(|e| e.to_string())?;
+    let found = bytes.windows(label.len()).any(|window| window == label.as_bytes());
+    if found { Ok(()) } else { Err(format!("holds no PEM block \"-----BEGIN … {label}\"")) }
+}
+
+fn unusable(file: &FilePath, reason: &str, path: &Path, report: &mut Report<'_>) {
+    let message = format!("{}: {}: {reason}", path.subject(), file.display());
+    report.value(path, message, None);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_handed_over_by_systemd_comes_before_the_config_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let (base, handed) = (dir.path().join("etc"), dir.path().join("run"));
+        for folder in [&base, &handed] {
+            std::fs::create_dir(folder).unwrap();
+            std::fs::write(folder.join("both"), "x").unwrap();
+        }
+        std::fs::write(base.join("own"), "x").unwrap();
+        let places = Places { base: base.clone(), credentials: Some(handed.clone()) };
+        assert_eq!(places.credential(FilePath::new("both")), handed.join("both"));
+        assert_eq!(places.credential(FilePath::new("own")), base.join("own"));
+        assert_eq!(places.credential(FilePath::new("/abs")), FilePath::new("/abs"));
+        let places = Places { credentials: None, ..places };
+        assert_eq!(places.credential(FilePath::new("both")), base.join("both"));
+    }
+}

@@ -1,0 +1,84 @@
+//! The configuration file.
+//!
+//! The structs, here and with the components, declare what may stand in it. [`Config::load`] finds
+//! everything that is wrong with a file at once and says where, what was expected and what was
+//! probably meant.
+
+mod document;
+mod files;
+mod load;
+mod problem;
+pub mod schema;
+mod shape;
+mod terms;
+mod validate;
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::advice::PolicyConfig;
+use crate::economics::HostingConfig;
+use crate::publish::MqttConfig;
+use crate::sources::asic::AsicConfig;
+use crate::sources::gpu::GpuHostConfig;
+use crate::sources::network::NetworkConfig;
+use crate::sources::pool::PoolConfig;
+use crate::sources::price::{BtcPriceConfig, PowerPriceConfig};
+
+pub use files::Places;
+pub use problem::{ConfigErrors, Problem};
+
+/// The whole file. `config/wattsplit.toml` documents every key.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub site: SiteConfig,
+    /// Absent: nothing is published; `once` works, `run` refuses.
+    pub mqtt: Option<MqttConfig>,
+    #[serde(default)]
+    pub asic: Vec<AsicConfig>,
+    #[serde(default)]
+    pub hosting: Vec<HostingConfig>,
+    #[serde(default)]
+    pub gpu_host: Vec<GpuHostConfig>,
+    #[serde(default)]
+    pub pool: Vec<PoolConfig>,
+    pub power: Option<PowerPriceConfig>,
+    #[serde(default)]
+    pub btc: BtcPriceConfig,
+    pub network: Option<NetworkConfig>,
+    #[serde(default)]
+    pub policy: PolicyConfig,
+}
+
+/// `[site]`: what one MQTT prefix describes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteConfig {
+    /// `[a-z0-9-]+`: the second level of every topic.
+    pub name: String,
+    /// Name of this node. Absent: the machine's host name.
+    pub node: Option<String>,
+    /// IANA time zone of tariffs. Absent: UTC.
+    #[serde(default = "utc")]
+    pub timezone: String,
+    /// Most power the site may draw, kW. Absent: no cap and no headroom.
+    pub cap_kw: Option<f64>,
+    /// Facility power that depends on no block: lighting, offices, pumps. kW.
+    #[serde(default)]
+    pub fixed_overhead_kw: f64,
+    /// Where the ledger is kept. Absent: in `$STATE_DIRECTORY`; without that, no ledger is kept.
+    pub state_dir: Option<PathBuf>,
+    /// Most miners that are asked at the same time.
+    #[serde(default = "default_concurrency")]
+    pub concurrency: usize,
+}
+
+fn utc() -> String {
+    "UTC".into()
+}
+
+fn default_concurrency() -> usize {
+    256
+}

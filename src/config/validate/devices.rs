@@ -1,0 +1,130 @@
+//! `[[asic]]` and `[[gpu_host]]`.
+
+use std::collections::HashMap;
+
+use super::{Checker, OVERHEAD};
+use crate::config::Config;
+use crate::config::document::Path;
+use crate::sources::asic::{AsicConfig, hosts};
+use crate::sources::gpu::GpuReader;
+
+/// Most addresses in the whole file: several times the largest site, and a bound on memory.
+const MAX_ADDRESSES: usize = 262_144;
+
+pub fn asics(config: &Config, check: &mut Checker<'_, '_>) {
+    check.names("asic", "group", config.asic.iter().map(|asic| asic.group.as_str()));
+    let mut owner = HashMap::new();
+    for (n, asic) in config.asic.iter().enumerate() {
+        let section = Path::default().key("asic").item(n);
+        check.port(&section.key("port"), asic.port);
+        check.interval(&section, asic.interval_secs);
+        check.number(&section.key("overhead"), asic.overhead, OVERHEAD, "facility kW per IT kW");
+        if let Some(efficiency) = asic.j_per_th {
+            check.number(&section.key("j_per_th"), efficiency, 1.0..=500.0, "J/TH");
+        }
+        let cost = |key: &str| section.key(key);
+        check.number(&cost("start_usd_per_unit"), asic.start_usd_per_unit, 0.0..=1000.0, "USD per machine");
+        check.number(&cost("stop_usd_per_unit"), asic.stop_usd_per_unit, 0.0..=1000.0, "USD per machine");
+        if asic.max_units.is_some_and(|max| max < asic.min_units) {
+            check.must(&section.key("max_units"), "be at least `min_units`", None);
+        }
+        addresses(n, asic, &section, &mut owner, check);
+        pool(config, asic, &section, check);
+    }
+}
+
+/// A miner in two groups would be polled and paid twice.
+fn addresses(
+    n: usize,
+    asic: &AsicConfig,
+    section: &Path,
+    owner: &mut HashMap<(String, u16), usize>,
+    check: &mut Checker<'_, '_>,
+) {
+    let list = section.key("hosts");
+    if asic.hosts.is_empty() {
+        check.must(&list, "hold at least one entry", None);
+    }
+    for (m, spec) in asic.hosts.iter().enumerate() {
+        let path = list.item(m);
+        match hosts::expand(spec, asic.port) {
+            Err(error) => {
+                check.report.value(&path, format!("{}: {}", path.subject(), error.reason), None);
+            }
+            Ok(all) if owner.len() + all.len() > MAX_ADDRESSES => {
+                check.must(&path, format!("leave the file at most {MAX_ADDRESSES} addresses"), None);
+            }
+            Ok(all) => {
+                let mut twice = None;
+                for miner in all.into_iter().map(|host| (host.host, host.port)) {
+                    let first = *owner.entry(miner.clone()).or_insert(n);
+                    if first != n && twice.is_none() {
+                        twice = Some((miner, first));
+                    }
+                }
+                if let Some(((host, port), first)) = twice {
+                    let rule = format!("not name a miner of [[asic]] number {}: {host}:{port}", first + 1);
+                    check.must(&path, rule, Some("a miner belongs to one group".to_owned()));
+                }
+            }
+        }
+    }
+}
+
+/// The fee of the pool must be known: hashing is paid net of it.
+fn pool(config: &Config, asic: &AsicConfig, section: &Path, check: &mut Checker<'_, '_>) {
+    if let Some(fee) = asic.pool_fee {
+        check.fee(&section.key("pool_fee"), fee);
+    }
+    match &asic.pool {
+        Some(pool) => {
+            let known = config.pool.iter().map(|pool| pool.name.as_str());
+            check.refers(&section.key("pool"), pool, "pool", known);
+            check.refuses(section, "pool", "pool_fee", asic.pool_fee.is_some());
+        }
+        // Where the pools themselves could not be read, one of them may fit.
+        None if !check.report.is_sound(&Path::default().key("pool")) => {}
+        None if asic.pool_fee.is_none() && config.pool.len() != 1 => {
+            let message = format!("missing key `pool` in {}", section.header());
+            let hint = match config.pool.len() {
+                0 => "no [[pool]] is configured: name one, or give `pool_fee`".to_owned(),
+                several => format!("there are {several} pools, and these miners work for one"),
+            };
+            check.report.value(&section.key("pool"), message, Some(hint));
+        }
+        None => {}
+    }
+}
+
+pub fn gpu_hosts(config: &Config, check: &mut Checker<'_, '_>) {
+    check.names("gpu_host", "name", config.gpu_host.iter().map(|host| host.name.as_str()));
+    let mut own = 0;
+    for (n, host) in config.gpu_host.iter().enumerate() {
+        let section = Path::default().key("gpu_host").item(n);
+        let hostings = config.hosting.iter().map(|hosting| hosting.name.as_str());
+        check.refers(&section.key("hosting"), &host.hosting, "hosting", hostings);
+        check.interval(&section, host.interval_secs);
+        // A whole rack in one cabinet draws some 130 kW; more is a slip of the unit.
+        check.kw(&section.key("server_base_kw"), host.server_base_kw, 200.0, true);
+        let factor = section.key("server_factor");
+        check.number(&factor, host.server_factor, 1.0..=3.0, "wall power per board power");
+        match check.choice(&section, "read", host.read) {
+            Some(GpuReader::Nvml) => {
+                own += 1;
+                if own > 1 {
+                    let rule = "be \"nvml\" only once: it reads the GPUs of this machine";
+                    check.must(&section.key("read"), rule, Some("\"dcgm\" reads other hosts".to_owned()));
+                }
+                check.refuses(&section, "read = \"nvml\"", "url", host.url.is_some());
+            }
+            Some(GpuReader::Dcgm) => {
+                check.needs(&section, "read = \"dcgm\"", "url", host.url.is_some());
+                check.refuses(&section, "read = \"dcgm\"", "library", host.library.is_some());
+            }
+            None => {}
+        }
+        if let Some(url) = &host.url {
+            check.url(&section.key("url"), url);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! `[site]`, `[mqtt]`, `[btc]`, `[network]`.
+
+use super::{Checker, MAX_KW};
+use crate::config::SiteConfig;
+use crate::config::document::Path;
+use crate::config::problem::nearest;
+use crate::publish::MqttConfig;
+use crate::sources::network::{NetworkConfig, NetworkKind};
+use crate::sources::price::BtcPriceConfig;
+
+pub fn site(site: &SiteConfig, check: &mut Checker<'_, '_>) {
+    let section = Path::default().key("site");
+    check.name(&section.key("name"), &site.name);
+    if let Some(node) = &site.node {
+        check.name(&section.key("node"), node);
+    }
+    timezone(&section.key("timezone"), &site.timezone, check);
+    if let Some(cap) = site.cap_kw {
+        check.kw(&section.key("cap_kw"), cap, MAX_KW, false);
+    }
+    check.kw(&section.key("fixed_overhead_kw"), site.fixed_overhead_kw, MAX_KW, true);
+    // Each needs a file descriptor; more than this only moves the queue into the kernel.
+    check.whole(&section.key("concurrency"), site.concurrency as u64, 1..=10_000, "miners at a time");
+}
+
+fn timezone(path: &Path, name: &str, check: &mut Checker<'_, '_>) {
+    let db = jiff::tz::db();
+    if db.get(name).is_ok() {
+        return;
+    }
+    let known: Vec<String> = db.available().map(|zone| zone.to_string()).collect();
+    let hint = match nearest_zone(name, &known) {
+        Some(meant) => format!("did you mean \"{meant}\"?"),
+        None => "such as \"UTC\" or \"America/Chicago\"".to_owned(),
+    };
+    check.must(path, "be an IANA time zone", Some(hint));
+}
+
+/// Zones are told apart by their last part: that one must be near.
+fn nearest_zone<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    let city = |zone: &'a str| zone.rsplit('/').next().unwrap_or(zone);
+    let lower: Vec<String> = known.iter().map(|zone| zone.to_lowercase()).collect();
+    if let Some(meant) = nearest(name, lower.iter().map(String::as_str)) {
+        return known.iter().map(String::as_str).find(|zone| zone.to_lowercase() == meant);
+    }
+    let wanted = name.rsplit('/').next().unwrap_or(name).replace(' ', "_").to_lowercase();
+    known.iter().map(String::as_str).find(|zone| city(zone).to_lowercase() == wanted)
+}
+
+pub fn mqtt(mqtt: &MqttConfig, check: &mut Checker<'_, '_>) {
+    let section = Path::default().key("mqtt");
+    let host_fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+    if mqtt.host.is_empty() || mqtt.host.contains("//") || !mqtt.host.chars().all(host_fits) {
+        let hint = Some("for example \"127.0.0.1\" or \"broker.example.org\"".to_owned());
+        check.must(&section.key("host"), "be a host name or an address, without a scheme", hint);
+    } else if mqtt.host.matches(':').count() == 1 {
+        let hint = Some("the port is a key of its own: `port`".to_owned());
+        check.must(&section.key("host"), "be a host name or an address, without a port", hint);
+    }
+    if let Some(port) = mqtt.port {
+        check.port(&section.key("port"), port);
+    }
+    let level_fits = |c: char| !c.is_control() && !matches!(c, '+' | '#');
+    let levels_fit = mqtt.root.split('/').all(|level| !level.is_empty() && level.chars().all(level_fits));
+    if !levels_fit || mqtt.root.starts_with('$') {
+        let rule = "be a topic without `+`, `#`, empty levels and a leading `$`";
+        check.must(&section.key("root"), rule, Some("for example \"wattsplit\"".to_owned()));
+    }
+    for (key, value) in [("client_id", &mqtt.client_id), ("username", &mqtt.username)] {
+        let fits = |text: &str| !text.is_empty() && text.len() <= 128 && !text.contains(char::is_control);
+        if value.as_deref().is_some_and(|text| !fits(text)) {
+            check.must(&section.key(key), "be 1 to 128 printable characters", None);
+        }
+    }
+    if mqtt.password_file.is_some() {
+        check.needs(&section, "password_file", "username", mqtt.username.is_some());
+    }
+    let keep_alive = &section.key("keep_alive_secs");
+    check.whole(keep_alive, mqtt.keep_alive_secs, 5..=u64::from(u16::MAX), "seconds");
+    check.whole(&section.key("interval_secs"), mqtt.interval_secs, 1..=3600, "seconds");
+    let limit = &section.key("max_payload_bytes");
+    check.whole(limit, mqtt.max_payload_bytes as u64, 1024..=16 * 1024 * 1024, "bytes");
+    if let Some(tls) = &mqtt.tls {
+        let section = section.key("tls");
+        let (cert, key) = (tls.cert_file.is_some(), tls.key_file.is_some());
+        if cert || key {
+            check.needs(&section, "key_file", "cert_file", cert);
+            check.needs(&section, "cert_file", "key_file", key);
+        }
+    }
+}
+
+pub fn btc(btc: &BtcPriceConfig, check: &mut Checker<'_, '_>) {
+    let section = Path::default().key("btc");
+    let venues = [
+        ("coinbase_url", &btc.coinbase_url),
+        ("kraken_url", &btc.kraken_url),
+        ("bitstamp_url", &btc.bitstamp_url),
+    ];
+    for (key, url) in venues {
+        if !url.is_empty() {
+            check.url(&section.key(key), url);
+        }
+    }
+    check.interval(&section, btc.interval_secs);
+}
+
+pub fn network(network: &NetworkConfig, check: &mut Checker<'_, '_>) {
+    let section = Path::default().key("network");
+    check.url(&section.key("url"), &network.url);
+    check.interval(&section, network.interval_secs);
+    let (cookie, user) = (network.cookie_file.is_some(), network.user.is_some());
+    let password = network.password_file.is_some();
+    match check.choice(&section, "kind", network.kind) {
+        Some(NetworkKind::Mempool) => {
+            let kind = "kind = \"mempool\"";
+            check.refuses(&section, kind, "cookie_file", cookie);
+            check.refuses(&section, kind, "user", user);
+            check.refuses(&section, kind, "password_file", password);
+        }
+        Some(NetworkKind::Bitcoind) if cookie => {
+            check.refuses(&section, "cookie_file", "user", user);
+            check.refuses(&section, "cookie_file", "password_file", password);
+        }
+        Some(NetworkKind::Bitcoind) if user || password => {
+            check.needs(&section, "password_file", "user", user);
+            check.needs(&section, "user", "password_file", password);
+        }
+        Some(NetworkKind::Bitcoind) => {
+            let message = "missing key `cookie_file` in [network]".to_owned();
+            let hint = "`kind = \"bitcoind\"` needs it, or `user` and `password_file`".to_owned();
+            check.report.value(&section.key("cookie_file"), message, Some(hint));
+        }
+        None => {}
+    }
+}
