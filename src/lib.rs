@@ -4,6 +4,7 @@
 //! module table and the invariants.
 
 pub mod advice;
+pub mod agent;
 pub mod clock;
 pub mod config;
 pub mod economics;
@@ -12,6 +13,7 @@ pub mod ledger;
 pub mod publish;
 pub mod reading;
 pub mod secret;
+pub mod service;
 pub mod site;
 pub mod sources;
 pub mod units;

@@ -1,0 +1,66 @@
+//! From the config to the sources.
+
+use std::path::PathBuf;
+
+use super::AgentError;
+use crate::config::Config;
+use crate::economics::Terms;
+use crate::http::Http;
+use crate::sources::gpu::occupancy::OccupancyConfig;
+use crate::sources::{Source, asic, gpu, host, network, pool, price};
+
+/// All sources of a config, in the two groups that run apart: miners by the thousand, and the few
+/// feeds that must never wait for them.
+pub struct Sources {
+    pub miners: Vec<Box<dyn Source>>,
+    pub feeds: Vec<Box<dyn Source>>,
+}
+
+/// Makes the sources. Reads secret files; connects to nothing.
+///
+/// # Errors
+/// What `check` would also find: a secret file that is gone, a tariff that makes no sense.
+pub fn sources(config: &Config) -> Result<Sources, AgentError> {
+    let http = Http::new()?;
+    let mut miners: Vec<Box<dyn Source>> = Vec::new();
+    for group in &config.asic {
+        for miner in asic::miners(group)? {
+            miners.push(Box::new(miner));
+        }
+    }
+    let mut feeds = gpu::sources(&config.gpu_host, &occupancies(config), &http);
+    for pool in &config.pool {
+        feeds.push(pool::source(pool, &http)?);
+    }
+    if let Some(power) = &config.power {
+        feeds.push(price::power_source(power, &config.site.timezone, &http)?);
+    }
+    feeds.extend(price::btc_sources(&config.btc, &http));
+    if let Some(network) = &config.network {
+        feeds.push(network::network_source(network, &http)?);
+    }
+    let disk = state_dir(config).unwrap_or_else(|| ".".into());
+    feeds.push(Box::new(host::HostSource::new(&config.node_name(), &disk)));
+    Ok(Sources { miners, feeds })
+}
+
+/// Where the ledger lives: the config's `state_dir`, else what systemd gives. `None`: nowhere.
+pub fn state_dir(config: &Config) -> Option<PathBuf> {
+    let given = || {
+        // Several directories are separated by colons; the first one is ours.
+        std::env::var_os("STATE_DIRECTORY").and_then(|dirs| std::env::split_paths(&dirs).next())
+    };
+    config.site.state_dir.clone().or_else(given).filter(|dir| !dir.as_os_str().is_empty())
+}
+
+/// Only terms that are billed by occupancy ask for it.
+fn occupancies(config: &Config) -> Vec<OccupancyConfig> {
+    let billed = config.hosting.iter().filter(|hosting| hosting.terms == Terms::Occupied);
+    billed
+        .map(|hosting| OccupancyConfig {
+            hosting: hosting.name.clone(),
+            declared: hosting.occupied_gpus,
+            file: hosting.occupied_file.clone(),
+        })
+        .collect()
+}

@@ -1,0 +1,282 @@
+//! The loop: wait for the next [`Event`], then apply it. Waiting changes nothing, applying does
+//! not wait: whatever the outside does, the state has one owner and moves in whole steps.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::advice::{Advice, Basis, Memory, Policy, advise};
+use crate::clock::{self, Now};
+use crate::config::Config;
+use crate::economics::{SiteTerms, Split, split};
+use crate::publish::{Health, LiveSet, mqtt, wire};
+use crate::reading::{Batch, Missing, Sample};
+use crate::service;
+use crate::site::{Site, SiteView};
+use crate::sources::runner::{self, Limits, RunnerHealth};
+
+mod books;
+mod build;
+mod settlements;
+
+use books::Books;
+pub use build::{Sources, sources, state_dir};
+
+/// The first picture is published this long after the start, with what has been read by then.
+const FIRST_PICTURE: Duration = Duration::from_secs(3);
+
+/// A price that changed is published this soon: long enough to take in its neighbours, short
+/// enough to count as at once.
+const SOON: Duration = Duration::from_millis(50);
+
+/// Batches that may wait for the loop; a runner that is ahead of it waits.
+const BATCHES: usize = 256;
+
+/// Feeds asked at the same time.
+const FEED_LIMITS: Limits = Limits { healthy: 32, suspect: 32 };
+
+/// The ledger, in the state directory.
+pub const LEDGER_FILE: &str = "ledger.sqlite";
+
+/// Everything there is to say at one moment.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    pub view: SiteView,
+    pub split: Split,
+    /// What the advice was made from…
+    pub basis: Basis,
+    /// …and the advice.
+    pub advice: Advice,
+    pub health: Health,
+}
+
+/// Why the agent cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    #[error(transparent)]
+    Http(#[from] crate::http::HttpError),
+    #[error(transparent)]
+    Hosts(#[from] crate::sources::asic::hosts::HostSpecError),
+    #[error(transparent)]
+    Secret(#[from] crate::secret::SecretError),
+    #[error(transparent)]
+    Tariff(#[from] crate::sources::price::TariffError),
+    #[error(transparent)]
+    Mqtt(#[from] mqtt::MqttError),
+    #[error("no [mqtt] section: there is nowhere to publish to")]
+    NoBroker,
+}
+
+/// All that can happen.
+enum Event {
+    Batch(Batch),
+    /// Time to publish.
+    Tick,
+    /// Time to tell systemd that the loop turns.
+    Watchdog,
+    Shutdown,
+}
+
+/// Reads, reckons and publishes until `shutdown` resolves. `observer` sees every picture that is
+/// published.
+///
+/// # Errors
+/// Before the start only: secrets, certificates or tariffs that cannot be used. Afterwards every
+/// failure is part of the picture.
+pub async fn run(
+    config: &Config,
+    observer: watch::Sender<Option<Arc<Picture>>>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), AgentError> {
+    let mqtt_config = config.mqtt.as_ref().ok_or(AgentError::NoBroker)?;
+    let sources = sources(config)?;
+    let (live, newest) = watch::channel(LiveSet::default());
+    let publisher = mqtt::spawn(mqtt_config, &config.site.name, newest)?;
+
+    let mut core = Core::new(config);
+    core.site.apply(unread(&sources));
+    core.open_ledger(config);
+
+    let (batches, mut received) = mpsc::channel(BATCHES);
+    let (miner_health, miners_seen) = watch::channel(RunnerHealth::default());
+    let (feed_health, feeds_seen) = watch::channel(RunnerHealth::default());
+    let mut miners = std::pin::pin!(runner::run(
+        sources.miners,
+        Limits::of(config.site.concurrency),
+        batches.clone(),
+        miner_health,
+    ));
+    let mut feeds = std::pin::pin!(runner::run(sources.feeds, FEED_LIMITS, batches, feed_health));
+    let mut shutdown = std::pin::pin!(shutdown);
+    let interval = Duration::from_secs(mqtt_config.interval_secs.max(1));
+    let mut next_tick = clock::now().mono.saturating_add(FIRST_PICTURE);
+    let mut first_round_done = false;
+    let mut watchdog = service::watchdog_interval().map(tokio::time::interval);
+
+    loop {
+        let until_tick = next_tick.saturating_sub(clock::now().mono);
+        let event = tokio::select! {
+            () = &mut shutdown => Event::Shutdown,
+            Some(batch) = received.recv() => Event::Batch(batch),
+            () = tokio::time::sleep(until_tick) => Event::Tick,
+            () = beat(&mut watchdog) => Event::Watchdog,
+            // The runners never end while the loop holds the receiver.
+            () = &mut miners => Event::Shutdown,
+            () = &mut feeds => Event::Shutdown,
+        };
+        match event {
+            Event::Batch(batch) => {
+                // What the broker holds from the last run is better than a picture of nothing.
+                if first_round_done && moves_money(&batch) {
+                    next_tick = next_tick.min(clock::now().mono.saturating_add(SOON));
+                }
+                core.books.settle(&batch);
+                core.site.apply(batch);
+            }
+            Event::Tick => {
+                let now = clock::now();
+                let link = publisher.health();
+                let health = core.health(now, [*miners_seen.borrow(), *feeds_seen.borrow()], &link);
+                let picture = core.picture(now, health);
+                core.books.record(&picture.split, now);
+                live.send_replace(core.live_set(&picture));
+                observer.send_replace(Some(Arc::new(picture)));
+                if !std::mem::replace(&mut first_round_done, true) {
+                    service::ready();
+                }
+                next_tick = now.mono.saturating_add(interval);
+            }
+            Event::Watchdog => service::alive(),
+            Event::Shutdown => break,
+        }
+    }
+    service::stopping();
+    let now = clock::now();
+    core.books.record(&split(&core.site.view(now), &core.terms), now);
+    publisher.shutdown().await;
+    core.books.close().await;
+    Ok(())
+}
+
+/// What the site knows before anything was read: everything that should be there, and no value. Sums
+/// then show from the first picture on how much of the site they cover.
+fn unread(sources: &Sources) -> Batch {
+    let all = sources.miners.iter().chain(&sources.feeds);
+    Batch { at: clock::now(), samples: all.flat_map(|source| source.failed(Missing::NotYet)).collect() }
+}
+
+async fn beat(watchdog: &mut Option<tokio::time::Interval>) {
+    match watchdog {
+        Some(interval) => {
+            interval.tick().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Prices change what everything is worth; one miner in thousands does not.
+fn moves_money(batch: &Batch) -> bool {
+    batch.samples.iter().any(|sample| {
+        matches!(
+            sample,
+            Sample::BtcUsd(_) | Sample::Network(_) | Sample::PowerPrice(_) | Sample::Occupancy(_)
+        )
+    })
+}
+
+/// Asks everything once, without a broker.
+///
+/// # Errors
+/// As [`run`].
+pub async fn sweep(config: &Config) -> Result<(Site, Picture), AgentError> {
+    let sources = sources(config)?;
+    let mut core = Core::new(config);
+    let (batches, mut received) = mpsc::unbounded_channel();
+    let to_feed = batches.clone();
+    tokio::join!(
+        runner::sweep(sources.miners, config.site.concurrency, move |batch| {
+            let _ = batches.send(batch);
+        }),
+        runner::sweep(sources.feeds, FEED_LIMITS.healthy, move |batch| {
+            let _ = to_feed.send(batch);
+        }),
+        async {
+            while let Some(batch) = received.recv().await {
+                core.site.apply(batch);
+            }
+        }
+    );
+    let picture = core.picture(clock::now(), Health::default());
+    Ok((core.site, picture))
+}
+
+/// The state and what turns it into a picture. No I/O, no waiting.
+struct Core {
+    site_name: String,
+    started: Now,
+    site: Site,
+    terms: SiteTerms,
+    policy: Policy,
+    memory: Memory,
+    /// The one that stands.
+    advice: Option<Advice>,
+    books: Books,
+}
+
+impl Core {
+    fn new(config: &Config) -> Self {
+        Self {
+            site_name: config.site.name.clone(),
+            started: clock::now(),
+            site: Site::new(config.layout()),
+            terms: config.site_terms(),
+            policy: config.policy(),
+            memory: Memory::default(),
+            advice: None,
+            books: Books::default(),
+        }
+    }
+
+    fn picture(&mut self, now: Now, health: Health) -> Picture {
+        let view = self.site.view(now);
+        let split = split(&view, &self.terms);
+        let (policy, previous) = (&self.policy, self.advice.as_ref());
+        let (basis, advice) =
+            advise(&self.site, (&view, &split), &self.terms, policy, &mut self.memory, previous);
+        if previous.is_none_or(|previous| previous.id != advice.id) {
+            let (id, status) = (&advice.id, advice.status.as_str());
+            tracing::debug!(id, status, text = advice.text, "new advice");
+            self.advice = Some(advice.clone());
+        }
+        Picture { view, split, basis, advice, health }
+    }
+
+    fn open_ledger(&mut self, config: &Config) {
+        match build::state_dir(config) {
+            Some(dir) => self.books = Books::open(dir.join(LEDGER_FILE), config.pools_by_group()),
+            None => tracing::warn!("no state_dir in [site], no $STATE_DIRECTORY: no ledger is kept"),
+        }
+    }
+
+    fn live_set(&self, picture: &Picture) -> LiveSet {
+        let money = (&picture.split, &picture.advice);
+        wire::live_set(&self.site_name, &picture.view, money, &picture.health)
+    }
+
+    fn health(&self, now: Now, runners: [RunnerHealth; 2], link: &mqtt::LinkHealth) -> Health {
+        let sum = |of: fn(&RunnerHealth) -> u64| runners.iter().map(of).sum::<u64>();
+        Health {
+            uptime: now.since(self.started),
+            sources_ok: runners.iter().map(|r| r.ok).sum(),
+            sources_failing: runners.iter().map(|r| r.failing).sum(),
+            polls_ok: sum(|r| r.polls_ok),
+            polls_failed: sum(|r| r.polls_failed),
+            mqtt_connects: link.connects,
+            mqtt_oversize: link.oversize,
+            mqtt_rejected: link.rejected,
+            ledger: self.books.health(),
+        }
+    }
+}
