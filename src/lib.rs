@@ -14,6 +14,8 @@ pub mod publish;
 pub mod reading;
 pub mod secret;
 pub mod service;
+#[cfg(feature = "demo")]
+pub mod sim;
 pub mod site;
 pub mod sources;
 pub mod units;
