@@ -5,6 +5,7 @@
 
 pub mod advice;
 pub mod agent;
+pub mod backtest;
 pub mod clock;
 pub mod config;
 pub mod economics;

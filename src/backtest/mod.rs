@@ -1,0 +1,22 @@
+//! A fleet on recorded prices: what a way of deciding would have earned. Pure: no clock, no I/O.
+//!
+//! Decisions come from `economics::dispatch`, revenue and cost from the formulae of `economics`: the
+//! functions that the live code calls. Only hashing is replayed. What the site draws besides it is
+//! one constant load that takes its room under the cap, and no part of the money.
+//!
+//! The step is an hour. Units start and stop at its beginning and at no cost; switches are counted.
+
+pub mod fleet;
+pub mod hashprice;
+pub mod history;
+pub mod policy;
+pub mod power;
+mod replay;
+mod rows;
+pub mod score;
+
+pub use fleet::{Fleet, HashBlock};
+pub use history::{History, Hour};
+pub use policy::Policy;
+pub use replay::{ReplayError, Run, Step, replay};
+pub use rows::CsvError;
