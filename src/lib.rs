@@ -6,6 +6,7 @@
 pub mod advice;
 pub mod agent;
 pub mod backtest;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod economics;

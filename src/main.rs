@@ -1,1 +1,20 @@
-fn main() {}
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use wattsplit::cli::{self, Cli};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start the runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = cli::main(cli, &runtime);
+    // A name look-up or a driver call that hangs must not hold up the end of the process.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    code
+}

@@ -3,15 +3,25 @@
 // Clippy knows a test by its attribute, and not the helpers beside it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod advice;
 mod asic;
+mod backtest;
 mod broker;
+mod cli;
+mod config;
+mod demo;
 mod dispatch;
+mod economics;
 mod fake_http;
 mod fake_miner;
 mod gpu;
 mod http;
+mod ledger;
+mod mqtt;
 mod network;
 mod pool;
 mod price;
+mod run;
+mod service;
 mod site;
 mod split;

@@ -1,0 +1,135 @@
+//! The replay as a page that a person reads.
+
+use crate::backtest::history::Skipped;
+use crate::backtest::score::{Score, Totals, score};
+use crate::backtest::{Fleet, History, Run};
+use crate::cli::table::cells::{MISSING, number};
+use crate::cli::table::grid::{Grid, wrap};
+use crate::units::Watts;
+
+/// `runs` begin with always-on and perfect foresight.
+pub fn render(history: &History, fleet: &Fleet, left_out: &[String], runs: &[Run], width: usize) -> String {
+    let mut lines = vec![period(history), fleet_line(fleet)];
+    if !left_out.is_empty() {
+        lines.push(format!("Left out, power or hashrate not known: {}", left_out.join(", ")));
+    }
+    lines.extend(prices(history));
+    let mut text: String = lines.iter().map(|line| wrap(line, 0, width) + "\n").collect();
+    text.push('\n');
+    let (table, dropped) = table(runs, width);
+    text.push_str(&table);
+    if !dropped.is_empty() {
+        text.push_str(&format!("not shown at this width: {}\n", dropped.join(", ")));
+    }
+    text.push('\n');
+    for line in NOTES {
+        text.push_str(&wrap(line, 0, width));
+        text.push('\n');
+    }
+    text
+}
+
+const NOTES: [&str; 3] = [
+    "USD/MWh: margin per MWh drawn. k$/MW-y: margin per year and MW that the fleet draws when always on. \
+     Off: energy not drawn. Of perfect: gain over always-on, of the gain with perfect foresight. Regret: \
+     margin short of perfect foresight.",
+    "Hashing alone; switching costs nothing. A policy decides on the price that is paid unless its name \
+     says otherwise.",
+    "wattsplit: the dispatch that the daemon calls, which changes nothing that does not pay in the worst \
+     case of the stated uncertainty.",
+];
+
+fn period(history: &History) -> String {
+    let day = |hour: Option<&crate::backtest::Hour>| {
+        hour.map_or(MISSING.to_owned(), |hour| hour.start.strftime("%Y-%m-%d %H:%M").to_string())
+    };
+    let hours = number(history.hours.len() as f64, 0);
+    format!(
+        "{} to {} UTC: {hours} hours; skipped: {}",
+        day(history.hours.first()),
+        day(history.hours.last()),
+        skipped(&history.skipped)
+    )
+}
+
+/// `none`, or how many hours for which reason.
+pub fn skipped(skipped: &Skipped) -> String {
+    let reasons = [
+        (skipped.absent, "not in the file"),
+        (skipped.no_power_price, "without a price of power"),
+        (skipped.no_btc_price, "without a price of bitcoin"),
+        (skipped.no_difficulty, "without a difficulty"),
+    ];
+    let told: Vec<String> = reasons
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, why)| format!("{} {why}", number(f64::from(*n), 0)))
+        .collect();
+    if told.is_empty() { "none".to_owned() } else { told.join(", ") }
+}
+
+fn fleet_line(fleet: &Fleet) -> String {
+    let blocks: Vec<String> = fleet
+        .blocks
+        .iter()
+        .map(|block| {
+            let kw = number(block.it_power().kw(), 0);
+            let efficiency = block.efficiency().map_or(MISSING.to_owned(), |e| number(e.get(), 1));
+            let named_by_it = block.id.contains("J/TH");
+            if named_by_it {
+                format!("{} {kw} kW", block.id)
+            } else {
+                format!("{} {efficiency} J/TH {kw} kW", block.id)
+            }
+        })
+        .collect();
+    let mut line = format!("Fleet: {}", blocks.join("; "));
+    if let Some(cap) = fleet.cap {
+        line.push_str(&format!("; cap {} kW", number(cap.kw(), 0)));
+        if fleet.base_load > Watts::ZERO {
+            line.push_str(&format!(", of which {} kW other load", number(fleet.base_load.kw(), 0)));
+        }
+    }
+    line
+}
+
+fn prices(history: &History) -> [String; 2] {
+    let mean = |value: fn(&crate::backtest::Hour) -> f64| {
+        number(history.hours.iter().map(value).sum::<f64>() / history.hours.len().max(1) as f64, 2)
+    };
+    let paid = if history.real_time { "real-time" } else { "day-ahead (the file has no real-time prices)" };
+    let fees = match history.without_fees {
+        0 => String::new(),
+        n => format!("; {} hours without recorded fees count the subsidy alone", number(f64::from(n), 0)),
+    };
+    [
+        format!("Power: {paid} price, {} USD/MWh on average", mean(|hour| hour.price.get())),
+        format!("Hashprice: {} USD/PH/day on average{fees}", mean(|hour| hour.hashprice.get())),
+    ]
+}
+
+fn table(runs: &[Run], width: usize) -> (String, Vec<&'static str>) {
+    let totals: Vec<Totals> = runs.iter().map(Totals::of).collect();
+    let [always_on, perfect, ..] = totals.as_slice() else { return (String::new(), Vec::new()) };
+    let scores: Vec<Score> = totals.iter().map(|run| score(run, always_on, perfect)).collect();
+    let of_totals = |decimals, value: fn(&Totals) -> f64| -> Vec<String> {
+        totals.iter().map(|totals| number(value(totals), decimals)).collect()
+    };
+    let of_scores = |decimals, value: fn(&Score) -> Option<f64>| -> Vec<String> {
+        let cell = |score| value(score).map_or(MISSING.to_owned(), |value| number(value, decimals));
+        scores.iter().map(cell).collect()
+    };
+    let names = runs.iter().map(|run| run.policy.name.to_owned()).collect();
+    let mut grid = Grid::new("policy", names, false);
+    grid.column("revenue USD", 3, of_totals(0, |t| t.revenue.get()));
+    grid.column("power USD", 3, of_totals(0, |t| t.cost.get()));
+    grid.column("margin USD", 0, of_totals(0, |t| t.margin().get()));
+    grid.column("USD/MWh", 1, of_scores(2, |s| s.usd_per_mwh.map(|usd| usd.get())));
+    grid.column("k$/MW-y", 1, of_scores(1, |s| s.usd_per_mw_year.map(|usd| usd / 1e3)));
+    grid.column("switches", 2, of_totals(0, |t| f64::from(t.switches)));
+    grid.column("/year", 4, of_scores(0, |s| Some(s.switches_per_year)));
+    grid.column("off %", 2, of_scores(1, |s| s.off_share.map(|share| share.get() * 100.0)));
+    grid.column("of perfect %", 0, of_scores(1, |s| s.of_perfect.map(|share| share.get() * 100.0)));
+    grid.column("regret USD", 1, of_scores(0, |s| Some(s.regret.get())));
+    grid.draw(width, &[])
+}

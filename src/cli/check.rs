@@ -1,0 +1,189 @@
+//! `wattsplit check`: validates the file, and with `--online` asks what it names.
+
+pub mod online;
+
+use std::fmt::Write;
+use std::path::Path;
+
+use crate::config::{Config, ConfigErrors};
+use crate::economics::Terms;
+use crate::sources::asic::AsicConfig;
+use crate::sources::gpu::GpuReader;
+use crate::sources::network::NetworkKind;
+use crate::sources::pool::PoolKind;
+use crate::sources::price::TariffKind;
+
+/// Validates a file without asking anything of the network. Returns the config and a summary for a
+/// person: what the file describes, and what this check cannot know.
+///
+/// # Errors
+/// As [`Config::load`].
+pub fn check_offline(path: &Path, credentials_dir: Option<&Path>) -> Result<(Config, String), ConfigErrors> {
+    let config = Config::load(path, credentials_dir)?;
+    let file = path.display();
+    let mut report = format!("{file}: no problems\n\n");
+    for (what, lines) in summary(&config) {
+        for (n, line) in lines.iter().enumerate() {
+            let what = if n == 0 { what } else { "" };
+            // Writing to a string cannot fail.
+            let _ = writeln!(report, "{what:<10} {line}");
+        }
+    }
+    let _ = write!(
+        report,
+        "\nnot checked: whether broker, miners, GPU hosts, pools and prices answer, and whether they take\n\
+         the passwords and tokens. To ask them: wattsplit check --online {file}\n"
+    );
+    Ok((config, report))
+}
+
+/// A title and its lines for each part of the config.
+fn summary(config: &Config) -> Vec<(&'static str, Vec<String>)> {
+    vec![
+        ("site", vec![site(config)]),
+        ("mqtt", vec![mqtt(config)]),
+        ("asic", asics(config)),
+        ("pool", listed(config.pool.iter().map(pool), "none")),
+        ("hosting", listed(config.hosting.iter().map(hosting), "none")),
+        ("gpu_host", gpu_hosts(config)),
+        ("power", vec![power(config)]),
+        ("btc", vec![btc(config)]),
+        ("network", vec![network(config)]),
+    ]
+}
+
+fn listed(lines: impl Iterator<Item = String>, none: &str) -> Vec<String> {
+    let lines: Vec<String> = lines.collect();
+    if lines.is_empty() { vec![none.to_owned()] } else { lines }
+}
+
+fn count(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+fn site(config: &Config) -> String {
+    let site = &config.site;
+    let cap = site.cap_kw.map_or("no cap".to_owned(), |cap| format!("cap {cap} kW"));
+    format!("{}, node {}, time zone {}, {cap}", site.name, config.node_name(), site.timezone)
+}
+
+fn mqtt(config: &Config) -> String {
+    let Some(mqtt) = &config.mqtt else {
+        return "none: nothing is published, and `wattsplit run` refuses".to_owned();
+    };
+    let tls = if mqtt.tls.is_some() { " with TLS" } else { "" };
+    let (host, port) = (&mqtt.host, mqtt.port_or_default());
+    format!("{host} port {port}{tls}, topics {}/{}/…", mqtt.root, config.site.name)
+}
+
+fn asics(config: &Config) -> Vec<String> {
+    let total: usize = config.asic.iter().map(AsicConfig::addresses).sum();
+    if total == 0 {
+        return vec!["none".to_owned()];
+    }
+    let groups = count(config.asic.len(), "group", "groups");
+    let mut lines = vec![format!("{groups}, {}", count(total, "address", "addresses"))];
+    lines.extend(config.asic.iter().map(|asic| {
+        let addresses = count(asic.addresses(), "address", "addresses");
+        format!("  {}: {addresses}, every {} s", asic.group, asic.interval_secs)
+    }));
+    lines
+}
+
+fn pool(pool: &crate::sources::pool::PoolConfig) -> String {
+    let kind = match pool.kind {
+        PoolKind::Braiins => "braiins",
+        PoolKind::Ocean => "ocean",
+    };
+    format!("{}: {kind}, fee {} %", pool.name, percent(pool.fee))
+}
+
+/// A checked config has every key that its terms need, and no figure is made up for another.
+fn figure<N: ToString>(value: Option<N>) -> String {
+    value.map_or_else(|| "?".to_owned(), |value| value.to_string())
+}
+
+/// To two decimals, without a float's tail.
+fn percent(fraction: f64) -> f64 {
+    (fraction * 1e4).round() / 1e2
+}
+
+fn hosting(hosting: &crate::economics::HostingConfig) -> String {
+    let price = figure(hosting.usd_per_gpu_h);
+    let terms = match hosting.terms {
+        Terms::Reserved => {
+            let gpus = figure(hosting.reserved_gpus);
+            let noun = if hosting.reserved_gpus == Some(1) { "GPU" } else { "GPUs" };
+            format!("reserved, {gpus} {noun} at {price} USD/h each")
+        }
+        Terms::Occupied => match (hosting.occupied_gpus, &hosting.occupied_file) {
+            (Some(gpus), _) => format!("occupied, {gpus} GPUs declared, {price} USD/h each"),
+            (None, Some(file)) => format!("occupied as {} says, {price} USD/h each", file.display()),
+            (None, None) => "occupied".to_owned(),
+        },
+        Terms::KwMonth => {
+            let (rent, kw) = (figure(hosting.usd_per_kw_month), figure(hosting.contracted_kw));
+            format!("{kw} kW at {rent} USD per kW and month")
+        }
+    };
+    format!("{}: {terms}", hosting.name)
+}
+
+fn gpu_hosts(config: &Config) -> Vec<String> {
+    let hosts = config.gpu_host.iter().map(|host| {
+        let how = match host.read {
+            GpuReader::Nvml => "this machine",
+            GpuReader::Dcgm => host.url.as_deref().map_or("dcgm", without_query),
+        };
+        format!("{}: {how}, sold as {}, every {} s", host.name, host.hosting, host.interval_secs)
+    });
+    listed(hosts, "none")
+}
+
+fn power(config: &Config) -> String {
+    let Some(power) = &config.power else {
+        return "none: cost and margin stay unknown".to_owned();
+    };
+    let price = figure(power.usd_per_mwh);
+    let tariff = match power.kind {
+        TariffKind::Fixed => format!("fixed, {price} USD/MWh"),
+        TariffKind::TimeOfUse => {
+            format!("{}, {price} USD/MWh otherwise", count(power.period.len(), "period", "periods"))
+        }
+        TariffKind::Slots => format!("slots from {}", power.url.as_deref().map_or("", without_query)),
+    };
+    match power.adder_usd_per_mwh {
+        0.0 => tariff,
+        adder => format!("{tariff}, {adder:+} USD/MWh"),
+    }
+}
+
+fn btc(config: &Config) -> String {
+    let btc = &config.btc;
+    let venues =
+        [("Coinbase", &btc.coinbase_url), ("Kraken", &btc.kraken_url), ("Bitstamp", &btc.bitstamp_url)];
+    let used: Vec<&str> = venues.iter().filter(|(_, url)| !url.is_empty()).map(|(name, _)| *name).collect();
+    match used.as_slice() {
+        [] => "no venue: hashing has no revenue".to_owned(),
+        [one] => format!("{one} alone"),
+        several => format!("median of {}", several.join(", ")),
+    }
+}
+
+fn network(config: &Config) -> String {
+    match &config.network {
+        None => "none: hashing has no revenue".to_owned(),
+        Some(network) => {
+            let kind = match network.kind {
+                NetworkKind::Mempool => "mempool",
+                NetworkKind::Bitcoind => "bitcoind",
+            };
+            format!("{kind} at {}", without_query(&network.url))
+        }
+    }
+}
+
+/// A query may hold a key.
+fn without_query(url: &str) -> &str {
+    url.split('?').next().unwrap_or(url)
+}

@@ -1,0 +1,156 @@
+//! `wattsplit check --online`: asks what the config names, once and read-only.
+
+use std::io::Write;
+
+use futures_util::future::join_all;
+
+use crate::agent;
+use crate::config::Config;
+use crate::publish::mqtt;
+use crate::reading::{Missing, Sample};
+use crate::sources::runner;
+use crate::sources::{Failure, Source};
+
+/// Miners that are asked of each group, spread over its addresses.
+const MINERS_PER_GROUP: usize = 8;
+
+/// One line of the report.
+struct Finding {
+    what: String,
+    outcome: Result<String, String>,
+}
+
+/// Asks the broker, every pool, price and GPU host, and a few miners of each group. Prints a line
+/// for each, and what was not asked.
+///
+/// # Errors
+/// If anything that should answer does not.
+pub async fn check(config: &Config) -> anyhow::Result<()> {
+    let sources = agent::sources(config)?;
+    let (asked, left_out) = choose(config, sources.miners);
+    let ask = |mut source: Box<dyn Source>| async move { finding(source.as_mut()).await };
+    let (broker, feeds, miners) = tokio::join!(
+        broker(config),
+        join_all(sources.feeds.into_iter().map(ask)),
+        join_all(asked.into_iter().map(ask)),
+    );
+    let all: Vec<Finding> = broker.into_iter().chain(feeds).chain(miners).collect();
+    let failed = all.iter().filter(|finding| finding.outcome.is_err()).count();
+    let mut out = std::io::stdout().lock();
+    for Finding { what, outcome } in &all {
+        match outcome {
+            Ok(seen) => writeln!(out, "ok    {what:<28} {seen}")?,
+            Err(why) => writeln!(out, "FAIL  {what:<28} {why}")?,
+        }
+    }
+    if left_out > 0 {
+        writeln!(out, "\nnot asked: {left_out} more miner addresses")?;
+    }
+    writeln!(out, "not checked: whether the broker lets this client publish")?;
+    if failed > 0 {
+        anyhow::bail!("{failed} of {} did not answer as they should", all.len());
+    }
+    Ok(())
+}
+
+async fn broker(config: &Config) -> Option<Finding> {
+    let mqtt = config.mqtt.as_ref()?;
+    let outcome = mqtt::probe(mqtt, &config.site.name).await.map_err(|error| error.to_string());
+    Some(Finding { what: "mqtt".into(), outcome })
+}
+
+/// Some miners of each group, and how many addresses are left out. Addresses of ranges may hold
+/// nothing, so those that are named singly go first.
+fn choose(config: &Config, miners: Vec<Box<dyn Source>>) -> (Vec<Box<dyn Source>>, usize) {
+    let mut asked = Vec::new();
+    let mut left_out = 0;
+    let mut miners = miners.into_iter();
+    for group in &config.asic {
+        let mut of_group: Vec<_> = miners.by_ref().take(group.addresses()).collect();
+        of_group.sort_by_key(|miner| !miner.expected());
+        let step = of_group.len().div_ceil(MINERS_PER_GROUP).max(1);
+        for (n, miner) in of_group.into_iter().enumerate() {
+            if n % step == 0 { asked.push(miner) } else { left_out += 1 }
+        }
+    }
+    (asked, left_out)
+}
+
+async fn finding(source: &mut dyn Source) -> Finding {
+    let what = source.id().to_owned();
+    let outcome = match runner::ask(source).await {
+        Ok(samples) => {
+            let said: Result<Vec<String>, String> = samples.iter().map(describe).collect();
+            said.map(|said| said.join("; "))
+        }
+        Err(failure) if !source.expected() => Ok(format!("nothing there ({})", failure.reason.as_str())),
+        Err(Failure { reason, detail, .. }) => Err(format!("{}: {detail}", reason.as_str())),
+    };
+    Finding { what, outcome }
+}
+
+/// What a sample says, in a few words.
+///
+/// # Errors
+/// It lacks what it is asked for, with the reason: an answer that cannot be used is no good one.
+fn describe(sample: &Sample) -> Result<String, String> {
+    let lacks = |what: &str| {
+        let what = what.to_owned();
+        move |why: Missing| format!("an answer without {what}: {}", why.as_str())
+    };
+    match sample {
+        Sample::Asic(asic) => {
+            let report = asic.report.as_ref().map_err(|why| lacks("a report")(*why))?;
+            let model = report.model.as_deref().unwrap_or("model unknown");
+            let hashrate = report.hashrate_now.map_err(lacks("a hashrate"))?;
+            Ok(format!("{model}, {}, {:.1}", report.state.as_str(), hashrate.value))
+        }
+        Sample::GpuHost(host) => {
+            let gpus = host.gpus.as_ref().map_err(|why| lacks("GPUs")(*why))?;
+            Ok(format!("{} GPUs", gpus.len()))
+        }
+        Sample::Occupancy(o) => {
+            let occupied = o.occupied_gpus.map_err(lacks("a number"))?;
+            Ok(format!("{} GPUs occupied", occupied.value))
+        }
+        Sample::Host(_) => Ok("this machine".into()),
+        Sample::Pool(pool) => {
+            let report = pool.report.as_ref().map_err(|why| lacks("a report")(*why))?;
+            let hashrate = report.hashrate_now.map_err(lacks("a hashrate"))?;
+            Ok(format!("{:.1}", hashrate.value))
+        }
+        Sample::BtcUsd(btc) => Ok(format!("{:.2}", btc.quote.map_err(lacks("a price"))?.value)),
+        Sample::Network(network) => {
+            let report = network.report.as_ref().map_err(|why| lacks("a report")(*why))?;
+            report.mean_fee.map_err(lacks("fees"))?;
+            Ok(format!("height {}", report.height))
+        }
+        Sample::PowerPrice(power) => {
+            let slots = power.slots.as_ref().map_err(|why| lacks("prices")(*why))?;
+            Ok(format!("{} price slots", slots.len()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::reading::{BtcUsdSample, Reading};
+    use crate::units::Usd;
+
+    #[test]
+    fn an_answer_without_the_figure_that_was_asked_for_is_a_failure() {
+        let said = |quote| {
+            describe(&Sample::BtcUsd(BtcUsdSample {
+                interval: Duration::from_secs(60),
+                venue: "kraken",
+                quote,
+                observed: None,
+            }))
+        };
+        assert_eq!(said(Ok(Reading::measured(Usd::ZERO, "test"))), Ok("0.00 USD".into()));
+        assert_eq!(said(Err(Missing::Implausible)), Err("an answer without a price: implausible".into()));
+    }
+}

@@ -1,0 +1,198 @@
+//! `wattsplit ledger`: what each block drew, earned and cost, out of the ledger's file. Reads only,
+//! also while the daemon writes.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use self::range::{Moment, Range, moment};
+use super::{ConfigArg, terminal_width};
+use crate::agent::{LEDGER_FILE, state_dir};
+use crate::clock;
+use crate::ledger::query::Reader;
+use crate::ledger::rollup::{Period, Summed};
+
+mod range;
+mod record;
+mod table;
+
+#[derive(Args)]
+pub struct LedgerArgs {
+    /// One UTC day.
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = moment, conflicts_with_all = ["from", "to"])]
+    day: Option<Moment>,
+    /// From this day or time on (`2026-01-31`, `2026-01-31T14:00`), UTC. Without a range: the last
+    /// seven days.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    from: Option<Moment>,
+    /// Up to this time, or to the end of this day, UTC.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    to: Option<Moment>,
+    /// How long a row is.
+    #[arg(long, value_enum, default_value = "day")]
+    by: By,
+    /// What the pools settled instead, in satoshis; a correction names the row that it corrects.
+    #[arg(long, conflicts_with_all = ["by", "capture"])]
+    settlements: bool,
+    /// What was accrued against what each pool settled instead, by UTC day.
+    #[arg(long, conflicts_with = "by")]
+    capture: bool,
+    /// Comma-separated values, with integers for money and energy.
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// A JSON array of flat objects.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The ledger's file, instead of the one that the config names.
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    db: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum By {
+    Interval,
+    Hour,
+    Day,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Table,
+    Csv,
+    Json,
+}
+
+/// Prints it.
+///
+/// # Errors
+/// There is no ledger, or it cannot be read.
+pub(super) fn ledger(args: &LedgerArgs) -> Result<(), super::CliError> {
+    let path = match &args.db {
+        Some(path) => path.clone(),
+        None => {
+            let config = args.config.load()?;
+            let file = args.config.config.display();
+            let dir = state_dir(&config).ok_or_else(|| {
+                anyhow::anyhow!(
+                    "no ledger is kept: {file} sets no `state_dir` in [site], and $STATE_DIRECTORY is not set; \
+                     a service of systemd keeps it at /var/lib/wattsplit/{LEDGER_FILE}: name it with --db"
+                )
+            })?;
+            dir.join(LEDGER_FILE)
+        }
+    };
+    print(args, &path).map_err(super::CliError::Failed)
+}
+
+fn print(args: &LedgerArgs, path: &std::path::Path) -> anyhow::Result<()> {
+    let range = Range::of(args.day, args.from, args.to, clock::now().wall)?;
+    let form = match (args.csv, args.json) {
+        (true, _) => Form::Csv,
+        (_, true) => Form::Json,
+        _ => Form::Table,
+    };
+    let reader = Reader::open(path)?;
+    let mut out = record::Writer::new(io::stdout().lock(), form);
+    let done = match (args.settlements, args.capture) {
+        (true, _) => settlements(&reader, &range, form, &mut out),
+        (_, true) => captures(&reader, &range, form, &mut out),
+        _ => intervals(&reader, &range, args.by.period(), form, &mut out),
+    };
+    done?;
+    out.finish()
+}
+
+fn intervals<W: Write>(
+    reader: &Reader,
+    range: &Range,
+    period: Period,
+    form: Form,
+    out: &mut record::Writer<W>,
+) -> anyhow::Result<()> {
+    let mut shown: Vec<Summed> = Vec::new();
+    let span = reader.span()?;
+    let mut found = false;
+    // Day by day: a year of intervals need not fit into memory.
+    for (from, to) in span.map(|span| range.days(span)).unwrap_or_default() {
+        let mut roll_up = crate::ledger::rollup::RollUp::new(period);
+        reader.intervals(from, to, |row| roll_up.add(row))?;
+        let rows = roll_up.finish();
+        found |= !rows.is_empty();
+        match form {
+            Form::Table => shown.extend(rows),
+            Form::Csv | Form::Json => {
+                for row in &rows {
+                    out.record(&record::interval(row, period))?;
+                }
+            }
+        }
+    }
+    if !found {
+        let held = span.map_or_else(
+            || "the ledger is empty".to_owned(),
+            |(first, last)| format!("the ledger holds {} to {}", table::minute(first), table::minute(last)),
+        );
+        return nothing(&format!("no interval {range}; {held}"), out);
+    }
+    if form == Form::Table {
+        out.text(&table::intervals(&shown, period, terminal_width()))?;
+    }
+    Ok(())
+}
+
+fn settlements<W: Write>(
+    reader: &Reader,
+    range: &Range,
+    form: Form,
+    out: &mut record::Writer<W>,
+) -> anyhow::Result<()> {
+    let rows = reader.settlements(range.from, range.to)?;
+    if rows.is_empty() {
+        return nothing(&format!("no settlement {range}"), out);
+    }
+    if form == Form::Table {
+        return out.text(&table::settlements(&rows, terminal_width()));
+    }
+    rows.iter().try_for_each(|row| out.record(&record::settlement(row)))
+}
+
+fn captures<W: Write>(
+    reader: &Reader,
+    range: &Range,
+    form: Form,
+    out: &mut record::Writer<W>,
+) -> anyhow::Result<()> {
+    let range = range.whole_days();
+    let rows = reader.captures(range.from, range.to)?;
+    if rows.is_empty() {
+        return nothing(&format!("nothing accrued for a pool and nothing settled {range}"), out);
+    }
+    if form == Form::Table {
+        return out.text(&table::captures(&rows, terminal_width()));
+    }
+    rows.iter().try_for_each(|(pool, day)| out.record(&record::capture(pool, day)))
+}
+
+/// Says so where it does not get into the data.
+fn nothing<W: Write>(what: &str, out: &mut record::Writer<W>) -> anyhow::Result<()> {
+    match out.form {
+        Form::Table => out.text(&format!("{what}\n")),
+        Form::Csv | Form::Json => {
+            eprintln!("{what}");
+            Ok(())
+        }
+    }
+}
+
+impl By {
+    fn period(self) -> Period {
+        match self {
+            By::Interval => Period::Interval,
+            By::Hour => Period::Hour,
+            By::Day => Period::Day,
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! `wattsplit run`: the daemon.
+
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::{agent, service};
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// What stops the daemon from starting.
+pub async fn run(config: &Config) -> anyhow::Result<()> {
+    let shutdown = service::termination()?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), site = config.site.name, "wattsplit starts");
+    let (observer, _) = watch::channel(None);
+    agent::run(config, observer, shutdown).await?;
+    tracing::info!("wattsplit stopped");
+    Ok(())
+}

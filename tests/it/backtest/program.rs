@@ -1,0 +1,219 @@
+//! `wattsplit backtest` as an operator calls it.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+use super::series;
+use crate::fake_miner::FakeMiner;
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wattsplit"));
+    command.arg("backtest").args(args).stdin(Stdio::null());
+    command
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// On the recorded prices of `tests/series`.
+fn recorded(args: &[&str]) -> Command {
+    let mut command = command(args);
+    for (option, file) in [("--btc", "btc"), ("--difficulty", "difficulty"), ("--blocks", "blocks")] {
+        command.arg(option).arg(series(&format!("{file}.csv")));
+    }
+    command.arg("--power").arg(series("power.csv"));
+    command
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{}", stderr(output));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn the_page_says_what_was_replayed_and_what_each_policy_earned() {
+    for (name, args) in [
+        ("backtest-one-block.txt", &["--fleet", "29.5", "--pool-fee", "0.01"][..]),
+        (
+            "backtest-capped.txt",
+            &["--fleet", "29.5:3000,21.5:2000,17.5:4000,17.5:500", "--overhead", "1.06", "--cap-kw", "8000"],
+        ),
+    ] {
+        let text = stdout(&recorded(args).output().unwrap());
+        crate::cli::golden(name, &text);
+        for line in text.lines() {
+            assert!(line.chars().count() <= 120, "{line}");
+        }
+    }
+}
+
+#[test]
+fn the_steps_in_the_file_add_up_to_the_table() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("steps.csv");
+    let text = stdout(&recorded(&["--fleet", "29.5,17.5", "--csv", path(&file)]).output().unwrap());
+    let mut reader = csv::Reader::from_path(&file).unwrap();
+    let header = reader.headers().unwrap().clone();
+    assert_eq!(header.iter().skip(9).collect::<Vec<_>>(), ["units 29.5 J/TH", "units 17.5 J/TH"]);
+    let mut margins = std::collections::BTreeMap::<String, (u32, f64)>::new();
+    for row in reader.records() {
+        let row = row.unwrap();
+        let number = |column: usize| row[column].parse::<f64>().unwrap();
+        assert!((number(6) - number(7) - number(8)).abs() < 1e-9);
+        assert!((number(5) - 10.0 * (number(9) + number(10))).abs() < 1e-9);
+        let sum = margins.entry(row[1].to_owned()).or_default();
+        *sum = (sum.0 + 1, sum.1 + number(8));
+    }
+    assert_eq!(margins.len(), 8);
+    for (policy, (hours, margin)) in margins {
+        assert_eq!(hours, 528);
+        let line = text.lines().find(|line| line.trim_start().starts_with(&format!("{policy}  "))).unwrap();
+        let shown: f64 =
+            line[30..].split_whitespace().nth(1).map(|cell| cell.replace(',', "").parse().unwrap()).unwrap();
+        assert!((shown - margin).abs() <= 0.5, "{policy}: {shown} against {margin}");
+    }
+}
+
+#[test]
+fn hours_without_a_price_are_skipped_and_said() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("power.csv");
+    let text = "date_cpt,he,dam,rtm,q\n2025-01-01,1,20,30,o\n2025-01-01,2,,,m\n2025-01-01,3,20,,o\n\
+        2025-01-01,5,20,40,o\n";
+    std::fs::write(&file, text).unwrap();
+    let args = ["--fleet", "20", "--hashprice", "50", "--power", path(&file)];
+    let page = stdout(&command(&args).output().unwrap());
+    assert!(page.contains("2 hours; skipped: 1 not in the file, 2 without a price of power"), "{page}");
+    assert!(page.contains("35.00 USD/MWh on average"), "missing is not zero: {page}");
+}
+
+#[test]
+fn a_file_that_is_wrong_is_named_with_line_and_column() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("power.csv");
+    for (text, expected) in [
+        (
+            "date_cpt,he,dam\n2025-01-01,1,cheap\n",
+            ":2: column 3 (dam): expected a price in USD/MWh, found `cheap`",
+        ),
+        ("date_cpt,he,dam\n2025-01-01,1\n", ":2: column 3: expected 3 columns, found 2"),
+        ("hour,price\n1,2\n", ":1: no column `date_cpt`; the header is `hour,price`"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let output =
+            command(&["--fleet", "20", "--hashprice", "50", "--power", path(&file)]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(stderr(&output), format!("error: {}{expected}\n", path(&file)));
+        assert!(output.stdout.is_empty());
+    }
+    let missing = command(&["--fleet", "20", "--hashprice", "50", "--power", "none.csv"]).output().unwrap();
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(stderr(&missing).contains("none.csv"), "{}", stderr(&missing));
+}
+
+#[test]
+fn a_period_without_prices_is_an_error_and_no_empty_table() {
+    let output = recorded(&["--fleet", "20", "--from", "2030-01-01"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("no hour of the period has all prices"), "{}", stderr(&output));
+}
+
+#[test]
+fn what_to_replay_and_at_which_hashprice_must_be_said_once() {
+    let power = series("power.csv");
+    for args in [
+        &["--hashprice", "50"][..],
+        &["--fleet", "20"],
+        &["--fleet", "20", "--config", "x.toml", "--hashprice", "50"],
+        &["--fleet", "20", "--btc", "btc.csv"],
+        &["--fleet", "s21", "--hashprice", "50"],
+        &["--fleet", "20", "--hashprice", "50", "--from", "yesterday"],
+    ] {
+        let output = command(args).arg("--power").arg(&power).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
+    }
+    for args in [
+        &["--fleet", "20", "--hashprice", "-1"][..],
+        &["--fleet", "20", "--pool-fee", "2", "--hashprice", "5"],
+        &["--fleet", "20", "--hashprice", "1e308"],
+        &["--fleet", "20", "--hashprice", "5", "--adder-usd-per-mwh", "1e308"],
+    ] {
+        let output = command(args).arg("--power").arg(&power).output().unwrap();
+        assert!(matches!(output.status.code(), Some(1 | 2)), "{args:?}: {}", stderr(&output));
+    }
+}
+
+/// Its hosts, which must answer or be `unreachable`.
+fn site(dir: &TempDir, hosts: &[String], cap: &str) -> std::path::PathBuf {
+    let file = dir.path().join("wattsplit.toml");
+    let config = format!(
+        r#"
+[site]
+name = "test"
+{cap}
+[[asic]]
+group = "row-a"
+hosts = {hosts:?}
+overhead = 1.1
+pool_fee = 0.02
+[power]
+kind = "fixed"
+usd_per_mwh = 45.0
+adder_usd_per_mwh = 7.0
+[btc]
+coinbase_url = ""
+kraken_url = ""
+bitstamp_url = ""
+"#
+    );
+    std::fs::write(&file, config).unwrap();
+    file
+}
+
+#[tokio::test]
+async fn the_fleet_of_a_site_is_what_its_miners_tell_now() {
+    let dir = TempDir::new().unwrap();
+    let miners = [
+        FakeMiner::serve("antminer-s19pro-stock-2022.12").await,
+        FakeMiner::serve("antminer-s19pro-stock-2022.12").await,
+    ];
+    let config = site(&dir, &miners.each_ref().map(|miner| miner.host.to_string()), "");
+    let mut command = recorded(&["--config", path(&config)]);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let page = stdout(&output);
+    let fleet = page.lines().find(|line| line.starts_with("Fleet: ")).unwrap();
+    assert!(fleet.starts_with("Fleet: row-a-s19pro 29.5 J/TH "), "{fleet}");
+    // 42.03 on average and the 7 of the config.
+    let mean = |page: &str| -> f64 {
+        let line = page.lines().find(|line| line.starts_with("Power: ")).unwrap();
+        line.split_whitespace().find_map(|word| word.parse().ok()).unwrap()
+    };
+    let without = stdout(&recorded(&["--fleet", "29.5"]).output().unwrap());
+    assert!((mean(&page) - mean(&without) - 7.0).abs() < 0.011, "{page}");
+}
+
+#[tokio::test]
+async fn a_site_whose_miners_do_not_answer_has_no_fleet() {
+    let dir = TempDir::new().unwrap();
+    let config = site(&dir, &["127.200.0.1:9".to_owned()], "cap_kw = 100.0");
+    let mut command = recorded(&["--config", path(&config)]);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("there is no fleet to replay"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_bad_config_is_exit_78() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("wattsplit.toml");
+    std::fs::write(&file, "[site]\nnam = \"x\"\n").unwrap();
+    let output = recorded(&["--config", path(&file)]).output().unwrap();
+    assert_eq!(output.status.code(), Some(78));
+}

@@ -1,0 +1,335 @@
+//! Pictures of a site, made by hand.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wattsplit::advice::{Advice, Assumption, Basis, Fleet, PolicyConfig, decide};
+use wattsplit::clock::{Now, UnixMs};
+use wattsplit::economics::capture::{Band, PoolDay};
+use wattsplit::economics::dispatch::{Block, Problem, Uncertainty};
+use wattsplit::economics::{BlockMoney, Class, Money, Split};
+use wattsplit::publish::LedgerHealth;
+use wattsplit::publish::{Health, LiveSet, wire};
+use wattsplit::reading::{HostSample, Missing, PoolReport, Quality, Read, Reading, Settled, SettledKind};
+use wattsplit::site::{
+    Aged, AiBlock, AsicCounts, Current, GpuCounts, HashBlock, HostView, Network, PoolView, SiteView, Sum,
+    Total,
+};
+use wattsplit::units::{
+    Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay, Watts,
+};
+
+pub const SITE: &str = "tx01";
+
+#[derive(Clone)]
+pub struct Picture {
+    pub view: SiteView,
+    pub split: Split,
+    pub advice: Advice,
+    pub health: Health,
+}
+
+impl Picture {
+    /// Without expiry: the picture's time lies in the past, and the broker counts from now.
+    pub fn live(&self) -> LiveSet {
+        let mut live = wire::live_set(SITE, &self.view, (&self.split, &self.advice), &self.health);
+        Arc::make_mut(&mut live).expires.clear();
+        live
+    }
+
+    /// The same picture, `ms` later: every payload differs.
+    pub fn later(mut self, ms: i64) -> Self {
+        self.view.at.wall.0 += ms;
+        self.split.at.wall.0 += ms;
+        self.advice.issued.wall.0 += ms;
+        self
+    }
+}
+
+/// What is known of every value.
+#[derive(Clone, Copy)]
+pub enum State {
+    Known(Quality),
+    Missing(Missing),
+}
+
+impl State {
+    fn read<T>(self, value: T) -> Read<T> {
+        match self {
+            State::Known(quality) => Ok(Reading { value, quality, source: "by hand" }),
+            State::Missing(why) => Err(why),
+        }
+    }
+
+    fn sum<T>(self, value: T, coverage: f64) -> Sum<T> {
+        let coverage = Fraction::new(coverage).unwrap();
+        self.read(value).map(|r| Total { value: r.value, quality: r.quality, coverage })
+    }
+
+    fn current<T>(self, value: T) -> Current<T> {
+        let age = Duration::from_millis(2_500);
+        self.read(value).map(|r| Aged { value: r.value, quality: r.quality, source: r.source, age })
+    }
+
+    fn quality(self) -> Quality {
+        match self {
+            State::Known(quality) => quality,
+            State::Missing(_) => Quality::Stale,
+        }
+    }
+}
+
+/// Two groups of miners, one hosting, one pool, all prices; every value in the same state.
+pub fn site(state: State) -> Picture {
+    let at = Now { wall: UnixMs(1_795_000_000_000), mono: Duration::from_secs(3_600) };
+    let hash_blocks =
+        vec![hash_block(state, "row-1-s19-xp", Some("S19 XP")), hash_block(state, "row-2-unknown", None)];
+    let view = SiteView {
+        at,
+        hash_blocks,
+        ai_blocks: vec![ai_block(state)],
+        silent_addresses: 3,
+        btc_quotes: vec![
+            ("coinbase", state.current(usd(91_234.565))),
+            ("kraken", state.current(usd(91_240.0))),
+            ("bitstamp", Err(Missing::Timeout)),
+        ],
+        network: state.current(Network {
+            height: 924_000,
+            difficulty: 155_973_032_196_071.88,
+            mean_fee: state.read(Sats(2_345_678)),
+        }),
+        power_price: state.current(UsdPerMwh::new(-12.5).unwrap()),
+        power_price_until: Some(UnixMs(1_795_000_900_000)),
+        pools: vec![PoolView { name: "braiins-main".into(), report: state.current(Arc::new(report(state))) }],
+        hosts: vec![host(state)],
+    };
+    let split = Split {
+        at,
+        btc_usd: state.read(usd(91_237.282_5)),
+        hashprice: state.read(UsdPerPhDay::new(38.123_456_789).unwrap()),
+        power_price: state.read(UsdPerMwh::new(-12.5).unwrap()),
+        hash: money(state),
+        ai: money(state),
+        site_power: state.read(watts(1_234_567.891)),
+        cap: Some(watts(2e6)),
+        blocks: vec![block_money(state, "row-1-s19-xp", Class::Hash), block_money(state, "h100", Class::Ai)],
+        issues: vec!["btc_usd: stale".into(), "network: timeout".into()],
+    };
+    let ledger =
+        Some(LedgerHealth { rows_written: 24, captures: captures(state), ..LedgerHealth::default() });
+    let health = Health {
+        uptime: Duration::from_secs(60),
+        sources_ok: 12,
+        polls_ok: 340,
+        ledger,
+        ..Health::default()
+    };
+    Picture { view, split, advice: advice(state, at), health }
+}
+
+/// Advice in every form that the states ask for: a change, a hold that says why, and none.
+fn advice(state: State, at: Now) -> Advice {
+    let price = match state {
+        State::Known(Quality::Measured) => Some(90.0),
+        State::Known(_) => Some(52.0),
+        State::Missing(_) => None,
+    };
+    let block = Block {
+        id: "row-1-s19-xp".into(),
+        class: Class::Hash,
+        units: 98,
+        current: 97,
+        min_units: 0,
+        max_units: 98,
+        unit_kw: Some(3.01),
+        idle_kw: 0.025,
+        overhead: 1.05,
+        revenue_usd_per_unit_h: Ok(0.162),
+        var_cost_usd_per_unit_h: 0.0,
+        committed: 0,
+        stop_penalty_usd_per_unit_h: 0.0,
+        power_passthrough: false,
+        start_usd_per_unit: 0.0,
+        stop_usd_per_unit: 0.0,
+    };
+    let problem = Problem {
+        price_usd_per_mwh: price,
+        dr_credit_usd_per_mwh: 0.0,
+        cap_kw: Some(2000.0),
+        cooling_cap_kw: None,
+        fixed_overhead_kw: 0.0,
+        horizon_h: 1.0,
+        min_gain_usd: if price == Some(52.0) { 1e6 } else { 0.0 },
+        uncertainty: Some(Uncertainty { price_rel: 0.02, hash_revenue_rel: 0.05, ai_revenue_rel: 0.05 }),
+        blocks: vec![block],
+    };
+    let mut basis = Basis::of(problem, at);
+    let read = state.read(price.unwrap_or_default());
+    basis.assumptions.push(Assumption {
+        name: "price".into(),
+        unit: "usd_per_mwh",
+        value: read.map(|r| r.value),
+        quality: state.quality(),
+        age: read.ok().map(|_| Duration::from_millis(2_500)),
+        source: "by hand",
+        deciding: true,
+    });
+    let policy = PolicyConfig { stop_above: 1.0, start_below: 1.0, ..PolicyConfig::default() };
+    let fleet = Fleet::default();
+    let first = decide(&basis, &policy, &fleet, None);
+    decide(&basis, &policy, &fleet, Some(&first))
+}
+
+/// A site right after its first start, with nothing configured but the broker.
+pub fn empty() -> Picture {
+    let mut picture = site(State::Missing(Missing::NotConfigured));
+    let view = &mut picture.view;
+    view.hash_blocks.clear();
+    view.ai_blocks.clear();
+    view.pools.clear();
+    view.hosts.clear();
+    view.btc_quotes.clear();
+    view.power_price_until = None;
+    picture.split.blocks.clear();
+    picture.split.issues.clear();
+    picture.split.cap = None;
+    picture.health = Health::default();
+    picture
+}
+
+/// The GPU hosts have never answered: nobody knows how many GPUs there are.
+pub fn silent_gpu_hosts() -> Picture {
+    let mut picture = site(State::Missing(Missing::Timeout));
+    for block in &mut picture.view.ai_blocks {
+        block.counts = GpuCounts::default();
+        block.hosts_unreachable = block.hosts;
+    }
+    picture
+}
+
+/// Everything answers, and its answers hold next to nothing.
+pub fn hollow() -> Picture {
+    let answered = State::Known(Quality::Measured);
+    let hollow = State::Missing(Missing::NotReported);
+    let mut picture = site(answered);
+    let network = Network { height: 924_000, difficulty: 1.5e14, mean_fee: hollow.read(Sats(0)) };
+    picture.view.network = answered.current(network);
+    for pool in &mut picture.view.pools {
+        pool.report = answered.current(Arc::new(report(hollow)));
+    }
+    picture
+}
+
+fn hash_block(state: State, id: &str, model: Option<&str>) -> HashBlock {
+    HashBlock {
+        id: id.into(),
+        group: "row-1".into(),
+        model: model.map(Arc::from),
+        counts: AsicCounts { hashing: 97, idle: 1, fault: 0, unknown: 1, unreachable: 1 },
+        hashrate: state.sum(Hashrate::new(13_720.4).unwrap(), 0.98),
+        hashrate_avg: state.sum(Hashrate::new(13_690.0).unwrap(), 0.97),
+        power: state.sum(watts(295_000.0), 0.98),
+        efficiency: state.read(JoulesPerTerahash::new(21.5).unwrap()),
+        hashrate_without_power: Hashrate::ZERO,
+        temp_chip_max: state.read(celsius(83.0)),
+        accepted: model.map(|_| 120_345),
+        rejected: model.map(|_| 12),
+    }
+}
+
+fn ai_block(state: State) -> AiBlock {
+    AiBlock {
+        id: "h100".into(),
+        counts: GpuCounts { ok: 14, throttled: 1, lost: 0, missing: 1 },
+        hosts: 2,
+        hosts_unreachable: 0,
+        board_power: state.sum(watts(9_800.0), 0.9375),
+        it_power: state.sum(watts(13_000.0), 0.9375),
+        utilisation: state.sum(Fraction::new(0.75).unwrap(), 0.9375),
+        temp_max: state.read(celsius(71.0)),
+        occupied: state.current(12),
+    }
+}
+
+fn report(state: State) -> PoolReport {
+    let ths = |v| state.read(Hashrate::new(v).unwrap());
+    PoolReport {
+        hashrate_now: ths(27_000.0),
+        hashrate_1h: ths(27_100.0),
+        hashrate_24h: ths(26_900.5),
+        workers_online: state.read(197),
+        workers_offline: state.read(3),
+        unpaid: state.read(Sats(1_234_567)),
+        today_estimate: state.read(Sats(890_123)),
+        workers: Vec::new(),
+        settled: vec![Settled {
+            at: UnixMs(1_794_960_000_000),
+            kind: SettledKind::UtcDay,
+            net: Sats(1_111_111),
+        }],
+    }
+}
+
+/// The day before the picture's, settled.
+fn captures(state: State) -> Arc<BTreeMap<String, PoolDay>> {
+    let capture = state.read(Fraction::new(0.985).unwrap());
+    let day = PoolDay {
+        day: UnixMs(1_794_873_600_000),
+        settled: Some(Sats(1_111_111)),
+        coverage: Fraction::new(0.99).unwrap(),
+        accrued: state.read(Sats(1_117_000)).ok(),
+        capture,
+        band: capture.ok().map(|ratio| Band::of(ratio.value.get(), None)),
+    };
+    Arc::new(BTreeMap::from([("braiins-main".to_owned(), day)]))
+}
+
+fn host(state: State) -> HostView {
+    let sample = HostSample {
+        node: "Edge_01.example".into(),
+        interval: Duration::from_secs(10),
+        cpu: state.read(Fraction::new(0.07).unwrap()),
+        memory_used_bytes: state.read(300_000_000),
+        memory_total_bytes: state.read(2_000_000_000),
+        disk_free_bytes: state.read(9_000_000_000),
+        disk_total_bytes: state.read(30_000_000_000),
+        temp_max: state.read(celsius(48.5)),
+        uptime_s: state.read(86_400),
+        own_rss_bytes: state.read(9_000_000),
+    };
+    HostView { sample: Arc::new(sample), quality: state.quality(), age: Duration::from_secs(4) }
+}
+
+fn money(state: State) -> Money {
+    let per_hour = |v| state.read(UsdPerHour::new(v).unwrap());
+    let per_mwh = |v| state.read(UsdPerMwh::new(v).unwrap());
+    Money {
+        revenue: per_hour(22.123_456_789),
+        it_power: state.read(watts(295_000.0)),
+        facility_power: state.read(watts(309_750.0)),
+        power_cost: per_hour(-3.871_875),
+        margin: per_hour(25.995_331_789),
+        usd_per_mwh: per_mwh(71.423_5),
+        breakeven: per_mwh(74.994_7),
+        share: state.read(Fraction::new(0.4).unwrap()),
+        coverage: Fraction::new(0.98).unwrap(),
+    }
+}
+
+fn block_money(state: State, id: &str, class: Class) -> BlockMoney {
+    BlockMoney { id: id.into(), class, money: money(state) }
+}
+
+fn usd(v: f64) -> Usd {
+    Usd::new(v).unwrap()
+}
+
+fn watts(v: f64) -> Watts {
+    Watts::new(v).unwrap()
+}
+
+fn celsius(v: f64) -> Celsius {
+    Celsius::new(v).unwrap()
+}
