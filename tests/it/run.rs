@@ -1,6 +1,6 @@
 //! The built program as an operator runs it: real processes, sockets, signals and a real broker.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use wattsplit::sim::site::{Options, Simulation};
 
 use crate::broker::{Broker, PATIENCE, Subscriber};
 use crate::fake_miner::{FakeMiner, own_address};
@@ -69,7 +70,7 @@ impl Drop for Daemon {
 }
 
 /// A site of these miners, with everything else fixed and near.
-fn site(dir: &TempDir, broker_port: u16, hosts: &[String]) -> std::path::PathBuf {
+fn site(dir: &TempDir, broker_port: u16, hosts: &[String]) -> PathBuf {
     let path = dir.path().join("wattsplit.toml");
     let config = format!(
         r#"
@@ -124,20 +125,26 @@ fn of(miner: &FakeMiner) -> String {
     miner.host.to_string()
 }
 
+/// A simulated site that publishes to this broker, and its config.
+async fn simulated(
+    dir: &TempDir,
+    broker_port: u16,
+    miners: usize,
+    gpu_hosts: usize,
+    miner_port: u16,
+) -> (Simulation, PathBuf) {
+    let options = Options { miners, gpu_hosts, broker_port, miner_port, ..Options::default() };
+    let simulation = Simulation::start(options).await.unwrap();
+    let config = dir.path().join("site.toml");
+    std::fs::write(&config, &simulation.config_toml).unwrap();
+    (simulation, config)
+}
+
 #[tokio::test]
 async fn a_mixed_site_is_published_and_the_end_is_announced() {
     let Some(broker) = Broker::open() else { return };
     let dir = TempDir::new().unwrap();
-    let options = wattsplit::sim::site::Options {
-        miners: 40,
-        gpu_hosts: 2,
-        broker_port: broker.port,
-        miner_port: 24028,
-        ..Default::default()
-    };
-    let simulation = wattsplit::sim::site::Simulation::start(options).await.unwrap();
-    let config = dir.path().join("site.toml");
-    std::fs::write(&config, &simulation.config_toml).unwrap();
+    let (_simulation, config) = simulated(&dir, broker.port, 40, 2, 24028).await;
     let mut subscriber = Subscriber::start(broker.observer_port).await;
     let mut daemon = Daemon::run(&config);
 
@@ -222,16 +229,7 @@ async fn an_interval_that_is_open_survives_the_end_of_the_daemon() {
 async fn what_the_pool_settled_is_in_the_ledger_and_is_held_against_what_was_accrued() {
     let Some(broker) = Broker::open() else { return };
     let dir = TempDir::new().unwrap();
-    let options = wattsplit::sim::site::Options {
-        miners: 8,
-        gpu_hosts: 1,
-        broker_port: broker.port,
-        miner_port: 24128,
-        ..Default::default()
-    };
-    let simulation = wattsplit::sim::site::Simulation::start(options).await.unwrap();
-    let config = dir.path().join("site.toml");
-    std::fs::write(&config, &simulation.config_toml).unwrap();
+    let (_simulation, config) = simulated(&dir, broker.port, 8, 1, 24128).await;
     let mut subscriber = Subscriber::start(broker.observer_port).await;
     let mut daemon = Daemon::run(&config);
     // The pool's last day is settled, and nothing of it was accrued.

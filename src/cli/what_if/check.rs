@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use anyhow::{bail, ensure};
 
-use super::{AiRevenue, HashRevenue, HorizonBlock, HorizonInput, Input, InputBlock};
+use super::horizon::{HorizonBlock, HorizonInput};
+use super::{AiRevenue, HashRevenue, Input, InputBlock};
 
 /// Units of one block: a search under a cap looks at each.
 const MOST_UNITS: u32 = 1_000_000;
