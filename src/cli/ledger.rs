@@ -33,11 +33,17 @@ pub struct LedgerArgs {
     #[arg(long, value_enum, default_value = "day")]
     by: By,
     /// What the pools settled instead, in satoshis; a correction names the row that it corrects.
-    #[arg(long, conflicts_with_all = ["by", "capture"])]
+    #[arg(long, conflicts_with_all = ["by", "capture", "events", "advice"])]
     settlements: bool,
     /// What was accrued against what each pool settled instead, by UTC day.
-    #[arg(long, conflicts_with = "by")]
+    #[arg(long, conflicts_with_all = ["by", "events", "advice"])]
     capture: bool,
+    /// What happened instead.
+    #[arg(long, conflicts_with_all = ["by", "advice"])]
+    events: bool,
+    /// What was advised instead; --json has the whole message where it was news.
+    #[arg(long, conflicts_with = "by")]
+    advice: bool,
     /// Comma-separated values, with integers for money and energy.
     #[arg(long, conflicts_with = "json")]
     csv: bool,
@@ -96,9 +102,11 @@ fn print(args: &LedgerArgs, path: &std::path::Path) -> anyhow::Result<()> {
     };
     let reader = Reader::open(path)?;
     let mut out = record::Writer::new(io::stdout().lock(), form);
-    let done = match (args.settlements, args.capture) {
-        (true, _) => settlements(&reader, &range, form, &mut out),
-        (_, true) => captures(&reader, &range, form, &mut out),
+    let done = match args {
+        LedgerArgs { settlements: true, .. } => settlements(&reader, &range, form, &mut out),
+        LedgerArgs { capture: true, .. } => captures(&reader, &range, form, &mut out),
+        LedgerArgs { events: true, .. } => events(&reader, &range, form, &mut out),
+        LedgerArgs { advice: true, .. } => advices(&reader, &range, form, &mut out),
         _ => intervals(&reader, &range, args.by.period(), form, &mut out),
     };
     done?;
@@ -174,6 +182,38 @@ fn captures<W: Write>(
         return out.text(&table::captures(&rows, terminal_width()));
     }
     rows.iter().try_for_each(|(pool, day)| out.record(&record::capture(pool, day)))
+}
+
+fn events<W: Write>(
+    reader: &Reader,
+    range: &Range,
+    form: Form,
+    out: &mut record::Writer<W>,
+) -> anyhow::Result<()> {
+    let rows = reader.events(range.from, range.to)?;
+    if rows.is_empty() {
+        return nothing(&format!("no event {range}"), out);
+    }
+    if form == Form::Table {
+        return out.text(&table::events(&rows, terminal_width()));
+    }
+    rows.iter().try_for_each(|row| out.record(&record::event(row)))
+}
+
+fn advices<W: Write>(
+    reader: &Reader,
+    range: &Range,
+    form: Form,
+    out: &mut record::Writer<W>,
+) -> anyhow::Result<()> {
+    let rows = reader.advices(range.from, range.to)?;
+    if rows.is_empty() {
+        return nothing(&format!("no advice {range}"), out);
+    }
+    if form == Form::Table {
+        return out.text(&table::advices(&rows, terminal_width()));
+    }
+    rows.iter().try_for_each(|row| out.record(&record::advice(row)))
 }
 
 /// Says so where it does not get into the data.

@@ -6,16 +6,22 @@
 //! observed is not invented: a row says how much of its time it covers, and holds no amount below
 //! half. No row is ever changed: a correction is a new row that names the old one.
 //!
+//! What is sent because of a row is composed inside the transaction that writes it ([`outlet`]).
 //! [`query`] reads the file while it is written, [`rollup`] sums intervals to hours and days, and
 //! [`reconcile`] holds what was accrued against what a pool settled.
 
 pub mod accrual;
+mod journal;
 pub mod meter;
+mod outlet;
 pub mod query;
 pub mod reconcile;
 pub mod rollup;
 pub mod sqlite;
 pub mod store;
+
+pub use journal::{AdviceRecord, Event, EventKind, Severity, StoredEvent};
+pub use outlet::{Compose, Fresh, Message, Outlet, SettledNews};
 
 use crate::clock::UnixMs;
 use crate::economics::Class;

@@ -9,6 +9,7 @@ use crate::economics::capture::PoolDay;
 use crate::reading::Quality;
 use crate::units::Sats;
 
+use super::journal::{self, AdviceRecord, StoredEvent};
 use super::reconcile;
 use super::rollup::{StoredAmount, StoredRow};
 use super::sqlite::{LOCK_PATIENCE, LedgerError, SCHEMA_VERSION, failed, version};
@@ -85,17 +86,9 @@ impl Reader {
         &self,
         from: UnixMs,
         to: UnixMs,
-        mut each: impl FnMut(StoredRow),
+        each: impl FnMut(StoredRow),
     ) -> Result<(), LedgerError> {
-        let mut read = || -> rusqlite::Result<()> {
-            let mut statement = self.connection.prepare_cached(INTERVALS)?;
-            let mut rows = statement.query([from.0, to.0])?;
-            while let Some(row) = rows.next()? {
-                each(interval(row)?);
-            }
-            Ok(())
-        };
-        read().map_err(failed(&self.path))
+        each_interval(&self.connection, from.0, to.0, each).map_err(failed(&self.path))
     }
 
     /// Settlements with `from <= at < to`, in order of time; a correction follows what it corrects.
@@ -121,6 +114,22 @@ impl Reader {
         read().map_err(failed(&self.path))
     }
 
+    /// Events with `from <= at < to`, in order of time.
+    ///
+    /// # Errors
+    /// See [`Reader::span`].
+    pub fn events(&self, from: UnixMs, to: UnixMs) -> Result<Vec<StoredEvent>, LedgerError> {
+        journal::events(&self.connection, from, to).map_err(failed(&self.path))
+    }
+
+    /// Advice issued at `from <= issued < to`, in order of time.
+    ///
+    /// # Errors
+    /// See [`Reader::span`].
+    pub fn advices(&self, from: UnixMs, to: UnixMs) -> Result<Vec<AdviceRecord>, LedgerError> {
+        journal::advices(&self.connection, from, to).map_err(failed(&self.path))
+    }
+
     /// Accrued and settled satoshis of the UTC days with `from <= start < to`, by pool and day.
     ///
     /// # Errors
@@ -130,6 +139,21 @@ impl Reader {
         let of = |(pool, days): (String, Vec<PoolDay>)| days.into_iter().map(move |day| (pool.clone(), day));
         Ok(pools.into_iter().flat_map(of).collect())
     }
+}
+
+/// Hands the interval rows with `from_ms <= start < to_ms` to `each`, in order of time.
+pub(super) fn each_interval(
+    connection: &Connection,
+    from_ms: i64,
+    to_ms: i64,
+    mut each: impl FnMut(StoredRow),
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(INTERVALS)?;
+    let mut rows = statement.query([from_ms, to_ms])?;
+    while let Some(row) = rows.next()? {
+        each(interval(row)?);
+    }
+    Ok(())
 }
 
 fn interval(row: &SqlRow<'_>) -> rusqlite::Result<StoredRow> {

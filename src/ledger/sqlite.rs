@@ -1,19 +1,25 @@
 //! What the ledger looks like in SQLite, and how it is written.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::accrual::OpenInterval;
+use super::journal;
+use super::outlet::{Fresh, Message, Outlet, SettledNews};
+use super::query;
+use super::rollup::{Period, RollUp, Summed};
 use super::store::Batch;
-use super::{Accrued, Row, Settlement};
+use super::{Accrued, INTERVAL_MS, Row, Settlement};
+use crate::units::Sats;
 
 /// For another process that reads or backs up the file.
 pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 /// Step n brings a file of version n (`user_version`; 0: empty) to version n + 1. Readable by every
 /// SQLite since 3.8.2. An amount is NULL exactly where its `_missing` is not.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "
 CREATE TABLE interval (
     start_ms INTEGER NOT NULL,
@@ -45,6 +51,33 @@ CREATE TABLE settlement (
 );
 CREATE INDEX settlement_of ON settlement (pool, kind, at_ms, id);
 CREATE TABLE open_interval (id INTEGER PRIMARY KEY CHECK (id = 1), state TEXT NOT NULL);
+",
+    // `seq` is that of the message. `payload` is the message of an advice, NULL where it
+    // says what the one before said.
+    "
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    severity TEXT NOT NULL CHECK (severity IN ('info', 'warning', 'alarm')),
+    subject TEXT NOT NULL,
+    text TEXT NOT NULL,
+    program TEXT NOT NULL
+);
+CREATE INDEX event_at ON event (at_ms, id);
+CREATE TABLE advice (
+    id TEXT PRIMARY KEY,
+    issued_ms INTEGER NOT NULL,
+    valid_until_ms INTEGER NOT NULL,
+    supersedes TEXT,
+    status TEXT NOT NULL,
+    text TEXT NOT NULL,
+    gain_usd_per_h REAL,
+    payload TEXT,
+    program TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX advice_at ON advice (issued_ms);
 ",
 ];
 /// `user_version` of the file.
@@ -80,12 +113,11 @@ pub enum LedgerError {
     Thread { path: PathBuf, source: std::io::Error },
 }
 
-/// What one transaction added.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What one transaction added, and what is to be sent because of it.
+#[derive(Debug, Default)]
 pub(super) struct Written {
-    pub rows: usize,
-    /// Corrections included.
-    pub settlements: usize,
+    pub fresh: Fresh,
+    pub messages: Vec<Message>,
 }
 
 /// Opens the file for writing, or creates it.
@@ -138,29 +170,42 @@ pub(super) fn open_interval(connection: &Connection) -> rusqlite::Result<Option<
     Ok(state.and_then(read))
 }
 
-/// Writes the batch as one transaction, and whatever is to be sent because of it belongs in here.
-/// Rows that are there already stay as they are.
-pub(super) fn write(connection: &mut Connection, batch: &Batch) -> rusqlite::Result<Written> {
+/// Writes the batch as one transaction, and composes in it what is sent because of it; the first record
+/// takes the number `first`. Rows that are there already stay as they are.
+pub(super) fn write(
+    connection: &mut Connection,
+    batch: &Batch,
+    outlet: Option<&Outlet>,
+    first: u64,
+) -> rusqlite::Result<Written> {
     let transaction = connection.transaction()?;
-    let written = Written {
-        rows: insert_rows(&transaction, &batch.rows)?,
+    let rows = insert_rows(&transaction, &batch.rows)?;
+    let fresh = Fresh {
+        roll_ups: roll_ups(&transaction, &rows)?,
+        rows,
         settlements: insert_settlements(&transaction, &batch.settlements)?,
+        events: journal::insert_events(&transaction, &batch.events)?,
     };
+    if let Some(advice) = &batch.advice {
+        journal::insert_advice(&transaction, advice)?;
+    }
     if let Some(open) = &batch.open {
         let state = serde_json::to_string(open)
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         transaction.prepare_cached(KEEP_OPEN)?.execute([state])?;
     }
+    let messages = outlet.map(|outlet| outlet.compose(&fresh, first)).unwrap_or_default();
     transaction.commit()?;
-    Ok(written)
+    Ok(Written { fresh, messages })
 }
 
-fn insert_rows(transaction: &Transaction<'_>, rows: &[Row]) -> rusqlite::Result<usize> {
+/// Returns those that were not there.
+fn insert_rows(transaction: &Transaction<'_>, rows: &[Row]) -> rusqlite::Result<Vec<Row>> {
     let mut insert = transaction.prepare_cached(INSERT_ROW)?;
-    let mut written = 0;
+    let mut fresh = Vec::new();
     for row in rows {
         let (energy, revenue, cost) = (&row.energy_wh, &row.revenue_micro_usd, &row.cost_micro_usd);
-        written += insert.execute(params![
+        let inserted = insert.execute(params![
             row.start.0,
             row.class.as_str(),
             row.block,
@@ -182,17 +227,39 @@ fn insert_rows(transaction: &Transaction<'_>, rows: &[Row]) -> rusqlite::Result<
             row.btc_usd.map(|usd| usd.get()),
             row.pool,
         ])?;
+        if inserted > 0 {
+            fresh.push(row.clone());
+        }
     }
-    Ok(written)
+    Ok(fresh)
+}
+
+/// The hours and days whose last interval is among `fresh`.
+fn roll_ups(transaction: &Transaction<'_>, fresh: &[Row]) -> rusqlite::Result<Vec<(Period, Summed)>> {
+    let mut sums = Vec::new();
+    for period in [Period::Hour, Period::Day] {
+        let ends = fresh.iter().map(|row| row.start.0 + INTERVAL_MS).filter(|end| end % period.ms() == 0);
+        let ends: BTreeSet<i64> = ends.collect();
+        for end in ends {
+            let mut roll_up = RollUp::new(period);
+            query::each_interval(transaction, end - period.ms(), end, |row| roll_up.add(row))?;
+            sums.extend(roll_up.finish().into_iter().map(|sum| (period, sum)));
+        }
+    }
+    Ok(sums)
 }
 
 /// A pool tells the same settlement again and again: it is written once. An amount that changed is
-/// a row of its own, which names the one that it corrects.
-fn insert_settlements(transaction: &Transaction<'_>, told: &[Settlement]) -> rusqlite::Result<usize> {
+/// a row of its own, which names the one that it corrects. Returns what is new.
+fn insert_settlements(
+    transaction: &Transaction<'_>,
+    told: &[Settlement],
+) -> rusqlite::Result<Vec<SettledNews>> {
     let mut last = transaction.prepare_cached(LAST_SETTLEMENT)?;
     let mut insert = transaction.prepare_cached(INSERT_SETTLEMENT)?;
-    let mut written = 0;
-    for Settlement { pool, kind, at, net, seen } in told {
+    let mut news = Vec::new();
+    for settlement in told {
+        let Settlement { pool, kind, at, net, seen } = settlement;
         let kind = kind.as_str();
         let known: Option<(i64, i64)> =
             last.query_row(params![pool, kind, at.0], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
@@ -201,9 +268,13 @@ fn insert_settlements(transaction: &Transaction<'_>, told: &[Settlement]) -> rus
         }
         let corrects = known.map(|(id, _)| id);
         let program = env!("CARGO_PKG_VERSION");
-        written += insert.execute(params![pool, kind, at.0, net.0, seen.0, corrects, program])?;
+        insert.execute(params![pool, kind, at.0, net.0, seen.0, corrects, program])?;
+        news.push(SettledNews {
+            settlement: settlement.clone(),
+            corrects: known.map(|(_, sats)| Sats(sats)),
+        });
     }
-    Ok(written)
+    Ok(news)
 }
 
 pub(super) fn failed(path: &Path) -> impl Fn(rusqlite::Error) -> LedgerError {

@@ -15,6 +15,8 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::accrual::OpenInterval;
+use super::journal::{AdviceRecord, Event};
+use super::outlet::Outlet;
 use super::reconcile::{self, Captures};
 use super::sqlite::{self, LedgerError};
 use super::{Row, Settlement};
@@ -30,14 +32,21 @@ pub struct Batch {
     pub rows: Vec<Row>,
     /// As the pools tell them: what is known already is left out.
     pub settlements: Vec<Settlement>,
+    pub events: Vec<Event>,
+    pub advice: Option<AdviceRecord>,
     /// What the next process goes on with if this one ends.
     pub open: Option<OpenInterval>,
 }
 
 impl Batch {
+    /// Nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0 && self.open.is_none()
+    }
+
     /// Records in it.
-    fn len(&self) -> usize {
-        self.rows.len() + self.settlements.len()
+    pub fn len(&self) -> usize {
+        self.rows.len() + self.settlements.len() + self.events.len() + usize::from(self.advice.is_some())
     }
 }
 
@@ -98,6 +107,14 @@ impl Ledger {
     /// # Errors
     /// The file cannot be opened, written or understood.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        Self::open_with(path, None)
+    }
+
+    /// As [`Ledger::open`]; what is written goes out through `outlet`.
+    ///
+    /// # Errors
+    /// See [`Ledger::open`].
+    pub fn open_with(path: &Path, outlet: Option<Outlet>) -> Result<Self, LedgerError> {
         let connection = sqlite::connect(path)?;
         let unfinished = sqlite::open_interval(&connection).map_err(sqlite::failed(path))?;
         let (queue, batches) = mpsc::sync_channel(QUEUE);
@@ -106,7 +123,7 @@ impl Ledger {
         let stop = Arc::clone(&closing);
         let thread = std::thread::Builder::new()
             .name("ledger".into())
-            .spawn(move || run(connection, &batches, &tell, &stop))
+            .spawn(move || Writer { connection, tell, outlet, next: 1 }.run(&batches, &stop))
             .map_err(|source| LedgerError::Thread { path: path.into(), source })?;
         Ok(Self { queue: Some(queue), thread: Some(thread), closing, status, refused: 0, unfinished })
     }
@@ -117,8 +134,7 @@ impl Ledger {
     /// The queue is full; the batch is dropped and counted in [`Ledger::refused`].
     pub fn append(&mut self, batch: impl Into<Batch>) -> Result<(), Refused> {
         let batch = batch.into();
-        let empty = batch.len() == 0 && batch.open.is_none();
-        let Some(queue) = self.queue.as_ref().filter(|_| !empty) else { return Ok(()) };
+        let Some(queue) = self.queue.as_ref().filter(|_| !batch.is_empty()) else { return Ok(()) };
         queue.try_send(batch).map_err(|e| {
             let (TrySendError::Full(batch) | TrySendError::Disconnected(batch)) = e;
             self.refused += batch.len() as u64;
@@ -157,38 +173,49 @@ impl Drop for Ledger {
     }
 }
 
-fn run(
-    mut connection: Connection,
-    batches: &Receiver<Batch>,
-    tell: &watch::Sender<Status>,
-    closing: &AtomicBool,
-) {
-    reconcile(&connection, tell);
-    while let Ok(batch) = batches.recv() {
-        while let Err(error) = write(&mut connection, &batch, tell) {
-            tell.send_modify(|status| status.error = Some(error.to_string()));
-            if closing.load(Ordering::Acquire) {
-                let lost = batch.len() + batches.try_iter().map(|batch| batch.len()).sum::<usize>();
-                tell.send_modify(|status| status.dropped += lost as u64);
-                return;
-            }
-            std::thread::park_timeout(RETRY);
-        }
-    }
+/// What the thread owns.
+struct Writer {
+    connection: Connection,
+    tell: watch::Sender<Status>,
+    outlet: Option<Outlet>,
+    /// Number of the next record that is sent.
+    next: u64,
 }
 
-fn write(connection: &mut Connection, batch: &Batch, tell: &watch::Sender<Status>) -> rusqlite::Result<()> {
-    let written = sqlite::write(connection, batch)?;
-    tell.send_modify(|status| {
-        status.written += written.rows as u64;
-        status.duplicates += (batch.rows.len() - written.rows) as u64;
-        status.settlements += written.settlements as u64;
-        status.error = None;
-    });
-    if written.rows + written.settlements > 0 {
-        reconcile(connection, tell);
+impl Writer {
+    fn run(mut self, batches: &Receiver<Batch>, closing: &AtomicBool) {
+        reconcile(&self.connection, &self.tell);
+        while let Ok(batch) = batches.recv() {
+            while let Err(error) = self.write(&batch) {
+                self.tell.send_modify(|status| status.error = Some(error.to_string()));
+                if closing.load(Ordering::Acquire) {
+                    let lost = batch.len() + batches.try_iter().map(|batch| batch.len()).sum::<usize>();
+                    self.tell.send_modify(|status| status.dropped += lost as u64);
+                    return;
+                }
+                std::thread::park_timeout(RETRY);
+            }
+        }
     }
-    Ok(())
+
+    fn write(&mut self, batch: &Batch) -> rusqlite::Result<()> {
+        let written = sqlite::write(&mut self.connection, batch, self.outlet.as_ref(), self.next)?;
+        let fresh = &written.fresh;
+        self.next += fresh.numbered();
+        self.tell.send_modify(|status| {
+            status.written += fresh.rows.len() as u64;
+            status.duplicates += (batch.rows.len() - fresh.rows.len()) as u64;
+            status.settlements += fresh.settlements.len() as u64;
+            status.error = None;
+        });
+        if let Some(outlet) = &self.outlet {
+            outlet.send(written.messages);
+        }
+        if fresh.numbered() > 0 {
+            reconcile(&self.connection, &self.tell);
+        }
+        Ok(())
+    }
 }
 
 /// What is written stays written if the sums cannot be read.

@@ -2,6 +2,8 @@
 
 #[path = "ledger/command.rs"]
 mod command;
+#[path = "ledger/journal.rs"]
+mod journal;
 #[path = "ledger/killed.rs"]
 mod killed;
 #[path = "ledger/restart.rs"]
@@ -38,7 +40,7 @@ fn with_wall(now: Now, shift_s: i64) -> Now {
 }
 
 /// One block that draws `kw` and earns 36 USD/h, at 50 USD/MWh.
-fn split(kw: Read<f64>) -> Split {
+pub fn split(kw: Read<f64>) -> Split {
     let per_h = |usd| UsdPerHour::new(usd).unwrap();
     let power = kw.map(|kw| kw.map(|kw| Watts::from_kw(kw).unwrap()));
     let money = Money {
@@ -66,7 +68,7 @@ fn split(kw: Read<f64>) -> Split {
     }
 }
 
-fn kw(kw: f64) -> Read<f64> {
+pub fn kw(kw: f64) -> Read<f64> {
     Ok(Reading::measured(kw, "test"))
 }
 

@@ -9,6 +9,7 @@ use crate::clock::UnixMs;
 use crate::economics::capture::PoolDay;
 use crate::ledger::query::StoredSettlement;
 use crate::ledger::rollup::{Part, Period, Summed};
+use crate::ledger::{AdviceRecord, StoredEvent};
 
 /// One value of a record.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,6 +161,33 @@ pub fn capture(pool: &str, day: &PoolDay) -> Record {
         ("capture", day.capture.map_or(Cell::Absent, |ratio| Cell::Real(ratio.value.get()))),
         ("capture_missing", day.capture.map_or_else(|why| text(why.as_str()), |_| Cell::Absent)),
         ("band", day.band.map_or(Cell::Absent, |band| text(band.as_str()))),
+    ])
+}
+
+pub fn event(row: &StoredEvent) -> Record {
+    let text = |text: &str| Cell::Text(text.to_owned());
+    Record(vec![
+        ("at", time(row.at)),
+        ("at_ts", Cell::Whole(row.at.0)),
+        ("kind", text(&row.kind)),
+        ("severity", text(&row.severity)),
+        ("subject", if row.subject.is_empty() { Cell::Absent } else { text(&row.subject) }),
+        ("text", text(&row.text)),
+    ])
+}
+
+pub fn advice(row: &AdviceRecord) -> Record {
+    let text = |text: &str| Cell::Text(text.to_owned());
+    Record(vec![
+        ("issued", time(row.issued)),
+        ("issued_ts", Cell::Whole(row.issued.0)),
+        ("valid_until_ts", Cell::Whole(row.valid_until.0)),
+        ("id", text(&row.id)),
+        ("supersedes", row.supersedes.as_deref().map_or(Cell::Absent, text)),
+        ("status", text(&row.status)),
+        ("gain_usd_per_h", row.gain_usd_per_h.map_or(Cell::Absent, Cell::Real)),
+        ("text", text(&row.text)),
+        ("message", row.payload.as_deref().map_or(Cell::Absent, text)),
     ])
 }
 

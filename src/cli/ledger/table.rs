@@ -1,11 +1,12 @@
 //! Rows for people.
 
 use crate::cli::table::cells::{self, MISSING, Shown, add_known, marked, number, ratio, utc};
-use crate::cli::table::grid::Grid;
+use crate::cli::table::grid::{Grid, wrap};
 use crate::clock::UnixMs;
 use crate::economics::capture::PoolDay;
 use crate::ledger::query::StoredSettlement;
 use crate::ledger::rollup::{Part, Period, Summed};
+use crate::ledger::{AdviceRecord, StoredEvent};
 use crate::reading::{Missing, Quality};
 
 const LEGEND: &str = "~ estimated   ? stale   – missing";
@@ -109,6 +110,35 @@ pub fn captures(rows: &[(String, PoolDay)], width: usize) -> String {
     };
     grid.column("says", 0, rows.iter().map(|(_, row)| says(row)).collect());
     finish(&grid, width)
+}
+
+/// One paragraph an event: sentences do not fit into a grid.
+pub fn events(rows: &[StoredEvent], width: usize) -> String {
+    let line = |row: &StoredEvent| {
+        let mark = if row.severity == "info" { String::new() } else { row.severity.to_uppercase() + " " };
+        paragraph(row.at, &format!("{mark}{}: {}", row.kind.replace('_', " "), row.text), width)
+    };
+    rows.iter().map(line).collect()
+}
+
+/// One paragraph an advice. A renewal that says the same is left out.
+pub fn advices(rows: &[AdviceRecord], width: usize) -> String {
+    let (news, renewals): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.payload.is_some());
+    let line = |row: &&AdviceRecord| {
+        let gain = row.gain_usd_per_h.filter(|gain| *gain != 0.0);
+        let gain = gain.map_or_else(String::new, |gain| format!(" ({} USD/h)", number(gain, 2)));
+        paragraph(row.issued, &format!("{}{gain}: {}", row.status.replace('_', " "), row.text), width)
+    };
+    let mut text: String = news.iter().map(line).collect();
+    if !renewals.is_empty() {
+        text.push_str(&format!("\n  {} renewals that said the same are not shown\n", renewals.len()));
+    }
+    text
+}
+
+fn paragraph(at: UnixMs, text: &str, width: usize) -> String {
+    let head = utc(at, "%Y-%m-%d %H:%M:%S");
+    format!("{head}  {}\n", wrap(text, head.len() + 2, width))
 }
 
 /// Why a day has no capture.
