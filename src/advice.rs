@@ -152,6 +152,11 @@ impl Advice {
         self.issued.plus(self.valid_for).wall
     }
 
+    /// What following it gains, USD/h: nothing where it says to hold. `None` without a recommendation.
+    pub fn gain_of_following_usd_per_h(&self) -> Option<f64> {
+        self.gain.map(|gain| if self.is_to_move() { gain.usd_per_h } else { 0.0 })
+    }
+
     /// Advice to move something.
     pub fn is_to_move(&self) -> bool {
         matches!(self.status, Status::Change | Status::Mandatory)

@@ -1,14 +1,18 @@
-//! The ledger as the loop sees it: what cannot be kept is told, counted and tried again.
+//! The ledger as the loop sees it: what cannot be kept is told, counted and tried again. What is worth
+//! telling goes through the same transaction, and at once where there is none.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Picture;
+use super::events::{Seen, Watch};
+use super::history::History;
 use super::settlements::Told;
 use crate::clock::Now;
-use crate::economics::Split;
 use crate::ledger::accrual::Accruer;
 use crate::ledger::store::{Batch as Records, Ledger, Status};
+use crate::ledger::{Event, Outlet};
 use crate::publish::LedgerHealth;
 use crate::reading::Batch;
 
@@ -24,7 +28,10 @@ pub struct Books {
     path: Option<PathBuf>,
     /// `None`: the file could not be opened yet.
     ledger: Option<Ledger>,
-    /// Rows that came while the file could not be opened.
+    site: String,
+    /// `None`: nothing is sent.
+    outlet: Option<Outlet>,
+    /// Records that came while the file could not be opened.
     lost: u64,
     /// The trouble that the log tells of; `None` while there is none.
     logged: Option<String>,
@@ -32,35 +39,43 @@ pub struct Books {
     /// When the interval that is not over was last kept, monotonic.
     kept_open: Duration,
     settlements: Told,
+    watch: Watch,
+    history: History,
 }
 
 impl Books {
-    /// Opens the file, or creates it, and goes on with the interval that it left open. A ledger that
-    /// cannot be kept stops the records, not the daemon. `pools`: the pool of each group of miners.
-    pub fn open(path: PathBuf, pools: BTreeMap<String, String>) -> Self {
-        let mut books = Self { path: Some(path), accruer: Accruer::new(pools), ..Self::default() };
-        books.try_to_open();
-        // A file that can be opened only later finds an accruer that is at work already.
-        if let Some(open) = books.ledger.as_mut().and_then(|ledger| ledger.unfinished.take()) {
-            books.accruer.resume(open);
-        }
-        books
+    /// Nothing is kept yet: see [`Books::open`].
+    pub fn new(site: &str, outlet: Outlet) -> Self {
+        Self { site: site.to_owned(), outlet: Some(outlet), ..Self::default() }
     }
 
-    /// Accrues the split of this moment.
-    pub fn record(&mut self, split: &Split, now: Now) {
-        if self.path.is_none() {
-            return;
+    /// Opens the file, or creates it, and goes on with the interval that it left open. A ledger that
+    /// cannot be kept stops the records, not the daemon. `pools`: the pool of each group of miners.
+    pub fn open(&mut self, path: PathBuf, pools: BTreeMap<String, String>) {
+        self.path = Some(path);
+        self.accruer = Accruer::new(pools);
+        self.try_to_open();
+        // A file that can be opened only later finds an accruer that is at work already.
+        if let Some(open) = self.ledger.as_mut().and_then(|ledger| ledger.unfinished.take()) {
+            self.accruer.resume(open);
         }
-        let rows = self.accruer.observe(split, now);
+    }
+
+    /// Accrues the split of this moment, and takes note of what is new in the picture.
+    pub fn record(&mut self, picture: &Picture, now: Now) {
+        let kept = self.path.is_some();
+        let rows = if kept { self.accruer.observe(&picture.split, now) } else { Vec::new() };
         // Rows that close an interval and what is open after them are one transaction: whenever the
         // process ends, no time is in both.
-        let due = !rows.is_empty() || now.mono.saturating_sub(self.kept_open) >= KEEP_OPEN_EVERY;
+        let due = kept && (!rows.is_empty() || now.mono.saturating_sub(self.kept_open) >= KEEP_OPEN_EVERY);
         let open = due.then(|| self.accruer.open_interval()).flatten();
         if open.is_some() {
             self.kept_open = now.mono;
         }
-        self.append(Records { rows, open, ..Records::default() });
+        let seen = Seen { rows: &rows, trouble: self.logged.as_deref(), repeated: self.accruer.repeated };
+        let events = self.watch.look(picture, seen, now);
+        let advice = if kept { self.history.record(&self.site, &picture.advice) } else { None };
+        self.append(Records { rows, events, advice, open, ..Records::default() });
     }
 
     /// Keeps what the pools settled, where it is new.
@@ -77,25 +92,33 @@ impl Books {
     }
 
     /// Takes records, which are none most of the time. Whether they are on their way to the disk.
-    fn append(&mut self, records: Records) -> bool {
-        if !records.rows.is_empty() && self.ledger.is_none() {
+    fn append(&mut self, mut records: Records) -> bool {
+        if self.ledger.is_none() && !records.is_empty() {
             self.try_to_open();
         }
-        match &mut self.ledger {
-            Some(ledger) => {
-                let taken = ledger.append(records);
-                if let Err(refused) = &taken {
-                    tracing::error!(error = %refused, "ledger rows are lost");
-                }
-                let trouble = ledger.status().borrow().error.clone();
-                self.tell(trouble);
-                taken.is_ok()
+        if self.ledger.is_none() || self.logged.is_some() {
+            self.tell_unwritten(&mut records.events);
+        }
+        let Some(ledger) = &mut self.ledger else {
+            if self.path.is_some() {
+                self.lost = self.lost.saturating_add(records.len() as u64);
             }
-            None if self.path.is_some() => {
-                self.lost = self.lost.saturating_add(records.rows.len() as u64);
-                false
-            }
-            None => false,
+            return false;
+        };
+        let taken = ledger.append(records);
+        if let Err(refused) = &taken {
+            tracing::error!(error = %refused, "ledger rows are lost");
+        }
+        let trouble = ledger.status().borrow().error.clone();
+        self.tell(trouble);
+        taken.is_ok()
+    }
+
+    /// Nothing that happens waits for a disk.
+    fn tell_unwritten(&self, events: &mut [Event]) {
+        if let Some(outlet) = self.outlet.as_ref().filter(|_| !events.is_empty()) {
+            outlet.send_unwritten(events.to_vec());
+            events.iter_mut().for_each(|event| event.told = true);
         }
     }
 
@@ -116,9 +139,10 @@ impl Books {
     }
 
     /// Writes what is queued and what is open, for a second at most.
-    pub async fn close(mut self) {
+    pub async fn close(mut self, now: Now) {
         let open = self.accruer.open_interval();
-        self.append(Records { open, ..Records::default() });
+        let events = vec![self.watch.stopped(now)];
+        self.append(Records { open, events, ..Records::default() });
         let Some(ledger) = self.ledger else { return };
         let closing = tokio::task::spawn_blocking(move || ledger.close());
         match tokio::time::timeout(PATIENCE, closing).await {
@@ -132,7 +156,7 @@ impl Books {
 
     fn try_to_open(&mut self) {
         let Some(path) = &self.path else { return };
-        match Ledger::open(path) {
+        match Ledger::open_with(path, self.outlet.clone()) {
             Ok(ledger) => self.ledger = Some(ledger),
             Err(error) => self.tell(Some(error.to_string())),
         }
@@ -181,7 +205,8 @@ mod tests {
     fn a_ledger_that_cannot_be_opened_is_failing_and_not_off_and_counts_what_it_loses() {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state");
-        let mut books = Books::open(state.join("ledger.sqlite"), BTreeMap::new());
+        let mut books = Books::default();
+        books.open(state.join("ledger.sqlite"), BTreeMap::new());
         books.append(Records::default());
         books.append(rows(1));
         let health = books.health().unwrap();

@@ -11,6 +11,7 @@ use crate::advice::{Advice, Basis, Memory, Policy, advise};
 use crate::clock::{self, Now};
 use crate::config::Config;
 use crate::economics::{SiteTerms, Split, split};
+use crate::ledger::{Message, Outlet};
 use crate::publish::{Health, LiveSet, mqtt, wire};
 use crate::reading::{Batch, Missing, Sample};
 use crate::service;
@@ -19,6 +20,8 @@ use crate::sources::runner::{self, Limits, RunnerHealth};
 
 mod books;
 mod build;
+mod events;
+mod history;
 mod settlements;
 
 use books::Books;
@@ -93,11 +96,12 @@ pub async fn run(
     let mqtt_config = config.mqtt.as_ref().ok_or(AgentError::NoBroker)?;
     let sources = sources(config)?;
     let (live, newest) = watch::channel(LiveSet::default());
-    let publisher = mqtt::spawn(mqtt_config, &config.site.name, newest)?;
+    let (records, to_send) = mpsc::unbounded_channel();
+    let publisher = mqtt::spawn(mqtt_config, &config.site.name, newest, to_send)?;
 
     let mut core = Core::new(config);
     core.site.apply(unread(&sources));
-    core.open_ledger(config);
+    core.open_ledger(config, outlet(&config.site.name, records));
 
     let (batches, mut received) = mpsc::channel(BATCHES);
     let (miner_health, miners_seen) = watch::channel(RunnerHealth::default());
@@ -140,7 +144,7 @@ pub async fn run(
                 let link = publisher.health();
                 let health = core.health(now, [*miners_seen.borrow(), *feeds_seen.borrow()], &link);
                 let picture = core.picture(now, health);
-                core.books.record(&picture.split, now);
+                core.books.record(&picture, now);
                 live.send_replace(core.live_set(&picture));
                 observer.send_replace(Some(Arc::new(picture)));
                 if !std::mem::replace(&mut first_round_done, true) {
@@ -154,10 +158,17 @@ pub async fn run(
     }
     service::stopping();
     let now = clock::now();
-    core.books.record(&split(&core.site.view(now), &core.terms), now);
+    let picture = core.picture(now, Health { ledger: core.books.health(), ..Health::default() });
+    core.books.record(&picture, now);
+    core.books.close(now).await;
     publisher.shutdown().await;
-    core.books.close().await;
     Ok(())
+}
+
+/// Records of this run of the program: `boot` tells them from those of another.
+fn outlet(site: &str, to: mpsc::UnboundedSender<Message>) -> Outlet {
+    let (site, boot) = (site.to_owned(), format!("{:016x}", fastrand::u64(..)));
+    Outlet::new(Arc::new(move |fresh, first| wire::records::compose(&site, &boot, fresh, first)), to)
 }
 
 /// What the site knows before anything was read: everything that should be there, and no value. Sums
@@ -253,9 +264,10 @@ impl Core {
         Picture { view, split, basis, advice, health }
     }
 
-    fn open_ledger(&mut self, config: &Config) {
+    fn open_ledger(&mut self, config: &Config, outlet: Outlet) {
+        self.books = Books::new(&self.site_name, outlet);
         match build::state_dir(config) {
-            Some(dir) => self.books = Books::open(dir.join(LEDGER_FILE), config.pools_by_group()),
+            Some(dir) => self.books.open(dir.join(LEDGER_FILE), config.pools_by_group()),
             None => tracing::warn!("no state_dir in [site], no $STATE_DIRECTORY: no ledger is kept"),
         }
     }
@@ -276,6 +288,7 @@ impl Core {
             mqtt_connects: link.connects,
             mqtt_oversize: link.oversize,
             mqtt_rejected: link.rejected,
+            records_dropped: link.records_dropped,
             ledger: self.books.health(),
         }
     }

@@ -3,16 +3,24 @@
 //! Live topics go out in rounds. A round takes the newest set, sends what changed since the round
 //! before and ends when the broker has acknowledged all of it; sets that come up meanwhile replace
 //! each other. So at most one set is on its way, whatever the broker does, and newest wins.
+//!
+//! Records go out once, in order, behind the live topics. What a broker has not acknowledged is sent
+//! again over the next connection; what waits is bounded, and beyond that the oldest is dropped and
+//! counted.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::{LiveSet, topics};
 use crate::clock::UnixMs;
+use crate::ledger::Message;
 
 /// Bytes that MQTT 5 puts around topic and payload of a QoS 1 publish, at most:
 /// fixed header 5, length of the topic 2, packet id 2, length of the properties 1, message expiry 5.
 const PACKET_OVERHEAD: usize = 15;
+
+/// Payload bytes of records that wait for a broker: some days of a site.
+const RECORD_BYTES: usize = 4 << 20;
 
 /// Retained at `status` while a connection is up…
 const ONLINE: &[u8] = b"online";
@@ -25,6 +33,7 @@ pub enum Step {
     Publish {
         topic: String,
         payload: Vec<u8>,
+        retain: bool,
         /// Until when the broker may keep it; `None`: for good.
         expires: Option<UnixMs>,
     },
@@ -52,17 +61,36 @@ pub struct Delivery {
     round: Option<LiveSet>,
     closing: bool,
     todo: VecDeque<String>,
+    records: VecDeque<Message>,
+    record_bytes: usize,
     /// Given to the client, which has not numbered them yet.
-    handed: VecDeque<String>,
+    handed: VecDeque<Parcel>,
     flying: VecDeque<Flight>,
     /// Topics that the broker may hold, from this connection or from one before.
     retained: BTreeSet<String>,
 }
 
+/// What is on its way.
+#[derive(Debug)]
+enum Parcel {
+    /// The payload is in the round.
+    Live(String),
+    Record(Message),
+}
+
+impl Parcel {
+    fn topic(&self) -> &str {
+        match self {
+            Parcel::Live(topic) => topic,
+            Parcel::Record(message) => message.topic,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Flight {
     id: u16,
-    topic: String,
+    parcel: Parcel,
     acked: bool,
 }
 
@@ -73,6 +101,8 @@ impl Delivery {
             round: None,
             closing: false,
             todo: VecDeque::new(),
+            records: VecDeque::new(),
+            record_bytes: 0,
             handed: VecDeque::new(),
             flying: VecDeque::new(),
             retained: BTreeSet::new(),
@@ -83,8 +113,14 @@ impl Delivery {
     pub fn connected(&mut self, limits: Limits) {
         self.limits = limits;
         self.round = None;
-        self.handed.clear();
-        self.flying.clear();
+        let flying = self.flying.drain(..).filter(|flight| !flight.acked).map(|flight| flight.parcel);
+        let unacknowledged: Vec<Parcel> = flying.chain(self.handed.drain(..)).collect();
+        for parcel in unacknowledged.into_iter().rev() {
+            if let Parcel::Record(message) = parcel {
+                self.record_bytes += message.payload.len();
+                self.records.push_front(message);
+            }
+        }
         self.todo.clear();
         self.todo.push_back(topics::STATUS.to_owned());
     }
@@ -92,7 +128,7 @@ impl Delivery {
     /// Starts a round with the newest set, if the round before has ended.
     pub fn offer(&mut self, newest: &LiveSet) {
         let known = self.round.as_ref();
-        if !self.idle() || self.closing || known.is_some_and(|old| Arc::ptr_eq(old, newest)) {
+        if !self.round_is_over() || self.closing || known.is_some_and(|old| Arc::ptr_eq(old, newest)) {
             return;
         }
         let changed = newest
@@ -104,7 +140,24 @@ impl Delivery {
         self.round = Some(Arc::clone(newest));
     }
 
-    /// Nothing more but `offline`.
+    /// Queues a record. Returns how many had to make room for it.
+    pub fn record(&mut self, message: Message) -> u64 {
+        self.record_bytes += message.payload.len();
+        self.records.push_back(message);
+        let mut dropped = 0;
+        while self.record_bytes > RECORD_BYTES && self.next_record().is_some() {
+            dropped += 1;
+        }
+        dropped
+    }
+
+    fn next_record(&mut self) -> Option<Message> {
+        let message = self.records.pop_front()?;
+        self.record_bytes -= message.payload.len();
+        Some(message)
+    }
+
+    /// Nothing more but the records that wait, and `offline`.
     pub fn close(&mut self) {
         self.closing = true;
         self.todo.clear();
@@ -116,24 +169,41 @@ impl Delivery {
         if self.handed.len() + self.flying.len() >= self.limits.window {
             return None;
         }
-        let topic = self.todo.pop_front()?;
+        let live = if self.closing && !self.records.is_empty() { None } else { self.todo.pop_front() };
+        match live {
+            Some(topic) => Some(self.next_live(topic)),
+            None => self.next_record().map(|message| self.send_record(message)),
+        }
+    }
+
+    fn next_live(&mut self, topic: String) -> Step {
         let payload = self.payload(&topic);
         if self.oversize(&topic, payload) {
-            return Some(Step::Oversize { payload_bytes: payload.len(), topic });
+            return Step::Oversize { payload_bytes: payload.len(), topic };
         }
         let payload = payload.to_vec();
         let expires = self.round.as_ref().and_then(|round| round.expires.get(topic.as_str()).copied());
         if topic != topics::STATUS {
             self.retained.insert(topic.clone());
         }
-        self.handed.push_back(topic.clone());
-        Some(Step::Publish { topic, payload, expires })
+        self.handed.push_back(Parcel::Live(topic.clone()));
+        Step::Publish { topic, payload, retain: true, expires }
+    }
+
+    fn send_record(&mut self, message: Message) -> Step {
+        let topic = message.topic.to_owned();
+        if self.oversize(&topic, &message.payload) {
+            return Step::Oversize { payload_bytes: message.payload.len(), topic };
+        }
+        let payload = message.payload.clone();
+        self.handed.push_back(Parcel::Record(message));
+        Step::Publish { topic, payload, retain: false, expires: None }
     }
 
     /// The client gave the oldest unnumbered publish its packet id.
     pub fn numbered(&mut self, id: u16) {
-        if let Some(topic) = self.handed.pop_front() {
-            self.flying.push_back(Flight { id, topic, acked: false });
+        if let Some(parcel) = self.handed.pop_front() {
+            self.flying.push_back(Flight { id, parcel, acked: false });
         }
     }
 
@@ -141,11 +211,12 @@ impl Delivery {
     pub fn acked(&mut self, id: u16) -> Option<String> {
         let flight = self.flying.iter_mut().find(|flight| flight.id == id && !flight.acked)?;
         flight.acked = true;
-        let topic = flight.topic.clone();
+        let topic = flight.parcel.topic().to_owned();
+        let live = matches!(flight.parcel, Parcel::Live(_));
         while self.flying.front().is_some_and(|flight| flight.acked) {
             self.flying.pop_front();
         }
-        if self.round.as_ref().is_some_and(|round| !round.contains_key(&topic)) {
+        if live && self.round.as_ref().is_some_and(|round| !round.contains_key(&topic)) {
             self.retained.remove(&topic);
         }
         Some(topic)
@@ -156,8 +227,14 @@ impl Delivery {
         !self.handed.is_empty() || !self.flying.is_empty()
     }
 
+    /// Nothing is left to send, and nothing to be acknowledged.
     pub fn idle(&self) -> bool {
-        self.todo.is_empty() && !self.waiting()
+        self.todo.is_empty() && self.records.is_empty() && !self.waiting()
+    }
+
+    fn round_is_over(&self) -> bool {
+        let on_its_way = self.handed.iter().chain(self.flying.iter().map(|flight| &flight.parcel));
+        self.todo.is_empty() && !on_its_way.into_iter().any(|parcel| matches!(parcel, Parcel::Live(_)))
     }
 
     fn payload(&self, topic: &str) -> &[u8] {
@@ -202,6 +279,10 @@ mod tests {
                 None => return sent,
             }
         }
+    }
+
+    fn record(n: u32) -> Message {
+        Message { topic: "event", payload: n.to_string().into_bytes() }
     }
 
     fn sent(entries: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -293,5 +374,67 @@ mod tests {
         delivery.offer(&newest);
         delivery.close();
         assert_eq!(drain(&mut delivery, &newest), sent(&[("status", "offline")]));
+    }
+
+    #[test]
+    fn records_go_out_in_order_behind_the_live_topics() {
+        let mut delivery = Delivery::new();
+        delivery.connected(LIMITS);
+        (1..=3).for_each(|n| assert_eq!(delivery.record(record(n)), 0));
+        let all = [("status", "online"), ("a", "1"), ("event", "1"), ("event", "2"), ("event", "3")];
+        assert_eq!(drain(&mut delivery, &set(&[("a", "1")])), sent(&all));
+        assert!(delivery.idle());
+    }
+
+    #[test]
+    fn records_on_their_way_do_not_hold_up_the_next_round() {
+        let mut delivery = Delivery::new();
+        delivery.connected(LIMITS);
+        drain(&mut delivery, &set(&[("a", "1")]));
+        (1..=9).for_each(|n| _ = delivery.record(record(n)));
+        for id in 1..=2 {
+            delivery.next();
+            delivery.numbered(id);
+        }
+        delivery.offer(&set(&[("a", "2")]));
+        delivery.acked(1);
+        assert!(matches!(delivery.next(), Some(Step::Publish { topic, .. }) if topic == "a"));
+    }
+
+    #[test]
+    fn what_the_broker_did_not_confirm_is_sent_again_in_order() {
+        let mut delivery = Delivery::new();
+        delivery.connected(LIMITS);
+        drain(&mut delivery, &set(&[]));
+        (1..=4).for_each(|n| _ = delivery.record(record(n)));
+        delivery.next();
+        delivery.numbered(1);
+        // The second one was handed over and never numbered: the connection broke.
+        delivery.next();
+        delivery.connected(LIMITS);
+        let again = [("status", "online"), ("event", "1"), ("event", "2"), ("event", "3"), ("event", "4")];
+        assert_eq!(drain(&mut delivery, &set(&[])), sent(&again));
+    }
+
+    #[test]
+    fn too_many_records_push_out_the_oldest_and_are_counted() {
+        let mut delivery = Delivery::new();
+        delivery.connected(Limits { payload_bytes: RECORD_BYTES, ..LIMITS });
+        drain(&mut delivery, &set(&[]));
+        let big = |n: u8| Message { topic: "event", payload: vec![n; RECORD_BYTES / 2] };
+        let dropped: Vec<u64> = (b'1'..=b'4').map(|n| delivery.record(big(n))).collect();
+        assert_eq!(dropped, [0, 0, 1, 1]);
+        let left = drain(&mut delivery, &set(&[]));
+        assert_eq!(left.iter().map(|(_, payload)| &payload[..1]).collect::<Vec<_>>(), ["3", "4"]);
+    }
+
+    #[test]
+    fn the_last_records_come_before_offline() {
+        let mut delivery = Delivery::new();
+        delivery.connected(LIMITS);
+        drain(&mut delivery, &set(&[]));
+        delivery.record(record(1));
+        delivery.close();
+        assert_eq!(drain(&mut delivery, &set(&[])), sent(&[("event", "1"), ("status", "offline")]));
     }
 }

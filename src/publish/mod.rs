@@ -67,6 +67,8 @@ pub struct Health {
     pub mqtt_oversize: u64,
     /// Publishes that the broker refused, such as for want of permission.
     pub mqtt_rejected: u64,
+    /// Records that were not sent because too many waited for the broker.
+    pub records_dropped: u64,
     /// `None`: no ledger is kept.
     pub ledger: Option<LedgerHealth>,
 }

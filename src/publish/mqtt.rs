@@ -12,7 +12,7 @@ use rumqttc::v5::mqttbytes::v5::{ConnAck, LastWill};
 use rumqttc::v5::{AsyncClient, Event, Incoming, MqttOptions};
 use rumqttc::{NetworkOptions, Outgoing, TlsConfiguration, Transport};
 use rustls::ClientConfig;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -22,6 +22,7 @@ use super::delivery::OFFLINE;
 use super::tls::{self, TlsError};
 use super::topics::{self, Prefix, TopicError};
 use super::{LiveSet, MqttConfig};
+use crate::ledger::Message;
 use crate::secret::{Secret, SecretError};
 
 mod failure;
@@ -47,6 +48,8 @@ pub struct LinkHealth {
     pub oversize: u64,
     /// Publishes that the broker refused, such as for want of permission.
     pub rejected: u64,
+    /// Records that were never sent because too many waited for the broker. The ledger has them.
+    pub records_dropped: u64,
     /// Why there is no connection, and what to do; `None` while there is one.
     pub last_error: Option<String>,
 }
@@ -84,7 +87,7 @@ impl Drop for PublisherHandle {
     }
 }
 
-/// Starts to publish `live` below `<root>/<site>/`. Runs on the current tokio runtime.
+/// Starts to publish `live` and `records` below `<root>/<site>/`. Runs on the current tokio runtime.
 ///
 /// # Errors
 /// A secret or TLS file that cannot be used, or names that make no topic. An unreachable broker is
@@ -93,11 +96,12 @@ pub fn spawn(
     config: &MqttConfig,
     site: &str,
     live: watch::Receiver<LiveSet>,
+    records: mpsc::UnboundedReceiver<Message>,
 ) -> Result<PublisherHandle, MqttError> {
     let link = Link::new(config, site)?;
     let (stop, stopped) = watch::channel(false);
     let (report, health) = watch::channel(LinkHealth::default());
-    let task = tokio::spawn(Publisher::new(link, live, stopped, report).run());
+    let task = tokio::spawn(Publisher::new(link, live, records, stopped, report).run());
     Ok(PublisherHandle { stop, health, task })
 }
 

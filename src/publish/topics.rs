@@ -12,6 +12,11 @@ pub const PRICE_POWER: &str = "price/power";
 pub const PRICE_BTC: &str = "price/btc";
 pub const PRICE_NETWORK: &str = "price/network";
 
+/// Rows of the ledger, one JSON array a message. A record topic: not retained.
+pub const LEDGER: &str = "ledger";
+/// What happened. A record topic: not retained.
+pub const EVENT: &str = "event";
+
 /// `block/<id>`.
 pub fn block(id: &str) -> String {
     format!("block/{}", level(id))

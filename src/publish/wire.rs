@@ -19,6 +19,7 @@ mod block;
 mod feeds;
 mod flat;
 mod money;
+pub mod records;
 
 /// Every live topic, except `status`, with its payload. Topics are below `<root>/<site>/`.
 pub fn live_set(site: &str, view: &SiteView, (split, advice): (&Split, &Advice), health: &Health) -> LiveSet {
@@ -84,9 +85,8 @@ fn summary(site: &str, view: &SiteView, (split, advice): (&Split, &Advice), heal
     }
     flat.text("advice_status", advice.status.as_str());
     flat.text("advice_text", &advice.text);
-    if let Some(gain) = advice.gain {
-        // What following it gains: nothing, where it says to hold.
-        flat.figure("advice_gain_usd_per_h", if advice.is_to_move() { gain.usd_per_h } else { 0.0 });
+    if let Some(gain) = advice.gain_of_following_usd_per_h() {
+        flat.figure("advice_gain_usd_per_h", gain);
     }
     own_health(&mut flat, health);
     flat.finish()
@@ -102,6 +102,7 @@ fn own_health(flat: &mut Flat, health: &Health) {
     flat.figure("mqtt_connects", health.mqtt_connects);
     flat.figure("mqtt_oversize", health.mqtt_oversize);
     flat.figure("mqtt_rejected", health.mqtt_rejected);
+    flat.figure("records_dropped", health.records_dropped);
     match &health.ledger {
         Some(ledger) => {
             flat.text("ledger_state", if ledger.failing { "failing" } else { "ok" });

@@ -3,15 +3,17 @@
 #[cfg(feature = "demo")]
 mod embedded;
 mod picture;
-mod schemas;
+mod records;
+pub mod schemas;
 mod secure;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use wattsplit::clock::UnixMs;
+use wattsplit::ledger::Message;
 use wattsplit::publish::mqtt::{self, LinkHealth, PublisherHandle};
 use wattsplit::publish::{LiveSet, MqttConfig};
 use wattsplit::reading::Quality;
@@ -37,8 +39,16 @@ pub fn config(port: u16) -> MqttConfig {
 }
 
 pub fn publish(config: &MqttConfig, live: LiveSet) -> (PublisherHandle, watch::Sender<LiveSet>) {
-    let (sender, receiver) = watch::channel(live);
-    (mqtt::spawn(config, SITE, receiver).unwrap(), sender)
+    let (handle, live, _) = publish_records(config, live);
+    (handle, live)
+}
+
+pub fn publish_records(
+    config: &MqttConfig,
+    live: LiveSet,
+) -> (PublisherHandle, watch::Sender<LiveSet>, mpsc::UnboundedSender<Message>) {
+    let ((sender, receiver), (records, to_send)) = (watch::channel(live), mpsc::unbounded_channel());
+    (mqtt::spawn(config, SITE, receiver, to_send).unwrap(), sender, records)
 }
 
 pub async fn health(handle: &PublisherHandle, what: &str, meets: impl Fn(&LinkHealth) -> bool) -> LinkHealth {

@@ -1,5 +1,8 @@
 //! The built program as an operator runs it: real processes, sockets, signals and a real broker.
 
+#[path = "run/records.rs"]
+mod records;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;

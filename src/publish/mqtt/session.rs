@@ -7,13 +7,14 @@ use rumqttc::Outgoing;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{ConnAck, PubAck, PubAckReason, PublishProperties};
 use rumqttc::v5::{AsyncClient, Event, EventLoop, Incoming};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::failure::{self, Failure, Stage};
 use super::{CHANNEL, Link, LinkHealth, WINDOW};
 use crate::clock::{self, UnixMs};
+use crate::ledger::Message;
 use crate::publish::LiveSet;
 use crate::publish::backoff::Backoff;
 use crate::publish::delivery::{Delivery, Limits, Step};
@@ -37,6 +38,7 @@ struct Connection {
 pub struct Publisher {
     link: Link,
     live: watch::Receiver<LiveSet>,
+    records: mpsc::UnboundedReceiver<Message>,
     stop: watch::Receiver<bool>,
     health: watch::Sender<LinkHealth>,
     delivery: Delivery,
@@ -50,12 +52,14 @@ impl Publisher {
     pub fn new(
         link: Link,
         live: watch::Receiver<LiveSet>,
+        records: mpsc::UnboundedReceiver<Message>,
         stop: watch::Receiver<bool>,
         health: watch::Sender<LinkHealth>,
     ) -> Self {
         Self {
             link,
             live,
+            records,
             stop,
             health,
             delivery: Delivery::new(),
@@ -73,9 +77,33 @@ impl Publisher {
             let End::Lost(failure) = end else { return };
             let wait = self.backoff.wait(fastrand::f64(), failure.heard());
             self.report(failure);
+            if self.pause(wait).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Between two connections. Records are taken in all the time, so that what waits is bounded.
+    async fn pause(&mut self, wait: Duration) -> Result<(), End> {
+        let pause = sleep(wait);
+        tokio::pin!(pause);
+        loop {
             tokio::select! {
-                () = sleep(wait) => {}
-                () = stopped(&mut self.stop) => return,
+                () = &mut pause => return Ok(()),
+                () = stopped(&mut self.stop) => return Err(End::Stopped),
+                Some(message) = self.records.recv() => self.take(message),
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        let dropped = self.delivery.record(message);
+        if dropped > 0 {
+            self.health.send_modify(|health| health.records_dropped += dropped);
+            if self.logged_topics.insert("dropped records".to_owned()) {
+                warn!(
+                    "the broker is away for too long: the oldest records are not sent; the ledger has them"
+                );
             }
         }
     }
@@ -147,9 +175,18 @@ impl Publisher {
                 Ok(()) = self.live.changed(), if connection.up && !connection.closing => {
                     self.send(client, connection);
                 }
+                Some(message) = self.records.recv() => {
+                    self.take(message);
+                    if connection.up {
+                        self.send(client, connection);
+                    }
+                }
                 () = stopped(&mut self.stop), if !connection.closing => {
                     if !connection.up {
                         return Err(End::Stopped);
+                    }
+                    while let Ok(message) = self.records.try_recv() {
+                        self.take(message);
                     }
                     connection.closing = true;
                     self.delivery.close();
@@ -210,7 +247,7 @@ impl Publisher {
             let newest = self.live.borrow_and_update().clone();
             self.delivery.offer(&newest);
             match self.delivery.next() {
-                Some(Step::Publish { topic, payload, expires }) => {
+                Some(Step::Publish { topic, payload, retain, expires }) => {
                     let topic = self.link.prefix.topic(&topic);
                     let properties = PublishProperties {
                         message_expiry_interval: expires.map(seconds_until),
@@ -219,7 +256,7 @@ impl Publisher {
                     // The channel has more room than the window. Were it full all the same, the
                     // missing acknowledgement would end this connection and all is sent anew.
                     let qos = QoS::AtLeastOnce;
-                    let _ = client.try_publish_with_properties(topic, qos, true, payload, properties);
+                    let _ = client.try_publish_with_properties(topic, qos, retain, payload, properties);
                 }
                 Some(Step::Oversize { topic, payload_bytes }) => self.oversize(&topic, payload_bytes),
                 None => break,

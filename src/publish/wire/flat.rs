@@ -70,6 +70,11 @@ impl Flat {
         flat
     }
 
+    /// Several objects as one payload.
+    pub fn array(rows: impl Iterator<Item = Flat>) -> Vec<u8> {
+        format!("[{}]", joined(rows)).into_bytes()
+    }
+
     pub fn finish(mut self) -> Vec<u8> {
         self.json.push('}');
         self.json.into_bytes()
@@ -88,8 +93,7 @@ impl Flat {
 
     /// A list of flat objects.
     pub fn rows(&mut self, key: &str, rows: impl Iterator<Item = Flat>) {
-        let rows: Vec<String> = rows.map(|row| row.json + "}").collect();
-        self.entry(key, &format!("[{}]", rows.join(",")));
+        self.entry(key, &format!("[{}]", joined(rows)));
     }
 
     pub fn time(&mut self, key: &str, at: UnixMs) {
@@ -186,6 +190,11 @@ impl Flat {
         // Writing to a String cannot fail.
         let _ = write!(self.json, "\"{key}\":{json}");
     }
+}
+
+fn joined(rows: impl Iterator<Item = Flat>) -> String {
+    let rows: Vec<String> = rows.map(|row| row.json + "}").collect();
+    rows.join(",")
 }
 
 /// To the millisecond: more would only be noise.

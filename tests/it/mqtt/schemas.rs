@@ -8,6 +8,7 @@ use serde_json::Value;
 use wattsplit::reading::{Missing, Quality};
 
 use super::picture::{self, Picture, State};
+use super::records;
 use super::{config, expected, publish};
 use crate::broker::{Broker, Subscriber};
 
@@ -47,7 +48,7 @@ fn pictures() -> Vec<(&'static str, Picture)> {
     ]
 }
 
-fn check(below: &str, payload: &[u8]) -> Value {
+pub fn check(below: &str, payload: &[u8]) -> Value {
     let schema = schema(&name_of(below));
     let validator: Validator = jsonschema::draft202012::new(&schema).unwrap();
     let value = match below {
@@ -177,6 +178,32 @@ fn what_a_schema_calls_a_number_has_a_decimal_point() {
     }
 }
 
+/// Every row of every record, with the topic.
+fn record_rows() -> Vec<(&'static str, Value)> {
+    let rows = |message: &wattsplit::ledger::Message| {
+        let value = check(message.topic, &message.payload);
+        let rows = value.as_array().cloned().unwrap_or_else(|| vec![value]);
+        rows.into_iter().map(|row| (message.topic, row)).collect::<Vec<_>>()
+    };
+    records::of_every_kind().iter().flat_map(rows).collect()
+}
+
+#[test]
+fn records_are_flat_and_what_a_schema_calls_a_number_has_a_decimal_point() {
+    for (name, row) in record_rows() {
+        let integers = integers(&schema(name));
+        for (key, value) in row.as_object().unwrap() {
+            assert!(!value.is_object() && !value.is_array() && !value.is_null(), "{name}: {key}");
+            if let Value::Number(number) = value {
+                assert_eq!(number.is_f64(), !integers.contains(key), "{name}: {key} = {number}");
+            }
+        }
+    }
+}
+
+/// Definitions that are objects of their own.
+const PARTS: [&str; 4] = ["hash", "ai", "accrual", "settlement"];
+
 /// Names of properties that are integers, wherever the schema has them.
 fn integers(schema: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
@@ -189,7 +216,7 @@ fn integers(schema: &Value) -> BTreeSet<String> {
             }
         }
     }
-    for part in ["hash", "ai"] {
+    for part in PARTS {
         if let Some(inner) = schema.pointer(&format!("/$defs/{part}")) {
             found.extend(integers(inner));
         }
@@ -203,10 +230,8 @@ fn every_schema_is_closed_and_describes_every_key() {
         let path = entry.unwrap().path();
         let schema: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
         jsonschema::draft202012::meta::validate(&schema).unwrap();
-        let objects = match schema.get("oneOf") {
-            Some(_) => vec![&schema["$defs"]["hash"], &schema["$defs"]["ai"]],
-            None => vec![&schema],
-        };
+        let parts: Vec<&Value> = PARTS.iter().filter_map(|part| schema["$defs"].get(part)).collect();
+        let objects = if parts.is_empty() { vec![&schema] } else { parts };
         for object in objects.into_iter().filter(|object| object.get("enum").is_none()) {
             assert_eq!(object["additionalProperties"], false, "{}", path.display());
             for group in ["properties", "patternProperties"] {
@@ -228,12 +253,16 @@ fn no_schema_describes_a_key_that_is_never_published() {
             published.extend(keys.map(|key| (name_of(below), key.clone())));
         }
     }
+    for (name, row) in record_rows() {
+        published.extend(row.as_object().unwrap().keys().map(|key| (name.to_owned(), key.clone())));
+    }
     for entry in std::fs::read_dir(folder()).unwrap() {
         let file = entry.unwrap().file_name().into_string().unwrap();
         let name = file.strip_suffix(".schema.json").unwrap();
         let schema = schema(name);
-        for at in ["/properties", "/$defs/hash/properties", "/$defs/ai/properties"] {
-            for key in schema.pointer(at).and_then(Value::as_object).into_iter().flat_map(|p| p.keys()) {
+        let parts = PARTS.iter().map(|part| format!("/$defs/{part}/properties"));
+        for at in parts.chain(["/properties".to_owned()]) {
+            for key in schema.pointer(&at).and_then(Value::as_object).into_iter().flat_map(|p| p.keys()) {
                 assert!(published.contains(&(name.to_owned(), key.clone())), "{name}: {key}");
             }
         }
