@@ -20,6 +20,7 @@ pub mod hashprice;
 pub mod hosting;
 mod money;
 pub mod profiles;
+pub mod regret;
 mod split;
 pub mod switching;
 pub mod value;
