@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::economics::Terms;
 use crate::http::Http;
 use crate::sources::gpu::occupancy::OccupancyConfig;
-use crate::sources::{Source, asic, gpu, host, network, pool, price};
+use crate::sources::{Source, asic, gpu, host, meter, network, pool, price};
 
 /// All sources of a config, in the two groups that run apart: miners by the thousand, and the few
 /// feeds that must never wait for them.
@@ -38,6 +38,9 @@ pub fn sources(config: &Config) -> Result<Sources, AgentError> {
     feeds.extend(price::btc_sources(&config.btc, &http));
     if let Some(network) = &config.network {
         feeds.push(network::network_source(network, &http)?);
+    }
+    if let Some(meter) = &config.meter {
+        feeds.push(meter::source(meter, &http)?);
     }
     let disk = state_dir(config).unwrap_or_else(|| ".".into());
     feeds.push(Box::new(host::HostSource::new(&config.node_name(), &disk)));

@@ -30,7 +30,7 @@ pub use build::{Sources, sources, state_dir};
 /// The first picture is published this long after the start, with what has been read by then.
 const FIRST_PICTURE: Duration = Duration::from_secs(3);
 
-/// A price that changed is published this soon: long enough to take in its neighbours, short
+/// A price or a meter that changed is published this soon: long enough to take in its neighbours, short
 /// enough to count as at once.
 const SOON: Duration = Duration::from_millis(50);
 
@@ -187,12 +187,17 @@ async fn beat(watchdog: &mut Option<tokio::time::Interval>) {
     }
 }
 
-/// Prices change what everything is worth; one miner in thousands does not.
+/// Prices change what everything is worth, and the meter tells whether the cap holds; one miner in
+/// thousands does not.
 fn moves_money(batch: &Batch) -> bool {
     batch.samples.iter().any(|sample| {
         matches!(
             sample,
-            Sample::BtcUsd(_) | Sample::Network(_) | Sample::PowerPrice(_) | Sample::Occupancy(_)
+            Sample::BtcUsd(_)
+                | Sample::Network(_)
+                | Sample::PowerPrice(_)
+                | Sample::Occupancy(_)
+                | Sample::Meter(_)
         )
     })
 }

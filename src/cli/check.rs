@@ -49,6 +49,7 @@ fn summary(config: &Config) -> Vec<(&'static str, Vec<String>)> {
         ("power", vec![power(config)]),
         ("btc", vec![btc(config)]),
         ("network", vec![network(config)]),
+        ("meter", vec![meter(config)]),
     ]
 }
 
@@ -181,6 +182,14 @@ fn network(config: &Config) -> String {
             format!("{kind} at {}", without_query(&network.url))
         }
     }
+}
+
+fn meter(config: &Config) -> String {
+    let Some(meter) = &config.meter else {
+        return "none: the sum of the parts stands in for it".to_owned();
+    };
+    let counter = if meter.energy_key.is_some() { "power and counter" } else { "power" };
+    format!("{counter} from {}, every {} s", without_query(&meter.url), meter.interval_secs)
 }
 
 /// A query may hold a key.

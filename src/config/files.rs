@@ -65,6 +65,9 @@ pub fn resolve(config: &mut Config, places: &Places, report: &mut Report<'_>) {
         }
         secret(&mut network.password_file, places, &root.key("network").key("password_file"), report);
     }
+    if let Some(meter) = &mut config.meter {
+        secret(&mut meter.token_file, places, &root.key("meter").key("token_file"), report);
+    }
 }
 
 fn secret(file: &mut Option<PathBuf>, places: &Places, path: &Path, report: &mut Report<'_>) {

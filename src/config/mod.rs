@@ -22,6 +22,7 @@ use crate::economics::HostingConfig;
 use crate::publish::MqttConfig;
 use crate::sources::asic::AsicConfig;
 use crate::sources::gpu::GpuHostConfig;
+use crate::sources::meter::MeterConfig;
 use crate::sources::network::NetworkConfig;
 use crate::sources::pool::PoolConfig;
 use crate::sources::price::{BtcPriceConfig, PowerPriceConfig};
@@ -48,6 +49,8 @@ pub struct Config {
     #[serde(default)]
     pub btc: BtcPriceConfig,
     pub network: Option<NetworkConfig>,
+    /// Absent: the sum of the parts stands in for the meter.
+    pub meter: Option<MeterConfig>,
     #[serde(default)]
     pub policy: PolicyConfig,
 }

@@ -27,6 +27,7 @@ pub enum Sample {
     BtcUsd(BtcUsdSample),
     Network(NetworkSample),
     PowerPrice(PowerPriceSample),
+    Meter(MeterSample),
 }
 
 // ---- ASICs --------------------------------------------------------------------------------
@@ -220,6 +221,25 @@ pub struct HostSample {
     pub uptime_s: Read<u64>,
     /// Resident memory of wattsplit itself.
     pub own_rss_bytes: Read<u64>,
+}
+
+// ---- the site's meter ---------------------------------------------------------------------
+
+/// One look at the meter of the whole site.
+#[derive(Debug, Clone)]
+pub struct MeterSample {
+    /// How often the meter is asked; its values age by this.
+    pub interval: Duration,
+    pub report: Result<MeterReport, Missing>,
+}
+
+/// What the meter shows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MeterReport {
+    /// Active power that the site draws.
+    pub power: Read<Watts>,
+    /// Import counter: it only grows until it begins anew. [`Missing::NotConfigured`] without a key.
+    pub energy: Read<WattHours>,
 }
 
 // ---- money --------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ mod age;
 mod asics;
 mod blocks;
 mod gpus;
+mod meter;
 mod order;
 mod prices;
 mod sum;
@@ -45,6 +46,7 @@ pub struct Site {
     asics: asics::Asics,
     gpus: gpus::Gpus,
     prices: prices::Prices,
+    meter: meter::Meter,
 }
 
 impl Site {
@@ -65,6 +67,7 @@ impl Site {
                 Sample::BtcUsd(sample) => self.prices.apply_btc(at, sample),
                 Sample::Network(sample) => self.prices.apply_network(at, sample),
                 Sample::PowerPrice(sample) => self.prices.apply_power(at, sample),
+                Sample::Meter(sample) => self.meter.apply(at, sample),
             }
         }
     }
@@ -84,6 +87,7 @@ impl Site {
             power_price_until,
             pools: self.prices.pools(now),
             hosts: self.prices.hosts(now),
+            meter: self.meter.view(now),
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::{Now, UnixMs};
 use crate::reading::{AsicReport, AsicState, GpuSample, HostSample, Missing, PoolReport, Quality, Read};
-use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerMwh, Watts};
+use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerMwh, WattHours, Watts};
 
 /// A sum over the units of a block.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,6 +52,7 @@ pub struct SiteView {
     pub power_price_until: Option<UnixMs>,
     pub pools: Vec<PoolView>,
     pub hosts: Vec<HostView>,
+    pub meter: MeterView,
 }
 
 /// One group × model of ASICs.
@@ -160,6 +161,22 @@ pub struct HostView {
     /// No value of the sample is better than this.
     pub quality: Quality,
     pub age: Duration,
+}
+
+/// The meter of the whole site.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MeterView {
+    /// What the site draws.
+    pub power: Current<Watts>,
+    /// Counter of imported energy.
+    pub energy: Current<WattHours>,
+}
+
+impl Default for MeterView {
+    /// There is no meter.
+    fn default() -> Self {
+        Self { power: Err(Missing::NotConfigured), energy: Err(Missing::NotConfigured) }
+    }
 }
 
 /// One miner at one moment.

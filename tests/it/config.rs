@@ -163,6 +163,7 @@ gpu_host   own: this machine, sold as research, every 10 s
 power      2 periods, 42 USD/MWh otherwise, +6.5 USD/MWh
 btc        median of Coinbase, Bitstamp
 network    bitcoind at http://127.0.0.1:8332
+meter      power and counter from http://10.20.8.1/api/states/sensor.hall, every 5 s
 
 not checked: whether broker, miners, GPU hosts, pools and prices answer, and whether they take
 the passwords and tokens. To ask them: wattsplit check --online $DIR/ok-full.toml
@@ -235,7 +236,7 @@ fn text(lines: &[Line]) -> String {
 /// A folder with every file that the shipped config names by a relative path.
 fn folder_with_the_files() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    for name in ["mqtt-password", "braiins-token", "bitcoind-password"] {
+    for name in ["mqtt-password", "braiins-token", "bitcoind-password", "meter-token"] {
         std::fs::write(dir.path().join(name), "x").unwrap();
     }
     for (name, from) in [("ca.pem", "cert.pem"), ("client.pem", "cert.pem"), ("client-key.pem", "key.pem")] {
@@ -263,7 +264,7 @@ fn every_example_in_the_shipped_config_is_valid() {
         let config = parse_in(dir.path(), &text(&uncommented(way)));
         assert_eq!((config.asic.len(), config.pool.len(), config.gpu_host.len()), (2, 2, 2));
         assert_eq!(config.hosting.len(), 4);
-        assert!(config.power.is_some() && config.network.is_some());
+        assert!(config.power.is_some() && config.network.is_some() && config.meter.is_some());
     }
 }
 

@@ -275,6 +275,7 @@ fn describe(sample: &Sample) -> String {
         Sample::PowerPrice(price) => format!("power price {}", price.slots.is_ok()),
         Sample::Network(network) => format!("network {}", network.report.as_ref().unwrap().mean_fee.is_ok()),
         Sample::Pool(pool) => format!("pool {}", pool.report.as_ref().unwrap().hashrate_now.is_ok()),
+        Sample::Meter(meter) => format!("meter {}", meter.report.is_ok()),
         Sample::Host(_) => "this machine".into(),
     }
 }

@@ -1,6 +1,7 @@
 //! The picture of the site: ageing, states, sums, order.
 
 mod gpus;
+mod meter;
 mod miners;
 mod prices;
 

@@ -129,6 +129,16 @@ fn describe(sample: &Sample) -> Result<String, String> {
             let slots = power.slots.as_ref().map_err(|why| lacks("prices")(*why))?;
             Ok(format!("{} price slots", slots.len()))
         }
+        Sample::Meter(meter) => {
+            let report = meter.report.as_ref().map_err(|why| lacks("a report")(*why))?;
+            let kw = report.power.map_err(lacks("a power"))?.value.kw();
+            match report.energy {
+                Err(Missing::NotConfigured) => Ok(format!("{kw:.1} kW")),
+                energy => {
+                    Ok(format!("{kw:.1} kW, {:.1} kWh", energy.map_err(lacks("a counter"))?.value.kwh()))
+                }
+            }
+        }
     }
 }
 

@@ -40,6 +40,9 @@ pub fn validate(config: &Config, report: &mut Report<'_>) {
     if let Some(network) = &config.network {
         services::network(network, &mut checker);
     }
+    if let Some(meter) = &config.meter {
+        services::meter(meter, &mut checker);
+    }
     policy::policy(&config.policy, &mut checker);
 }
 

@@ -1,10 +1,11 @@
-//! `[site]`, `[mqtt]`, `[btc]`, `[network]`.
+//! `[site]`, `[mqtt]`, `[btc]`, `[network]`, `[meter]`.
 
 use super::{Checker, MAX_KW};
 use crate::config::SiteConfig;
 use crate::config::document::Path;
 use crate::config::problem::nearest;
 use crate::publish::MqttConfig;
+use crate::sources::meter::MeterConfig;
 use crate::sources::network::{NetworkConfig, NetworkKind};
 use crate::sources::price::BtcPriceConfig;
 
@@ -132,5 +133,29 @@ pub fn network(network: &NetworkConfig, check: &mut Checker<'_, '_>) {
             check.report.value(&section.key("cookie_file"), message, Some(hint));
         }
         None => {}
+    }
+}
+
+pub fn meter(meter: &MeterConfig, check: &mut Checker<'_, '_>) {
+    let section = Path::default().key("meter");
+    check.url(&section.key("url"), &meter.url);
+    let energy_key = section.key("energy_key");
+    pointer(&section.key("power_key"), &meter.power_key, check);
+    if let Some(pointed) = &meter.energy_key {
+        pointer(&energy_key, pointed, check);
+        if *pointed == meter.power_key && check.report.is_sound(&section.key("power_key")) {
+            let hint = "a power and a counter are two numbers".to_owned();
+            check.must(&energy_key, "differ from `power_key`", Some(hint));
+        }
+    }
+    check.interval(&section, meter.interval_secs);
+}
+
+/// RFC 6901: nothing, or parts that each begin with `/` and in which `~` stands only in `~0` and `~1`.
+fn pointer(path: &Path, text: &str, check: &mut Checker<'_, '_>) {
+    let escapes_fit = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    if !(text.is_empty() || text.starts_with('/')) || !escapes_fit {
+        let hint = "for example \"/total_act_power\"; `/` in a name is written ~1, `~` is ~0".to_owned();
+        check.must(path, "be a JSON pointer that begins with `/`", Some(hint));
     }
 }

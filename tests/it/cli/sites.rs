@@ -206,6 +206,7 @@ fn site(hash_blocks: Vec<HashBlock>, ai_blocks: Vec<AiBlock>) -> (SiteView, Spli
             quality: Quality::Measured,
             age: Duration::from_secs(4),
         }],
+        meter: MeterView::default(),
     };
     let split = split_of(&view, POWER);
     (view, split)

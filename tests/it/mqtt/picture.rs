@@ -13,8 +13,8 @@ use wattsplit::publish::LedgerHealth;
 use wattsplit::publish::{Health, LiveSet, wire};
 use wattsplit::reading::{HostSample, Missing, PoolReport, Quality, Read, Reading, Settled, SettledKind};
 use wattsplit::site::{
-    Aged, AiBlock, AsicCounts, Current, GpuCounts, HashBlock, HostView, Network, PoolView, SiteView, Sum,
-    Total,
+    Aged, AiBlock, AsicCounts, Current, GpuCounts, HashBlock, HostView, MeterView, Network, PoolView,
+    SiteView, Sum, Total,
 };
 use wattsplit::units::{
     Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay, Watts,
@@ -104,6 +104,7 @@ pub fn site(state: State) -> Picture {
         power_price_until: Some(UnixMs(1_795_000_900_000)),
         pools: vec![PoolView { name: "braiins-main".into(), report: state.current(Arc::new(report(state))) }],
         hosts: vec![host(state)],
+        meter: MeterView::default(),
     };
     let split = Split {
         at,

@@ -5,7 +5,9 @@ use std::time::Duration;
 use wattsplit::clock::{Now, UnixMs};
 use wattsplit::economics::{GroupTerms, HostingConfig, PowerPaidBy, SiteTerms, Terms};
 use wattsplit::reading::{Missing, Quality, Reading};
-use wattsplit::site::{Aged, AiBlock, AsicCounts, GpuCounts, HashBlock, Network, SiteView, Sum, Total};
+use wattsplit::site::{
+    Aged, AiBlock, AsicCounts, GpuCounts, HashBlock, MeterView, Network, SiteView, Sum, Total,
+};
 use wattsplit::units::*;
 
 /// Difficulty, price and fee that make 48 USD/PH/day at a subsidy of 3.125 BTC: 2 USD per PH-hour.
@@ -40,6 +42,7 @@ pub fn market() -> SiteView {
         power_price_until: None,
         pools: Vec::new(),
         hosts: Vec::new(),
+        meter: MeterView::default(),
     }
 }
 

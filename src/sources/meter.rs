@@ -1,0 +1,240 @@
+//! The power meter of the site: a page of JSON with the power, and perhaps the import counter.
+//!
+//! Meters, gateways and home automation all have such a page, each in a shape of its own: JSON
+//! pointers say where the two numbers stand in it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::clock::Now;
+use crate::http::Http;
+use crate::reading::{MeterReport, MeterSample, Missing, Read, Reading, Sample};
+use crate::secret::{Secret, SecretError};
+use crate::sources::web::{Decimal, json};
+use crate::sources::{Failure, Fetch, Schedule, Source};
+use crate::units::{WattHours, Watts};
+
+/// `[meter]`: the power meter of the whole site.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeterConfig {
+    /// URL of a page of JSON.
+    pub url: String,
+    /// JSON pointer (RFC 6901) to the power that the site draws, such as `/total_act_power`.
+    pub power_key: String,
+    #[serde(default)]
+    pub power_unit: PowerUnit,
+    /// JSON pointer to the counter of imported energy. Absent: energy is reckoned from the power.
+    pub energy_key: Option<String>,
+    #[serde(default)]
+    pub energy_unit: EnergyUnit,
+    /// File with a token, sent as `Authorization: Bearer …`.
+    pub token_file: Option<PathBuf>,
+    /// Seconds between two requests.
+    #[serde(default = "default_interval")]
+    pub interval_secs: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PowerUnit {
+    #[default]
+    W,
+    Kw,
+    Mw,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EnergyUnit {
+    #[default]
+    Wh,
+    Kwh,
+    Mwh,
+}
+
+fn default_interval() -> u64 {
+    10
+}
+
+/// A page of home automation may hold much else.
+const REPLY_LIMIT: usize = 256 * 1024;
+/// Below the default interval: a page that hangs costs one reading.
+const DEADLINE: Duration = Duration::from_secs(8);
+/// Watts: nothing, to the most that a config may name. Below zero it shows feed-in or a transformer
+/// mounted the wrong way round, and not what the site draws.
+const POWER_W: std::ops::RangeInclusive<f64> = 0.0..=1e10;
+/// Watt-hours: a site of 1 GW counts for a century to this.
+const ENERGY_WH: std::ops::RangeInclusive<f64> = 0.0..=1e15;
+
+impl PowerUnit {
+    fn watts(self) -> f64 {
+        match self {
+            PowerUnit::W => 1.0,
+            PowerUnit::Kw => 1e3,
+            PowerUnit::Mw => 1e6,
+        }
+    }
+}
+
+impl EnergyUnit {
+    fn watt_hours(self) -> f64 {
+        match self {
+            EnergyUnit::Wh => 1.0,
+            EnergyUnit::Kwh => 1e3,
+            EnergyUnit::Mwh => 1e6,
+        }
+    }
+}
+
+/// The numbers that the keys of `cfg` point at. One of them may be missing.
+///
+/// # Errors
+/// The page is no JSON, or holds neither.
+pub fn parse(body: &[u8], cfg: &MeterConfig) -> Result<MeterReport, Failure> {
+    let page: Value = json(body)?;
+    let watts = number(&page, &cfg.power_key).map(|value| value * cfg.power_unit.watts());
+    let power = watts.and_then(|watts| reading(watts, &POWER_W, "meter.power", Watts::new));
+    let counter = cfg.energy_key.as_deref().ok_or(Missing::NotConfigured);
+    let watt_hours = counter.and_then(|key| number(&page, key)).map(|n| n * cfg.energy_unit.watt_hours());
+    let energy = watt_hours.and_then(|wh| reading(wh, &ENERGY_WH, "meter.energy", WattHours::new));
+    match (power, energy) {
+        (Err(why), Err(_)) => Err(Failure::new(why, format!("no power at `{}` of the page", cfg.power_key))),
+        _ => Ok(MeterReport { power, energy }),
+    }
+}
+
+/// A number, also where it is written as a string.
+fn number(page: &Value, pointer: &str) -> Result<f64, Missing> {
+    let value = page.pointer(pointer).filter(|value| !value.is_null()).ok_or(Missing::NotReported)?;
+    Decimal::deserialize(value).ok().and_then(|number| number.f64()).ok_or(Missing::Garbage)
+}
+
+fn reading<T>(
+    value: f64,
+    range: &std::ops::RangeInclusive<f64>,
+    source: &'static str,
+    new: impl FnOnce(f64) -> Option<T>,
+) -> Read<T> {
+    let plausible = Some(value).filter(|value| range.contains(value)).and_then(new);
+    plausible.map(|value| Reading::measured(value, source)).ok_or(Missing::Implausible)
+}
+
+/// The source of the meter.
+///
+/// # Errors
+/// If the file with the token cannot be read.
+pub fn source(cfg: &MeterConfig, http: &Http) -> Result<Box<dyn Source>, SecretError> {
+    let token = cfg.token_file.as_deref().map(Secret::from_file).transpose()?;
+    Ok(Box::new(MeterSource { config: cfg.clone(), token, http: http.clone() }))
+}
+
+struct MeterSource {
+    config: MeterConfig,
+    token: Option<Secret>,
+    http: Http,
+}
+
+impl MeterSource {
+    fn interval(&self) -> Duration {
+        Duration::from_secs(self.config.interval_secs.max(1))
+    }
+
+    async fn report(&self) -> Result<MeterReport, Failure> {
+        let bearer = self.token.as_ref().map(|token| format!("Bearer {}", token.reveal()));
+        let headers: Vec<(&str, &str)> =
+            bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
+        let reply = self.http.get(&self.config.url, &headers, REPLY_LIMIT).await?;
+        parse(&reply.body, &self.config)
+    }
+
+    fn sample(&self, report: Result<MeterReport, Missing>) -> Vec<Sample> {
+        vec![Sample::Meter(MeterSample { interval: self.interval(), report })]
+    }
+}
+
+impl Source for MeterSource {
+    fn id(&self) -> &str {
+        "meter"
+    }
+
+    fn schedule(&self) -> Schedule {
+        Schedule { interval: self.interval(), deadline: DEADLINE }
+    }
+
+    fn fetch(&mut self, _now: Now) -> Fetch<'_> {
+        Box::pin(async { Ok(self.sample(Ok(self.report().await?))) })
+    }
+
+    fn failed(&self, why: Missing) -> Vec<Sample> {
+        self.sample(Err(why))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(keys: &str) -> MeterConfig {
+        toml::from_str(&format!("url = \"http://meter\"\n{keys}")).unwrap()
+    }
+
+    /// Watts and watt-hours of a page.
+    fn read(page: &str, keys: &str) -> (Result<f64, Missing>, Result<f64, Missing>) {
+        match parse(page.as_bytes(), &config(keys)) {
+            Ok(report) => (report.power.map(|r| r.value.get()), report.energy.map(|r| r.value.get())),
+            Err(failure) => (Err(failure.reason), Err(failure.reason)),
+        }
+    }
+
+    #[test]
+    fn the_two_numbers_are_found_in_pages_of_any_shape() {
+        let shelly = r#"{"em:0":{"id":0,"total_act_power":8412.6},"emdata:0":{"total_act":91823.4}}"#;
+        let keys = "power_key = \"/em:0/total_act_power\"\nenergy_key = \"/emdata:0/total_act\"";
+        assert_eq!(read(shelly, keys), (Ok(8_412.6), Ok(91_823.4)));
+        let home_automation =
+            r#"{"entity_id":"sensor.hall","state":"3.25","attributes":{"unit_of_measurement":"MW"}}"#;
+        let keys = "power_key = \"/state\"\npower_unit = \"mw\"";
+        assert_eq!(read(home_automation, keys), (Ok(3_250_000.0), Err(Missing::NotConfigured)));
+        let gateway = r#"[{"a/b":{"kw":" 1500 ","mwh":12.5}}]"#;
+        let keys = "power_key = \"/0/a~1b/kw\"\npower_unit = \"kw\"\nenergy_key = \"/0/a~1b/mwh\"\n\
+            energy_unit = \"mwh\"";
+        assert_eq!(read(gateway, keys), (Ok(1_500_000.0), Ok(12_500_000.0)));
+        assert_eq!(read("417", "power_key = \"\"").0, Ok(417.0));
+    }
+
+    #[test]
+    fn what_no_meter_can_show_is_missing_with_its_reason() {
+        for (value, why) in [
+            ("null", Missing::NotReported),
+            ("\"unavailable\"", Missing::Garbage),
+            ("\"NaN\"", Missing::Garbage),
+            ("true", Missing::Garbage),
+            ("{}", Missing::Garbage),
+            ("-1", Missing::Implausible),
+            ("1e11", Missing::Implausible),
+        ] {
+            let page = format!("{{\"p\":{value},\"e\":5}}");
+            let keys = "power_key = \"/p\"\nenergy_key = \"/e\"";
+            assert_eq!(read(&page, keys), (Err(why), Ok(5.0)), "{value}");
+        }
+        let counter = |value: &str| {
+            let page = format!("{{\"p\":7,\"e\":{value}}}");
+            read(&page, "power_key = \"/p\"\nenergy_key = \"/e\"\nenergy_unit = \"mwh\"")
+        };
+        assert_eq!(counter("-0.1"), (Ok(7.0), Err(Missing::Implausible)));
+        assert_eq!(counter("1e10"), (Ok(7.0), Err(Missing::Implausible)));
+    }
+
+    #[test]
+    fn a_page_without_either_is_a_failure_that_names_the_key_and_shows_nothing() {
+        let failure = parse(br#"{"other":"hunter2"}"#, &config("power_key = \"/p\"")).unwrap_err();
+        assert_eq!(failure.reason, Missing::NotReported);
+        assert_eq!(failure.detail, "no power at `/p` of the page");
+        assert_eq!(read("<html>", "power_key = \"/p\"").0, Err(Missing::Garbage));
+        assert_eq!(read("{\"p\":", "power_key = \"/p\"").0, Err(Missing::CutOff));
+    }
+}
