@@ -7,6 +7,7 @@
 //! the device does not tell them.
 
 mod devices;
+mod meter;
 mod money;
 mod value;
 

@@ -11,6 +11,7 @@ pub(super) mod grid;
 mod hashing;
 mod hosting;
 mod inputs;
+mod meter;
 mod totals;
 
 use crate::economics::{Money, Split};
@@ -34,6 +35,7 @@ pub fn render(view: &SiteView, split: &Split, width: usize) -> String {
     if !sides.is_empty() {
         tables.push(totals::table(view, split, width));
     }
+    tables.extend(meter::section(split, width).map(|section| (section, Vec::new())));
     tables.push((inputs::prices(view, split, width), Vec::new()));
     if !view.pools.is_empty() {
         tables.push(inputs::pools(view, width));

@@ -7,6 +7,9 @@
 /// Part of the meter that the residual may be before the attribution is doubted.
 pub const RESIDUAL_OK_FRACTION: f64 = 0.10;
 
+/// How the residual is spread, in payloads.
+pub const METHOD: &str = "it_power";
+
 /// One class or block below the meter.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Part {

@@ -15,9 +15,11 @@ pub mod commitment;
 pub mod dispatch;
 mod earner;
 pub mod energy;
+mod facility;
 pub mod hashing;
 pub mod hashprice;
 pub mod hosting;
+mod metering;
 mod money;
 pub mod profiles;
 pub mod regret;
@@ -26,6 +28,7 @@ pub mod switching;
 pub mod value;
 
 pub use earner::accepted_share;
+pub use metering::{Metering, Residual};
 pub use split::split;
 
 /// `[[hosting]]`: GPUs that are sold on the same terms.
@@ -111,7 +114,8 @@ pub struct Money {
     pub revenue: Read<UsdPerHour>,
     /// At the plugs of the machines.
     pub it_power: Read<Watts>,
-    /// IT power with its overhead, fixed overhead allocated by IT power included.
+    /// IT power with its overhead: own, and the block's part by IT power of the residual that the meter
+    /// shows, or of the fixed overhead without a meter.
     pub facility_power: Read<Watts>,
     /// Zero where the tenant pays for the energy.
     pub power_cost: Read<UsdPerHour>,
@@ -168,8 +172,10 @@ pub struct Split {
     pub hash: Money,
     /// All hostings.
     pub ai: Money,
-    /// Power of the whole site with all overhead.
+    /// Power of the whole site with all overhead: what a fresh meter shows, else the sum of the parts.
     pub site_power: Read<Watts>,
+    /// The meter against the machines.
+    pub metering: Metering,
     /// Most power the site may draw, as in its terms.
     pub cap: Option<Watts>,
     /// In order of class and id.

@@ -6,6 +6,7 @@ use crate::units::{Fraction, UsdPerHour, UsdPerMwh, Watts};
 
 use super::Money;
 use super::earner::{Earner, coverage};
+use super::facility::Draw;
 use super::value::{per_mwh, power_cost};
 
 const NOTHING: &str = "nothing configured";
@@ -18,23 +19,19 @@ pub(super) struct Priced<'a> {
     margin: Read<UsdPerHour>,
     /// Facility power of all units that earn.
     earning: Read<Watts>,
-    /// The same without fixed overhead; undefined where the next unit of energy earns nothing.
+    /// The same with the overhead at the margin alone; undefined where the next unit of energy earns nothing.
     marginal: Read<Watts>,
 }
 
 impl<'a> Priced<'a> {
-    pub fn new(earner: &'a Earner, facility: Read<Watts>, price: Read<UsdPerMwh>) -> Self {
-        // Quality stays: a sum that lacks units that matter is an estimate already.
-        let unread = earner.unread_power * earner.overhead;
-        let with_unread = |power: Reading<Watts>| power.map(|watts| watts + unread);
-        let earning = facility.map(with_unread);
+    pub fn new(earner: &'a Earner, draw: Draw, price: Read<UsdPerMwh>) -> Self {
+        let Draw { power: facility, earning } = draw;
         let marginal = if earner.marginal { marginal_power(earner) } else { Err(Missing::Undefined) };
         let margin = earner.revenue.and_then(|revenue| {
             let cost = cost(earner, earning, price)?;
             let quality = revenue.quality.max(cost.quality);
             Ok(Reading { value: revenue.value - cost.value, quality, source: "revenue - power cost" })
         });
-        let marginal = marginal.map(with_unread);
         Self { earner, facility, power_cost: cost(earner, facility, price), margin, earning, marginal }
     }
 
@@ -133,8 +130,8 @@ fn add<T>(tally: &mut Tally, read: Read<T>, get: impl FnOnce(T) -> f64, units: f
 
 fn marginal_power(earner: &Earner) -> Read<Watts> {
     let total = earner.it_power?;
-    let reading =
-        Reading { value: total.value * earner.overhead, quality: total.quality, source: "it x overhead" };
+    let value = (total.value + earner.unread_power) * earner.overhead;
+    let reading = Reading { value, quality: total.quality, source: "it x overhead" };
     // The operator's figure for overhead is not a meter.
     Ok(if earner.overhead == 1.0 { reading } else { reading.at_best(Quality::Estimated) })
 }

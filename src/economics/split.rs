@@ -2,10 +2,12 @@
 
 use crate::reading::{Missing, Quality, Read, Reading};
 use crate::site::{Aged, Current, SiteView, Tally};
-use crate::units::{Fraction, Sats, Usd, UsdPerHour, UsdPerPhDay, Watts};
+use crate::units::{Fraction, Sats, Usd, UsdPerHour, UsdPerPhDay};
 
-use super::attribution::{Part, RESIDUAL_OK_FRACTION, attribute};
+use super::attribution::Plausibility;
 use super::earner::{Earner, earners, note_read};
+use super::facility::{Facility, facility};
+use super::metering::Metering;
 use super::money::{Priced, empty_side, no_revenue, revenue, side};
 use super::{BlockMoney, Class, Money, SiteTerms, Split, btc, hashprice, value};
 
@@ -28,12 +30,10 @@ pub fn split(view: &SiteView, terms: &SiteTerms) -> Split {
     note_read(&mut issues, "power_price", &power_price);
 
     let earners = earners(view, terms, hashprice, &mut issues);
-    let (facility, site_power) = facility_power(&earners, terms.fixed_overhead, no_miners);
-    let priced: Vec<Priced<'_>> = earners
-        .iter()
-        .zip(facility)
-        .map(|(earner, facility)| Priced::new(earner, facility, power_price))
-        .collect();
+    let Facility { blocks, site_power, metering } = facility(&view.meter, &earners, terms, no_miners);
+    note_meter(&metering, &mut issues);
+    let priced: Vec<Priced<'_>> =
+        earners.iter().zip(blocks).map(|(earner, draw)| Priced::new(earner, draw, power_price)).collect();
 
     let of_class = |class| {
         let pairs = earners.iter().zip(&priced).filter(move |(earner, _)| earner.class == class);
@@ -56,6 +56,7 @@ pub fn split(view: &SiteView, terms: &SiteTerms) -> Split {
         hash: hash.money(&shares),
         ai: ai.money(&shares),
         site_power,
+        metering,
         cap: terms.cap,
         blocks: earners.iter().zip(&priced).map(block).collect(),
         issues,
@@ -122,52 +123,14 @@ fn note_network(view: &SiteView, btc_usd: &Read<Usd>, issues: &mut Vec<String>) 
     }
 }
 
-/// Facility power of each block, in the order of `earners`, and of the site. Each block has its own
-/// marginal overhead; the fixed overhead is spread by IT power. There is no meter, so the sum of the
-/// parts stands in for it.
-fn facility_power(
-    earners: &[Earner],
-    fixed: Watts,
-    no_miners: Option<Missing>,
-) -> (Vec<Read<Watts>>, Read<Watts>) {
-    let part = |earner: &Earner| {
-        let it = earner.it_power.map_or(0.0, |total| total.value.get());
-        Part { it, dedicated: it * (earner.overhead - 1.0), weight: None }
-    };
-    let parts: Vec<Part> = earners.iter().map(part).collect();
-    let meter = parts.iter().map(|part| part.it + part.dedicated).sum::<f64>() + fixed.get();
-    let attribution = attribute(meter, &parts, RESIDUAL_OK_FRACTION);
-    // The operator's figures for overhead are not a meter.
-    let best = |earner: &Earner| {
-        if earner.overhead == 1.0 && fixed == Watts::ZERO { Quality::Measured } else { Quality::Estimated }
-    };
-    let mut site = Tally::default();
-    let mut facility = Vec::with_capacity(earners.len());
-    for (earner, allocated) in earners.iter().zip(&attribution.allocated) {
-        let power = earner.it_power.and_then(|total| {
-            let value = Watts::new(*allocated).ok_or(Missing::Implausible)?;
-            Ok(Reading { value, quality: total.quality, source: "it + overhead" }.at_best(best(earner)))
-        });
-        match (power, earner.it_power) {
-            (Ok(power), Ok(total)) => {
-                let given = earner.units * total.coverage.get();
-                site.add_part(power.value.get(), power.quality, given, earner.units);
-            }
-            (Err(why), _) | (_, Err(why)) => site.miss_part(why, earner.units),
-        }
-        facility.push(power);
+fn note_meter(metering: &Metering, issues: &mut Vec<String>) {
+    if metering.is_absent() {
+        return;
     }
-    let unallocated = meter - attribution.allocated.iter().sum::<f64>();
-    match no_miners {
-        // How much they draw is unknown, and so is what they would weigh.
-        Some(why) if earners.is_empty() => site.miss_part(why, 1.0),
-        // Overhead that nobody causes is still drawn, but is no figure for a site of unknown power.
-        _ if earners.is_empty() || earners.iter().any(|earner| earner.it_power.is_ok()) => {
-            site.add_part(unallocated, Quality::Estimated, 0.0, 0.0);
-        }
-        _ => {}
+    note_read(issues, "meter", &reading(metering.power));
+    if metering.residual.is_ok_and(|residual| residual.plausible == Plausibility::Questionable) {
+        issues.push(format!("residual: {}", Plausibility::Questionable.as_str()));
     }
-    (facility, site.reading("sum of blocks", Watts::new))
 }
 
 /// What part of the site's revenue something is.

@@ -18,6 +18,7 @@ pub mod advice;
 mod block;
 mod feeds;
 mod flat;
+mod meter;
 mod money;
 pub mod records;
 

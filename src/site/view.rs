@@ -172,6 +172,17 @@ pub struct MeterView {
     pub energy: Current<WattHours>,
 }
 
+impl MeterView {
+    /// The power, where it can stand for what the site draws now.
+    ///
+    /// # Errors
+    /// Why there is none; [`Missing::Expired`] where it is stale.
+    pub fn fresh(&self) -> Current<Watts> {
+        self.power
+            .and_then(|power| if power.quality < Quality::Stale { Ok(power) } else { Err(Missing::Expired) })
+    }
+}
+
 impl Default for MeterView {
     /// There is no meter.
     fn default() -> Self {

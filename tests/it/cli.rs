@@ -10,7 +10,7 @@ use std::path::Path;
 use sites::*;
 use wattsplit::cli::table::render;
 use wattsplit::economics::Split;
-use wattsplit::reading::Reading;
+use wattsplit::reading::{Missing, Reading};
 use wattsplit::site::SiteView;
 use wattsplit::units::Watts;
 
@@ -109,6 +109,22 @@ fn a_site_above_its_cap_is_the_first_thing_to_look_at() {
     let (_, look) = text.split_once("NEEDS A LOOK\n").unwrap();
     assert!(look.starts_with("! site: it draws ~2.79 MW, ~0.29 MW above its cap of 2.50 MW. "), "{look}");
     assert!(text.lines().any(|line| line.starts_with("! site ")), "the row of the site is marked: {text}");
+}
+
+#[test]
+fn a_meter_shows_what_the_machines_do_not_explain() {
+    shows("metered", &metered(0.0), 100);
+    let (view, mut split) = metered(600.0);
+    let text = render(&view, &split, 140);
+    assert!(text.contains("! residual: 600.0 kW of the meter are drawn by nothing that is read"), "{text}");
+    let (_, below) = metered(-90.0);
+    let text = render(&view, &below, 140);
+    assert!(text.contains("! residual: the blocks draw 90.0 kW more than the meter shows"), "{text}");
+    split.metering.power = Err(Missing::Timeout);
+    split.metering.residual = Err(Missing::Timeout);
+    let text = render(&view, &split, 140);
+    assert!(text.contains("\n  – (no answer in time); the sum of the blocks stands in\n"), "{text}");
+    assert!(text.contains("! meter: no reading: no answer in time. The sum of the blocks"), "{text}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use wattsplit::clock::{Now, UnixMs};
-use wattsplit::economics::{BlockMoney, Class, Money, Split};
+use wattsplit::economics::{BlockMoney, Class, Metering, Money, Split};
 use wattsplit::ledger::accrual::Accruer;
 use wattsplit::ledger::store::Ledger;
 use wattsplit::ledger::{Accrued, INTERVAL_MS, Row};
@@ -62,6 +62,7 @@ pub fn split(kw: Read<f64>) -> Split {
         hash: money.clone(),
         ai: money.clone(),
         site_power: Err(Missing::NotReported),
+        metering: Metering::default(),
         cap: None,
         blocks: vec![BlockMoney { id: "main-s21".into(), class: Class::Hash, money }],
         issues: vec![],

@@ -19,6 +19,8 @@ macro_rules! assert_close {
     };
 }
 
+mod meter;
+
 fn block<'a>(split: &'a Split, id: &str) -> &'a BlockMoney {
     split.blocks.iter().find(|block| block.id == id).unwrap()
 }

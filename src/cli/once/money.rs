@@ -7,6 +7,7 @@ use crate::reading::{Missing, PoolReport, Quality};
 use crate::site::{self, PoolView, SiteView};
 use crate::units::{Celsius, Fraction, Hashrate, Sats, Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay, Watts};
 
+use super::meter::Meter;
 use super::value::{Report, Value, current, missing, read, secs, sum};
 
 #[derive(Serialize)]
@@ -233,6 +234,9 @@ pub struct Revenue<'a> {
     cap_w: Option<f64>,
     /// Cap less power; negative above the cap.
     headroom_w: Value<f64>,
+    /// Absent where no meter is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meter: Option<Meter>,
     hash: Side,
     ai: Side,
     blocks: Vec<BlockMoney<'a>>,
@@ -272,6 +276,7 @@ impl<'a> Revenue<'a> {
             site_power_w: read(split.site_power, Quality::Measured, Watts::get),
             cap_w: split.cap.map(Watts::get),
             headroom_w: read(split.headroom(), Quality::Measured, Watts::get),
+            meter: Meter::of(&split.metering),
             hash: Side::of(&split.hash),
             ai: Side::of(&split.ai),
             blocks: split.blocks.iter().map(block).collect(),

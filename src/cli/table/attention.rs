@@ -24,6 +24,7 @@ pub fn items(view: &SiteView, split: &Split) -> Vec<Item> {
     let mut items = Vec::new();
     let mut say = |about: &str, text: String| items.push(Item { about: about.into(), text });
     cap(split, &mut say);
+    super::meter::attention(split, &mut say);
     inputs(view, split, &mut say);
     for block in &view.hash_blocks {
         hash_block(block, money_of(split, Class::Hash, &block.id), split, &mut say);
@@ -64,7 +65,7 @@ pub fn items(view: &SiteView, split: &Split) -> Vec<Item> {
 fn explained(issue: &str) -> bool {
     let name = issue.split(':').next().unwrap_or(issue);
     let (first, last) = (name.split('.').next().unwrap_or(name), name.rsplit('.').next().unwrap_or(name));
-    ["miners", "btc_usd", "network", "hashprice", "power_price"].contains(&first)
+    ["miners", "btc_usd", "network", "hashprice", "power_price", "meter", "residual"].contains(&first)
         || ["hashrate", "power", "occupied"].contains(&last)
 }
 

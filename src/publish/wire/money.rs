@@ -1,6 +1,7 @@
 //! `split` and the money keys that it shares with `block/<id>`.
 
 use super::flat::Flat;
+use super::meter;
 use crate::economics::{Money, Split};
 use crate::reading::{Missing, Read, Reading};
 use crate::units::{Fraction, Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay, Watts};
@@ -12,6 +13,7 @@ pub fn split(site: &str, split: &Split) -> Vec<u8> {
     flat.read("hashprice", "usd_per_ph_day", &split.hashprice, UsdPerPhDay::get);
     flat.read("power_price", "usd_per_mwh", &split.power_price, UsdPerMwh::get);
     flat.read("site_power", "kw", &split.site_power, Watts::kw);
+    meter::metering(&mut flat, &split.metering);
     side(&mut flat, "hash_", &split.hash);
     side(&mut flat, "ai_", &split.ai);
     let total = |part: fn(&Money) -> &Read<UsdPerHour>| both(part(&split.hash), part(&split.ai));

@@ -1,6 +1,6 @@
 //! The money of sites that are put together by hand.
 
-use wattsplit::economics::{BlockMoney, Class, Money, Split};
+use wattsplit::economics::{BlockMoney, Class, Metering, Money, Split};
 use wattsplit::reading::*;
 use wattsplit::site::*;
 use wattsplit::units::*;
@@ -84,6 +84,7 @@ pub fn split_of(view: &SiteView, power_usd_per_mwh: f64) -> Split {
         hash,
         ai,
         site_power: Ok(Reading::estimated(site_power, "sum")),
+        metering: Metering::default(),
         cap: None,
         blocks,
         issues: vec![],

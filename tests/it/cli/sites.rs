@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wattsplit::clock::{Now, UnixMs};
-use wattsplit::economics::{BlockMoney, Class, Split};
+use wattsplit::economics::attribution::Plausibility;
+use wattsplit::economics::{BlockMoney, Class, Residual, Split};
 use wattsplit::reading::*;
 use wattsplit::site::*;
 use wattsplit::units::*;
@@ -54,6 +55,28 @@ pub fn empty() -> (SiteView, Split) {
 pub fn capped(cap_kw: f64) -> (SiteView, Split) {
     let (view, mut split) = healthy();
     split.cap = Some(kw(cap_kw));
+    (view, split)
+}
+
+/// As [`healthy`], with a meter that shows so many kW beyond its blocks; 0: 4 % of it.
+pub fn metered(residual_kw: f64) -> (SiteView, Split) {
+    let (view, mut split) = healthy();
+    let known = split.site_power.unwrap().value;
+    let residual = if residual_kw == 0.0 { known * (0.04 / 0.96) } else { kw(residual_kw) };
+    let meter = known + residual;
+    let share = residual.get() / meter.get();
+    split.site_power = Ok(Reading::measured(meter, "meter.power"));
+    split.metering.power = Ok(aged(meter, Quality::Measured, "meter.power", 3));
+    split.metering.residual = Ok(Residual {
+        power: Reading::estimated(residual, "test"),
+        fraction: Ok(Reading::estimated(fraction(share), "test")),
+        plausible: match share {
+            0.0..=0.1 => Plausibility::Measured,
+            _ => Plausibility::Questionable,
+        },
+        pue: Ok(Reading::estimated(fraction(1.142), "test")),
+        spread: true,
+    });
     (view, split)
 }
 
@@ -169,7 +192,7 @@ pub fn sick_gpus() -> (SiteView, Split) {
     market.it_power = market.it_power.map(|p| Total { coverage: fraction(0.71875), ..p });
     market.occupied = Ok(aged(24, Quality::Stale, "occupied_file", 1_400));
     let mut split = split_of(&view, POWER);
-    split.issues = vec!["h100-market.occupied: stale".into(), "meter: expired".into()];
+    split.issues = vec!["h100-market.occupied: stale".into(), "barometer: expired".into()];
     (view, split)
 }
 

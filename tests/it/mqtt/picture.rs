@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use wattsplit::advice::{Advice, Assumption, Basis, Fleet, PolicyConfig, decide};
 use wattsplit::clock::{Now, UnixMs};
+use wattsplit::economics::attribution::Plausibility;
 use wattsplit::economics::capture::{Band, PoolDay};
 use wattsplit::economics::dispatch::{Block, Problem, Uncertainty};
-use wattsplit::economics::{BlockMoney, Class, Money, Split};
+use wattsplit::economics::{BlockMoney, Class, Metering, Money, Residual, Split};
 use wattsplit::publish::LedgerHealth;
 use wattsplit::publish::{Health, LiveSet, wire};
 use wattsplit::reading::{HostSample, Missing, PoolReport, Quality, Read, Reading, Settled, SettledKind};
@@ -114,6 +115,7 @@ pub fn site(state: State) -> Picture {
         hash: money(state),
         ai: money(state),
         site_power: state.read(watts(1_234_567.891)),
+        metering: metering(state),
         cap: Some(watts(2e6)),
         blocks: vec![block_money(state, "row-1-s19-xp", Class::Hash), block_money(state, "h100", Class::Ai)],
         issues: vec!["btc_usd: stale".into(), "network: timeout".into()],
@@ -217,6 +219,9 @@ pub fn hollow() -> Picture {
     let mut picture = site(answered);
     let network = Network { height: 924_000, difficulty: 1.5e14, mean_fee: hollow.read(Sats(0)) };
     picture.view.network = answered.current(network);
+    let none = Err(Missing::Undefined);
+    picture.split.metering.residual =
+        picture.split.metering.residual.map(|r| Residual { fraction: none, pue: none, spread: false, ..r });
     for pool in &mut picture.view.pools {
         pool.report = answered.current(Arc::new(report(hollow)));
     }
@@ -271,6 +276,17 @@ fn report(state: State) -> PoolReport {
             net: Sats(1_111_111),
         }],
     }
+}
+
+fn metering(state: State) -> Metering {
+    let residual = state.read(()).map(|read| Residual {
+        power: read.map(|()| watts(-12_345.678)),
+        fraction: state.read(Fraction::new(-0.01).unwrap()),
+        plausible: Plausibility::Questionable,
+        pue: state.read(Fraction::new(1.129).unwrap()),
+        spread: true,
+    });
+    Metering { power: state.current(watts(1_234_567.891)), residual, ..Metering::default() }
 }
 
 /// The day before the picture's, settled.
