@@ -78,7 +78,11 @@ impl Basis {
             let block = inputs.ai(hosting, view, split, capped);
             blocks.push(block);
         }
+        let modelled_kw = terms.fixed_overhead.kw() + other_kw;
+        let metered_kw = inputs.metered(view, &blocks, modelled_kw, capped);
         let reserve_kw = match terms.cap {
+            // What nobody reads is in the meter already.
+            Some(_) if metered_kw.is_some() => inputs.ramp(view, terms, policy, memory),
             Some(_) => inputs.unread(&unread) + inputs.ramp(view, terms, policy, memory),
             None => 0.0,
         };
@@ -87,7 +91,7 @@ impl Basis {
             dr_credit_usd_per_mwh: site.dr_credit_usd_per_mwh,
             cap_kw: terms.cap.map(|cap| cap.kw()),
             cooling_cap_kw: site.cooling_cap_kw,
-            fixed_overhead_kw: terms.fixed_overhead.kw() + other_kw,
+            fixed_overhead_kw: metered_kw.unwrap_or(modelled_kw),
             horizon_h: site.horizon_h,
             min_gain_usd: site.min_gain_usd_per_h * site.horizon_h,
             uncertainty: Some(Uncertainty {
@@ -274,6 +278,30 @@ impl Inputs {
             self.push("unread_kw", "kw", read, None, false);
         }
         kw
+    }
+
+    /// What the site's meter shows beyond the blocks as they run: with that as the fixed overhead the
+    /// present state draws what the meter shows. `None` where the meter cannot be used, and the
+    /// `modelled` figure stands, kW.
+    fn metered(&mut self, view: &SiteView, blocks: &[Block], modelled: f64, capped: bool) -> Option<f64> {
+        let meter = view.meter.power;
+        if meter == Err(Missing::NotConfigured) {
+            return None;
+        }
+        let blocks_kw = blocks.iter().map(Block::present_facility_kw).sum::<Option<f64>>();
+        let beyond = view.meter.fresh().map(|meter| blocks_kw.map(|blocks| meter.value.kw() - blocks));
+        let (overhead, source) = match beyond {
+            Err(_) => (None, "configured: the meter is missing or stale"),
+            Ok(None) => (None, "configured: a block's power is not known"),
+            Ok(Some(kw)) if kw < 0.0 => (None, "configured: the meter shows less than the blocks draw"),
+            Ok(Some(kw)) => (Some(kw), "meter less blocks"),
+        };
+        let read = meter.map(|m| Reading { value: m.value.kw(), quality: m.quality, source: m.source });
+        let deciding = capped && overhead.is_some();
+        self.push("site_meter_kw", "kw", read, meter.ok().map(|m| m.age), deciding);
+        let fixed = Reading::estimated(overhead.unwrap_or(modelled), source);
+        self.push("fixed_overhead_kw", "kw", Ok(fixed), None, false);
+        overhead
     }
 
     /// Room for AI load that rises.

@@ -3,6 +3,8 @@
 
 #[path = "advice/cases.rs"]
 mod cases;
+#[path = "advice/meter.rs"]
+mod meter;
 #[path = "advice/page.rs"]
 mod page;
 #[path = "advice/plant.rs"]

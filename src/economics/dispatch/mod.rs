@@ -79,6 +79,16 @@ impl Block {
         self.min_units == self.max_units && self.current == self.min_units
     }
 
+    /// Facility power as it runs now, kW; `None` without the power of a unit that runs.
+    pub fn present_facility_kw(&self) -> Option<f64> {
+        let running = match (self.current, self.unit_kw) {
+            (0, _) => 0.0,
+            (units, unit_kw) => f64::from(units) * unit_kw?,
+        };
+        let stopped = f64::from(self.units.saturating_sub(self.current)) * self.idle_kw;
+        Some(self.overhead * (running + stopped))
+    }
+
     /// Marginal value in USD per facility MWh: the price of power at which one more unit earns
     /// nothing. `None` without its power, or where running draws no more than standing by.
     /// An unknown revenue counts as none: only a block that cannot move is ranked without one.

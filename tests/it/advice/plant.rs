@@ -35,6 +35,8 @@ pub struct Plant {
     pub silent: Vec<String>,
     pub network: bool,
     pub old_algorithm: Algorithm,
+    /// What the site's meter shows, kW; `None`: there is none.
+    pub meter_kw: Option<Result<f64, Missing>>,
     pub secs: u64,
     /// How many times each of the twenty miners is there.
     pub copies: usize,
@@ -86,6 +88,7 @@ impl Plant {
             silent: Vec::new(),
             network: true,
             old_algorithm: Algorithm::Sha256,
+            meter_kw: None,
             secs: 0,
             copies: 1,
             took: Duration::ZERO,
@@ -166,6 +169,13 @@ impl Plant {
             }]),
         };
         samples.push(Sample::PowerPrice(PowerPriceSample { interval, source: "slots", slots }));
+        if let Some(kw) = self.meter_kw {
+            let report = kw.map(|kw| MeterReport {
+                power: Ok(Reading::measured(Watts::from_kw(kw).unwrap(), "meter.power")),
+                energy: Err(Missing::NotConfigured),
+            });
+            samples.push(Sample::Meter(MeterSample { interval: Duration::from_secs(10), report }));
+        }
         samples
     }
 
