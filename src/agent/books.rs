@@ -65,9 +65,11 @@ impl Books {
     pub fn record(&mut self, picture: &Picture, now: Now) {
         let kept = self.path.is_some();
         let rows = if kept { self.accruer.observe(&picture.split, now) } else { Vec::new() };
+        let site_rows = self.accruer.take_site_rows();
         // Rows that close an interval and what is open after them are one transaction: whenever the
         // process ends, no time is in both.
-        let due = kept && (!rows.is_empty() || now.mono.saturating_sub(self.kept_open) >= KEEP_OPEN_EVERY);
+        let closed = !rows.is_empty() || !site_rows.is_empty();
+        let due = kept && (closed || now.mono.saturating_sub(self.kept_open) >= KEEP_OPEN_EVERY);
         let open = due.then(|| self.accruer.open_interval()).flatten();
         if open.is_some() {
             self.kept_open = now.mono;
@@ -75,7 +77,7 @@ impl Books {
         let seen = Seen { rows: &rows, trouble: self.logged.as_deref(), repeated: self.accruer.repeated };
         let events = self.watch.look(picture, seen, now);
         let advice = if kept { self.history.record(&self.site, &picture.advice) } else { None };
-        self.append(Records { rows, events, advice, open, ..Records::default() });
+        self.append(Records { rows, site_rows, events, advice, open, ..Records::default() });
     }
 
     /// Keeps what the pools settled, where it is new.

@@ -100,6 +100,12 @@ pub fn count(readings: &[WattHours]) -> Option<Counted> {
     Some(counted)
 }
 
+/// One step of a counter. `None` if it is more than `most`, which is all that can have been drawn: the
+/// meter was exchanged, or one of the two readings is wrong.
+pub fn step(from: WattHours, to: WattHours, most: WattHours) -> Option<Counted> {
+    count(&[from, to]).filter(|counted| counted.energy <= most)
+}
+
 /// Where a figure of energy comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
@@ -170,6 +176,16 @@ mod tests {
         let minute = Duration::from_secs(60);
         let got = integrate(&[at(60, 5.0), at(0, 5.0)], minute, minute);
         assert_eq!(got.trapezoid, WattHours::ZERO);
+    }
+
+    #[test]
+    fn a_step_that_no_site_can_have_drawn_is_none_whether_it_goes_up_or_begins_anew() {
+        let wh = |kwh: f64| WattHours::new(kwh * 1e3).unwrap();
+        let step = |from, to| step(wh(from), wh(to), wh(10.0)).map(|c| (c.energy.kwh(), c.resets));
+        assert_eq!(step(100.0, 104.0), Some((4.0, 0)));
+        assert_eq!(step(100.0, 3.0), Some((3.0, 1)));
+        assert_eq!(step(100.0, 100.0), Some((0.0, 0)));
+        assert_eq!((step(100.0, 111.0), step(100.0, 99.0)), (None, None));
     }
 
     #[test]

@@ -22,12 +22,13 @@ use crate::reading::{Read, Reading};
 use crate::units::{Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay};
 
 use super::meter::{MAX_GAP, Mean, Meter, Piece};
+use super::site::{OpenSite, SiteRates, SiteRow};
 use super::{INTERVAL_MS, Row};
 
 /// Before 2025 the clock of a box without a battery is not set yet.
 const CLOCK_IS_SET_MS: i64 = 1_735_689_600_000;
 /// Wall and monotonic clock may drift apart by this between two observations before it is a jump.
-const JUMP_MS: i64 = 1_000;
+pub(super) const JUMP_MS: i64 = 1_000;
 /// Rows without an amount that one jump or silence may add, a day's worth; the rest is counted in
 /// [`Accruer::skipped_intervals`].
 const MAX_EMPTY_INTERVALS: i64 = 288;
@@ -47,6 +48,9 @@ pub struct Accruer {
     hashprice: Mean,
     power_price: Mean,
     btc_usd: Mean,
+    /// `None`: the site has no meter.
+    site: Option<OpenSite>,
+    site_rows: Vec<SiteRow>,
     /// Time that the wall clock showed twice: not accrued.
     pub repeated: Duration,
     /// Intervals inside a silence too long to write each as a row.
@@ -61,6 +65,7 @@ struct Observation {
     hashprice: Option<f64>,
     power_price: Option<f64>,
     btc_usd: Option<f64>,
+    site: Option<SiteRates>,
 }
 
 /// Rates of one block: facility watts, and micro-dollars per hour.
@@ -87,6 +92,9 @@ pub struct OpenInterval {
     hashprice: Mean,
     power_price: Mean,
     btc_usd: Mean,
+    /// Absent also in what an older wattsplit left.
+    #[serde(default)]
+    site: Option<OpenSite>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -119,13 +127,14 @@ impl Accruer {
             hashprice: self.hashprice,
             power_price: self.power_price,
             btc_usd: self.btc_usd,
+            site: self.site.clone(),
         })
     }
 
     /// Goes on where another process stopped. The time in between was not observed: the next
     /// observation closes the intervals that ended by then, and they say how much they cover.
     pub fn resume(&mut self, open: OpenInterval) {
-        let OpenInterval { done_ms, blocks, hashprice, power_price, btc_usd } = open;
+        let OpenInterval { done_ms, blocks, hashprice, power_price, btc_usd, site } = open;
         let known = blocks.into_iter().filter_map(|b| {
             let OpenBlock { class, block, energy, revenue, cost } = b;
             let class = [Class::Hash, Class::Ai].into_iter().find(|known| known.as_str() == class)?;
@@ -137,6 +146,7 @@ impl Accruer {
             hashprice,
             power_price,
             btc_usd,
+            site,
             ..std::mem::take(self)
         };
     }
@@ -150,16 +160,26 @@ impl Accruer {
         }
         let next = Observation::of(split, now);
         let mut rows = Vec::new();
+        if let (Some(open), Some(rates)) = (&mut self.site, &next.site) {
+            let before = self.last.as_ref().and_then(|last| last.site.as_ref());
+            open.read(before, rates, interval_start(self.done_ms));
+        }
         match self.last.take() {
             Some(last) => self.accrue(&last, &next, &mut rows),
             None => self.begin(wall, &mut rows),
         }
-        if !rows.is_empty() {
-            // A block that is gone has had its last row.
+        if !rows.is_empty() || !self.site_rows.is_empty() {
+            // A block or a meter that is gone has had its last row.
             self.blocks.retain(|key, _| next.blocks.contains_key(key));
+            self.site = self.site.take().filter(|_| next.site.is_some());
         }
         self.start_with(next);
         rows
+    }
+
+    /// The rows of the site's meter that the last observations closed.
+    pub fn take_site_rows(&mut self) -> Vec<SiteRow> {
+        std::mem::take(&mut self.site_rows)
     }
 
     /// The first observation of this process: nothing is known of the time before it.
@@ -178,6 +198,9 @@ impl Accruer {
         if self.done_ms - wall > MAX_REPEAT_MS {
             self.close(UnixMs(interval_start(self.done_ms)), rows);
             self.done_ms = from;
+            if let Some(site) = &mut self.site {
+                site.leave_wrong_time(from);
+            }
         }
     }
 
@@ -217,6 +240,11 @@ impl Accruer {
                 self.blocks.insert(key.clone(), Open::default());
             }
         }
+        match (&mut self.site, &next.site) {
+            (Some(open), _) => open.settle(next.at.wall.0),
+            (None, Some(first)) => self.site = Some(OpenSite::starting_with(first)),
+            (None, None) => {}
+        }
         self.last = Some(next);
     }
 
@@ -228,6 +256,9 @@ impl Accruer {
             open.energy.add(before.power, after.power, piece);
             open.revenue.add(before.revenue, after.revenue, piece);
             open.cost.add(before.cost, after.cost, piece);
+        }
+        if let (Some(before), Some(after), Some(open)) = (&last.site, &next.site, &mut self.site) {
+            open.add(before, after, piece);
         }
         // A price holds until the next one is seen.
         self.hashprice.add(last.hashprice, piece.ms);
@@ -256,6 +287,7 @@ impl Accruer {
         let hashprice = self.hashprice.close().and_then(UsdPerPhDay::new);
         let power_price = self.power_price.close().and_then(UsdPerMwh::new);
         let btc_usd = self.btc_usd.close().and_then(Usd::new);
+        self.site_rows.extend(self.site.as_mut().map(|site| site.close(start)));
         for ((class, block), open) in &mut self.blocks {
             rows.push(Row {
                 start,
@@ -283,6 +315,7 @@ impl Observation {
             hashprice: split.hashprice.ok().map(|h| h.value.get()),
             power_price: split.power_price.ok().map(|p| p.value.get()),
             btc_usd: split.btc_usd.ok().map(|usd| usd.value.get()),
+            site: SiteRates::of(split, at),
         }
     }
 }
@@ -304,6 +337,6 @@ fn pool_of(pools: &BTreeMap<String, String>, class: Class, block: &str) -> Optio
     pools.get(group).cloned()
 }
 
-fn interval_start(ms: i64) -> i64 {
+pub(super) fn interval_start(ms: i64) -> i64 {
     ms.div_euclid(INTERVAL_MS) * INTERVAL_MS
 }

@@ -48,14 +48,23 @@ impl Meter {
                 let middle = (piece.from + piece.to) / 2.0;
                 let mean = before.value + (after.value - before.value) * middle;
                 self.amount += mean * piece.ms / 3_600_000.0;
-                let worst = before.quality.max(after.quality);
-                for (ms, quality) in self.observed_ms.iter_mut().zip(QUALITIES) {
-                    if quality == worst {
-                        *ms += piece.ms;
-                    }
-                }
+                self.observe(before.quality.max(after.quality), piece.ms);
             }
             (Err(why), _) | (_, Err(why)) => self.missing = Some(why),
+        }
+    }
+
+    /// Adds an amount that was counted over `ms` of the interval.
+    pub fn add_amount(&mut self, amount: f64, quality: Quality, ms: f64) {
+        self.amount += amount;
+        self.observe(quality, ms);
+    }
+
+    fn observe(&mut self, quality: Quality, ms: f64) {
+        for (observed_ms, of) in self.observed_ms.iter_mut().zip(QUALITIES) {
+            if of == quality {
+                *observed_ms += ms;
+            }
         }
     }
 

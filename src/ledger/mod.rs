@@ -17,6 +17,7 @@ mod outlet;
 pub mod query;
 pub mod reconcile;
 pub mod rollup;
+pub mod site;
 pub mod sqlite;
 pub mod store;
 

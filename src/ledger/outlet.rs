@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::rollup::{Period, Summed};
+use super::site::SiteRow;
 use super::{Event, Row, Settlement};
 use crate::units::Sats;
 
@@ -21,6 +22,8 @@ pub struct Message {
 #[derive(Debug, Default)]
 pub struct Fresh {
     pub rows: Vec<Row>,
+    /// Of the site's meter.
+    pub site_rows: Vec<SiteRow>,
     /// Hours and days that ended with these rows.
     pub roll_ups: Vec<(Period, Summed)>,
     pub settlements: Vec<SettledNews>,
@@ -37,7 +40,7 @@ pub struct SettledNews {
 impl Fresh {
     /// Records that take a number of their own. Events bring theirs along.
     pub fn numbered(&self) -> u64 {
-        (self.rows.len() + self.roll_ups.len() + self.settlements.len()) as u64
+        (self.rows.len() + self.site_rows.len() + self.roll_ups.len() + self.settlements.len()) as u64
     }
 }
 

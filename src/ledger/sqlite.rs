@@ -1,5 +1,7 @@
 //! What the ledger looks like in SQLite, and how it is written.
 
+mod site;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,7 +21,7 @@ use crate::units::Sats;
 pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 /// Step n brings a file of version n (`user_version`; 0: empty) to version n + 1. Readable by every
 /// SQLite since 3.8.2. An amount is NULL exactly where its `_missing` is not.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     "
 CREATE TABLE interval (
     start_ms INTEGER NOT NULL,
@@ -79,6 +81,7 @@ CREATE TABLE advice (
 ) WITHOUT ROWID;
 CREATE INDEX advice_at ON advice (issued_ms);
 ",
+    site::STEP,
 ];
 /// `user_version` of the file.
 pub(super) const SCHEMA_VERSION: i64 = STEPS.len() as i64;
@@ -183,6 +186,7 @@ pub(super) fn write(
     let fresh = Fresh {
         roll_ups: roll_ups(&transaction, &rows)?,
         rows,
+        site_rows: site::insert(&transaction, &batch.site_rows)?,
         settlements: insert_settlements(&transaction, &batch.settlements)?,
         events: journal::insert_events(&transaction, &batch.events)?,
     };

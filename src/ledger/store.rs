@@ -18,6 +18,7 @@ use super::accrual::OpenInterval;
 use super::journal::{AdviceRecord, Event};
 use super::outlet::Outlet;
 use super::reconcile::{self, Captures};
+use super::site::SiteRow;
 use super::sqlite::{self, LedgerError};
 use super::{Row, Settlement};
 
@@ -30,6 +31,8 @@ const RETRY: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     pub rows: Vec<Row>,
+    /// Of the site's meter.
+    pub site_rows: Vec<SiteRow>,
     /// As the pools tell them: what is known already is left out.
     pub settlements: Vec<Settlement>,
     pub events: Vec<Event>,
@@ -46,7 +49,13 @@ impl Batch {
 
     /// Records in it.
     pub fn len(&self) -> usize {
-        self.rows.len() + self.settlements.len() + self.events.len() + usize::from(self.advice.is_some())
+        let advice = usize::from(self.advice.is_some());
+        self.intervals() + self.settlements.len() + self.events.len() + advice
+    }
+
+    /// Rows in it, of blocks and of the site.
+    fn intervals(&self) -> usize {
+        self.rows.len() + self.site_rows.len()
     }
 }
 
@@ -203,8 +212,9 @@ impl Writer {
         let fresh = &written.fresh;
         self.next += fresh.numbered();
         self.tell.send_modify(|status| {
-            status.written += fresh.rows.len() as u64;
-            status.duplicates += (batch.rows.len() - fresh.rows.len()) as u64;
+            let written = fresh.rows.len() + fresh.site_rows.len();
+            status.written += written as u64;
+            status.duplicates += (batch.intervals() - written) as u64;
             status.settlements += fresh.settlements.len() as u64;
             status.error = None;
         });

@@ -10,6 +10,8 @@ mod killed;
 mod restart;
 #[path = "ledger/settlements.rs"]
 mod settlements;
+#[path = "ledger/site.rs"]
+mod site;
 
 use std::path::Path;
 use std::process::Command;

@@ -68,6 +68,7 @@ pub fn of_every_kind() -> Vec<Message> {
             SettledNews { settlement, corrects: Some(Sats(120)) },
         ],
         events: vec![event(1, EventKind::Started, ""), event(2, EventKind::Advice, "179-ab")],
+        ..Fresh::default()
     };
     compose("tx01", "00000000000000b1", &fresh, 1)
 }
