@@ -26,6 +26,7 @@ pub mod basis;
 mod decide;
 pub mod fleet;
 mod flip;
+mod judge;
 pub mod memory;
 mod reason;
 
@@ -33,6 +34,7 @@ pub use basis::Basis;
 pub use decide::{decide, renew};
 pub use fleet::Fleet;
 pub use flip::{Flip, nearest_flips};
+pub use judge::judge;
 pub use memory::Memory;
 
 /// `[policy]`: when advice is given, and what it takes.

@@ -11,6 +11,7 @@ use crate::reading::Quality;
 
 use super::basis::Basis;
 use super::fleet::Fleet;
+use super::judge::worst;
 use super::reason;
 use super::{Advice, Confidence, Direction, Gain, MOST_NAMED, Move, Moved, PolicyConfig};
 
@@ -272,12 +273,10 @@ fn gain(problem: &Problem, solution: &Solution) -> Option<Gain> {
 }
 
 fn confidence(basis: &Basis, solution: &Solution, gain: Option<Gain>) -> Confidence {
-    let deciding = basis.assumptions.iter().filter(|a| a.deciding && a.value.is_ok());
-    let worst = deciding.map(|a| a.quality).max().unwrap_or(Quality::Measured);
     let threshold = basis.problem.min_gain_usd / basis.problem.horizon_h;
     let only_the_sign =
         solution.status == Status::Change && gain.is_some_and(|gain| gain.lo_usd_per_h <= threshold);
-    match worst {
+    match worst(basis) {
         _ if only_the_sign || matches!(solution.status, Status::NoRecommendation) => Confidence::Low,
         Quality::Measured => Confidence::High,
         Quality::Estimated => Confidence::Medium,

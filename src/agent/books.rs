@@ -9,8 +9,9 @@ use super::Picture;
 use super::events::{Seen, Watch};
 use super::history::History;
 use super::settlements::Told;
+use crate::advice::judge;
 use crate::clock::Now;
-use crate::ledger::accrual::Accruer;
+use crate::ledger::accrual::{Accruer, Closed};
 use crate::ledger::store::{Batch as Records, Ledger, Status};
 use crate::ledger::{Event, Outlet};
 use crate::publish::LedgerHealth;
@@ -64,20 +65,23 @@ impl Books {
     /// Accrues the split of this moment, and takes note of what is new in the picture.
     pub fn record(&mut self, picture: &Picture, now: Now) {
         let kept = self.path.is_some();
-        let rows = if kept { self.accruer.observe(&picture.split, now) } else { Vec::new() };
-        let site_rows = self.accruer.take_site_rows();
+        let closed = if kept {
+            self.accruer.observe(&picture.split, judge(&picture.basis), now)
+        } else {
+            Closed::default()
+        };
         // Rows that close an interval and what is open after them are one transaction: whenever the
         // process ends, no time is in both.
-        let closed = !rows.is_empty() || !site_rows.is_empty();
-        let due = kept && (closed || now.mono.saturating_sub(self.kept_open) >= KEEP_OPEN_EVERY);
+        let due = kept && (!closed.is_empty() || now.mono.saturating_sub(self.kept_open) >= KEEP_OPEN_EVERY);
         let open = due.then(|| self.accruer.open_interval()).flatten();
         if open.is_some() {
             self.kept_open = now.mono;
         }
+        let Closed { rows, site_rows, decisions } = closed;
         let seen = Seen { rows: &rows, trouble: self.logged.as_deref(), repeated: self.accruer.repeated };
         let events = self.watch.look(picture, seen, now);
         let advice = if kept { self.history.record(&self.site, &picture.advice) } else { None };
-        self.append(Records { rows, site_rows, events, advice, open, ..Records::default() });
+        self.append(Records { rows, site_rows, decisions, events, advice, open, ..Records::default() });
     }
 
     /// Keeps what the pools settled, where it is new.
@@ -136,8 +140,8 @@ impl Books {
             None => (Status::default(), 0, true),
         };
         let rows_refused = self.lost.saturating_add(refused);
-        let captures = status.captures;
-        Some(LedgerHealth { rows_written: status.written, rows_refused, failing, captures })
+        let Status { written: rows_written, captures, regret, .. } = status;
+        Some(LedgerHealth { rows_written, rows_refused, failing, regret, captures })
     }
 
     /// Writes what is queued and what is open, for a second at most.

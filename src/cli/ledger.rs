@@ -38,6 +38,10 @@ pub struct LedgerArgs {
     /// What was accrued against what each pool settled instead, by UTC day.
     #[arg(long, conflicts_with_all = ["by", "events", "advice"])]
     capture: bool,
+    /// What was earned by deciding instead: the margin of what ran, of always-on and of perfect foresight,
+    /// by UTC day.
+    #[arg(long, conflicts_with_all = ["by", "settlements", "capture", "events", "advice"])]
+    regret: bool,
     /// What happened instead.
     #[arg(long, conflicts_with_all = ["by", "advice"])]
     events: bool,
@@ -105,6 +109,7 @@ fn print(args: &LedgerArgs, path: &std::path::Path) -> anyhow::Result<()> {
     let done = match args {
         LedgerArgs { settlements: true, .. } => settlements(&reader, &range, form, &mut out),
         LedgerArgs { capture: true, .. } => captures(&reader, &range, form, &mut out),
+        LedgerArgs { regret: true, .. } => decisions(&reader, &range, form, &mut out),
         LedgerArgs { events: true, .. } => events(&reader, &range, form, &mut out),
         LedgerArgs { advice: true, .. } => advices(&reader, &range, form, &mut out),
         _ => intervals(&reader, &range, args.by.period(), form, &mut out),
@@ -182,6 +187,23 @@ fn captures<W: Write>(
         return out.text(&table::captures(&rows, terminal_width()));
     }
     rows.iter().try_for_each(|(pool, day)| out.record(&record::capture(pool, day)))
+}
+
+fn decisions<W: Write>(
+    reader: &Reader,
+    range: &Range,
+    form: Form,
+    out: &mut record::Writer<W>,
+) -> anyhow::Result<()> {
+    let range = range.whole_days();
+    let rows = reader.decisions(range.from, range.to)?;
+    if rows.is_empty() {
+        return nothing(&format!("nothing could be judged {range}"), out);
+    }
+    if form == Form::Table {
+        return out.text(&table::decisions(&rows, terminal_width()));
+    }
+    rows.iter().try_for_each(|row| out.record(&record::decision(row)))
 }
 
 fn events<W: Write>(

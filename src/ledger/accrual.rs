@@ -17,10 +17,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Now, UnixMs};
+use crate::economics::regret::Margins;
 use crate::economics::{Class, Money, Split};
 use crate::reading::{Read, Reading};
 use crate::units::{Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay};
 
+use super::decision::{DecisionRow, OpenDecision};
 use super::meter::{MAX_GAP, Mean, Meter, Piece};
 use super::site::{OpenSite, SiteRates, SiteRow};
 use super::{INTERVAL_MS, Row};
@@ -50,11 +52,26 @@ pub struct Accruer {
     btc_usd: Mean,
     /// `None`: the site has no meter.
     site: Option<OpenSite>,
-    site_rows: Vec<SiteRow>,
+    decision: OpenDecision,
     /// Time that the wall clock showed twice: not accrued.
     pub repeated: Duration,
     /// Intervals inside a silence too long to write each as a row.
     pub skipped_intervals: u64,
+}
+
+/// Intervals that ended.
+#[derive(Debug, Default)]
+pub struct Closed {
+    pub rows: Vec<Row>,
+    /// Of the site's meter.
+    pub site_rows: Vec<SiteRow>,
+    pub decisions: Vec<DecisionRow>,
+}
+
+impl Closed {
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.site_rows.is_empty() && self.decisions.is_empty()
+    }
 }
 
 /// What is accrued at one moment.
@@ -66,6 +83,7 @@ struct Observation {
     power_price: Option<f64>,
     btc_usd: Option<f64>,
     site: Option<SiteRates>,
+    margins: Read<Margins>,
 }
 
 /// Rates of one block: facility watts, and micro-dollars per hour.
@@ -95,6 +113,9 @@ pub struct OpenInterval {
     /// Absent also in what an older wattsplit left.
     #[serde(default)]
     site: Option<OpenSite>,
+    /// As the one before.
+    #[serde(default)]
+    decision: OpenDecision,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -128,13 +149,14 @@ impl Accruer {
             power_price: self.power_price,
             btc_usd: self.btc_usd,
             site: self.site.clone(),
+            decision: self.decision.clone(),
         })
     }
 
     /// Goes on where another process stopped. The time in between was not observed: the next
     /// observation closes the intervals that ended by then, and they say how much they cover.
     pub fn resume(&mut self, open: OpenInterval) {
-        let OpenInterval { done_ms, blocks, hashprice, power_price, btc_usd, site } = open;
+        let OpenInterval { done_ms, blocks, hashprice, power_price, btc_usd, site, decision } = open;
         let known = blocks.into_iter().filter_map(|b| {
             let OpenBlock { class, block, energy, revenue, cost } = b;
             let class = [Class::Hash, Class::Ai].into_iter().find(|known| known.as_str() == class)?;
@@ -147,56 +169,52 @@ impl Accruer {
             power_price,
             btc_usd,
             site,
+            decision,
             ..std::mem::take(self)
         };
     }
 
-    /// Takes the split of this moment. Returns the rows of the intervals that ended since the last
-    /// observation: by interval, then by class and block.
-    pub fn observe(&mut self, split: &Split, now: Now) -> Vec<Row> {
+    /// Takes the split of this moment, and how well it is decided. Returns the rows of the intervals that
+    /// ended since the last observation: by interval, then by class and block.
+    pub fn observe(&mut self, split: &Split, margins: Read<Margins>, now: Now) -> Closed {
         let wall = now.wall.0;
         if wall < CLOCK_IS_SET_MS {
-            return Vec::new();
+            return Closed::default();
         }
-        let next = Observation::of(split, now);
-        let mut rows = Vec::new();
+        let next = Observation::of(split, margins, now);
+        let mut closed = Closed::default();
         if let (Some(open), Some(rates)) = (&mut self.site, &next.site) {
             let before = self.last.as_ref().and_then(|last| last.site.as_ref());
             open.read(before, rates, interval_start(self.done_ms));
         }
         match self.last.take() {
-            Some(last) => self.accrue(&last, &next, &mut rows),
-            None => self.begin(wall, &mut rows),
+            Some(last) => self.accrue(&last, &next, &mut closed),
+            None => self.begin(wall, &mut closed),
         }
-        if !rows.is_empty() || !self.site_rows.is_empty() {
+        if !closed.is_empty() {
             // A block or a meter that is gone has had its last row.
             self.blocks.retain(|key, _| next.blocks.contains_key(key));
             self.site = self.site.take().filter(|_| next.site.is_some());
         }
         self.start_with(next);
-        rows
-    }
-
-    /// The rows of the site's meter that the last observations closed.
-    pub fn take_site_rows(&mut self) -> Vec<SiteRow> {
-        std::mem::take(&mut self.site_rows)
+        closed
     }
 
     /// The first observation of this process: nothing is known of the time before it.
-    fn begin(&mut self, wall: i64, rows: &mut Vec<Row>) {
+    fn begin(&mut self, wall: i64, closed: &mut Closed) {
         if self.done_ms == 0 {
             self.done_ms = wall;
         }
-        self.leave_wrong_time(wall, wall, rows);
+        self.leave_wrong_time(wall, wall, closed);
         if wall > self.done_ms {
-            self.advance(wall, rows);
+            self.advance(wall, closed);
         }
     }
 
     /// A wall clock that went back too far was wrong before: its interval ends there.
-    fn leave_wrong_time(&mut self, wall: i64, from: i64, rows: &mut Vec<Row>) {
+    fn leave_wrong_time(&mut self, wall: i64, from: i64, closed: &mut Closed) {
         if self.done_ms - wall > MAX_REPEAT_MS {
-            self.close(UnixMs(interval_start(self.done_ms)), rows);
+            self.close(UnixMs(interval_start(self.done_ms)), closed);
             self.done_ms = from;
             if let Some(site) = &mut self.site {
                 site.leave_wrong_time(from);
@@ -204,21 +222,21 @@ impl Accruer {
         }
     }
 
-    fn accrue(&mut self, last: &Observation, next: &Observation, rows: &mut Vec<Row>) {
+    fn accrue(&mut self, last: &Observation, next: &Observation, closed: &mut Closed) {
         let wall = next.at.wall.0;
         let elapsed = next.at.since(last.at);
         let elapsed_ms = elapsed.as_secs_f64() * 1e3;
         let drift = (wall - last.at.wall.0).saturating_sub(elapsed_ms.round() as i64);
         // After a jump the time that passed is put before the new wall time: the old one was wrong.
         let from = if drift.abs() > JUMP_MS { wall - elapsed_ms.round() as i64 } else { last.at.wall.0 };
-        self.leave_wrong_time(wall, from, rows);
+        self.leave_wrong_time(wall, from, closed);
         let fresh_from = from.max(self.done_ms);
         if fresh_from > from {
             let repeated = (fresh_from.min(wall) - from).max(0);
             self.repeated += Duration::from_millis(u64::try_from(repeated).unwrap_or(0));
         }
         if wall > fresh_from {
-            self.advance(fresh_from, rows);
+            self.advance(fresh_from, closed);
             if elapsed <= MAX_GAP {
                 let fraction = |t: i64| (t - from) as f64 / (wall - from) as f64;
                 let mut at = fresh_from;
@@ -226,11 +244,11 @@ impl Accruer {
                     let until = wall.min(interval_start(at) + INTERVAL_MS);
                     let (from, to) = (fraction(at), fraction(until));
                     self.add(last, next, Piece { from, to, ms: (to - from) * elapsed_ms });
-                    self.advance(until, rows);
+                    self.advance(until, closed);
                     at = until;
                 }
             }
-            self.advance(wall, rows);
+            self.advance(wall, closed);
         }
     }
 
@@ -260,6 +278,7 @@ impl Accruer {
         if let (Some(before), Some(after), Some(open)) = (&last.site, &next.site, &mut self.site) {
             open.add(before, after, piece);
         }
+        self.decision.add(last.margins, next.margins, piece);
         // A price holds until the next one is seen.
         self.hashprice.add(last.hashprice, piece.ms);
         self.power_price.add(last.power_price, piece.ms);
@@ -267,29 +286,30 @@ impl Accruer {
     }
 
     /// Accounts for the wall time up to `until`, and closes the intervals that end by then.
-    fn advance(&mut self, until: i64, rows: &mut Vec<Row>) {
-        let mut closed = 0;
+    fn advance(&mut self, until: i64, closed: &mut Closed) {
+        let mut ended = 0;
         while interval_start(self.done_ms) + INTERVAL_MS <= until {
             let start = interval_start(self.done_ms);
             let left = (interval_start(until) - start) / INTERVAL_MS;
-            if closed > MAX_EMPTY_INTERVALS {
+            if ended > MAX_EMPTY_INTERVALS {
                 self.skipped_intervals += u64::try_from(left).unwrap_or(0);
                 break;
             }
-            self.close(UnixMs(start), rows);
+            self.close(UnixMs(start), closed);
             self.done_ms = start + INTERVAL_MS;
-            closed += 1;
+            ended += 1;
         }
         self.done_ms = until;
     }
 
-    fn close(&mut self, start: UnixMs, rows: &mut Vec<Row>) {
+    fn close(&mut self, start: UnixMs, closed: &mut Closed) {
         let hashprice = self.hashprice.close().and_then(UsdPerPhDay::new);
         let power_price = self.power_price.close().and_then(UsdPerMwh::new);
         let btc_usd = self.btc_usd.close().and_then(Usd::new);
-        self.site_rows.extend(self.site.as_mut().map(|site| site.close(start)));
+        closed.site_rows.extend(self.site.as_mut().map(|site| site.close(start)));
+        closed.decisions.push(self.decision.close(start));
         for ((class, block), open) in &mut self.blocks {
-            rows.push(Row {
+            closed.rows.push(Row {
                 start,
                 class: *class,
                 block: block.clone(),
@@ -307,7 +327,7 @@ impl Accruer {
 }
 
 impl Observation {
-    fn of(split: &Split, at: Now) -> Self {
+    fn of(split: &Split, margins: Read<Margins>, at: Now) -> Self {
         let blocks = split.blocks.iter().map(|b| ((b.class, b.id.clone()), Rates::of(&b.money)));
         Self {
             at,
@@ -316,6 +336,7 @@ impl Observation {
             power_price: split.power_price.ok().map(|p| p.value.get()),
             btc_usd: split.btc_usd.ok().map(|usd| usd.value.get()),
             site: SiteRates::of(split, at),
+            margins,
         }
     }
 }

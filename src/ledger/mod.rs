@@ -11,6 +11,7 @@
 //! [`reconcile`] holds what was accrued against what a pool settled.
 
 pub mod accrual;
+pub mod decision;
 mod journal;
 pub mod meter;
 mod outlet;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::decision::DecisionRow;
 use super::rollup::{Period, Summed};
 use super::site::SiteRow;
 use super::{Event, Row, Settlement};
@@ -24,6 +25,7 @@ pub struct Fresh {
     pub rows: Vec<Row>,
     /// Of the site's meter.
     pub site_rows: Vec<SiteRow>,
+    pub decisions: Vec<DecisionRow>,
     /// Hours and days that ended with these rows.
     pub roll_ups: Vec<(Period, Summed)>,
     pub settlements: Vec<SettledNews>,
@@ -40,7 +42,8 @@ pub struct SettledNews {
 impl Fresh {
     /// Records that take a number of their own. Events bring theirs along.
     pub fn numbered(&self) -> u64 {
-        (self.rows.len() + self.site_rows.len() + self.roll_ups.len() + self.settlements.len()) as u64
+        let intervals = self.rows.len() + self.site_rows.len() + self.decisions.len();
+        (intervals + self.roll_ups.len() + self.settlements.len()) as u64
     }
 }
 

@@ -9,6 +9,7 @@ use crate::economics::capture::PoolDay;
 use crate::reading::Quality;
 use crate::units::Sats;
 
+use super::decision::{self, Decided};
 use super::journal::{self, AdviceRecord, StoredEvent};
 use super::reconcile;
 use super::rollup::{StoredAmount, StoredRow};
@@ -128,6 +129,14 @@ impl Reader {
     /// See [`Reader::span`].
     pub fn advices(&self, from: UnixMs, to: UnixMs) -> Result<Vec<AdviceRecord>, LedgerError> {
         journal::advices(&self.connection, from, to).map_err(failed(&self.path))
+    }
+
+    /// What was decided on each UTC day with `from <= start < to`, as far as it could be judged.
+    ///
+    /// # Errors
+    /// See [`Reader::span`].
+    pub fn decisions(&self, from: UnixMs, to: UnixMs) -> Result<Vec<Decided>, LedgerError> {
+        decision::days(&self.connection, from, to).map_err(failed(&self.path))
     }
 
     /// Accrued and settled satoshis of the UTC days with `from <= start < to`, by pool and day.

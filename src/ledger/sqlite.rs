@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::accrual::OpenInterval;
+use super::decision;
 use super::journal;
 use super::outlet::{Fresh, Message, Outlet, SettledNews};
 use super::query;
@@ -21,7 +22,7 @@ use crate::units::Sats;
 pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 /// Step n brings a file of version n (`user_version`; 0: empty) to version n + 1. Readable by every
 /// SQLite since 3.8.2. An amount is NULL exactly where its `_missing` is not.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     "
 CREATE TABLE interval (
     start_ms INTEGER NOT NULL,
@@ -82,6 +83,7 @@ CREATE TABLE advice (
 CREATE INDEX advice_at ON advice (issued_ms);
 ",
     site::STEP,
+    decision::TABLE,
 ];
 /// `user_version` of the file.
 pub(super) const SCHEMA_VERSION: i64 = STEPS.len() as i64;
@@ -187,6 +189,7 @@ pub(super) fn write(
         roll_ups: roll_ups(&transaction, &rows)?,
         rows,
         site_rows: site::insert(&transaction, &batch.site_rows)?,
+        decisions: decision::insert(&transaction, &batch.decisions)?,
         settlements: insert_settlements(&transaction, &batch.settlements)?,
         events: journal::insert_events(&transaction, &batch.events)?,
     };

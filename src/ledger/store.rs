@@ -15,6 +15,7 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::accrual::OpenInterval;
+use super::decision::{self, DecisionRow, Regret};
 use super::journal::{AdviceRecord, Event};
 use super::outlet::Outlet;
 use super::reconcile::{self, Captures};
@@ -33,6 +34,7 @@ pub struct Batch {
     pub rows: Vec<Row>,
     /// Of the site's meter.
     pub site_rows: Vec<SiteRow>,
+    pub decisions: Vec<DecisionRow>,
     /// As the pools tell them: what is known already is left out.
     pub settlements: Vec<Settlement>,
     pub events: Vec<Event>,
@@ -50,7 +52,8 @@ impl Batch {
     /// Records in it.
     pub fn len(&self) -> usize {
         let advice = usize::from(self.advice.is_some());
-        self.intervals() + self.settlements.len() + self.events.len() + advice
+        let told = self.settlements.len() + self.events.len() + advice;
+        self.intervals() + self.decisions.len() + told
     }
 
     /// Rows in it, of blocks and of the site.
@@ -82,6 +85,7 @@ pub struct Status {
     pub settlements: u64,
     /// By pool: its newest day that is settled or accrued.
     pub captures: Captures,
+    pub regret: Regret,
     /// Rows and settlements given up because the disk still failed when the ledger was closed.
     pub dropped: u64,
     /// Why the last try failed; `None` once one succeeds.
@@ -233,5 +237,9 @@ fn reconcile(connection: &Connection, tell: &watch::Sender<Status>) {
     match reconcile::newest(connection) {
         Ok(captures) => tell.send_modify(|status| status.captures = captures),
         Err(error) => tracing::warn!(%error, "accrued and settled amounts cannot be compared"),
+    }
+    match decision::newest(connection) {
+        Ok(regret) => tell.send_modify(|status| status.regret = regret),
+        Err(error) => tracing::warn!(%error, "the regret cannot be summed"),
     }
 }

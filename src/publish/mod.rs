@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::clock::UnixMs;
 use crate::economics::capture::PoolDay;
+use crate::ledger::decision::Regret;
 
 mod backoff;
 mod delivery;
@@ -82,6 +83,8 @@ pub struct LedgerHealth {
     pub rows_refused: u64,
     /// The last write failed; it is tried again.
     pub failing: bool,
+    /// What the newest interval looks back on.
+    pub regret: Regret,
     /// By pool, its newest day that is settled or accrued.
     pub captures: Arc<BTreeMap<String, PoolDay>>,
 }

@@ -12,7 +12,7 @@ use crate::advice::Advice;
 use crate::economics::{Money, Split};
 use crate::reading::Missing;
 use crate::site::{AsicCounts, GpuCounts, HashBlock, SiteView, Sum, Tally};
-use crate::units::{Hashrate, Watts};
+use crate::units::{Hashrate, Usd, Watts};
 
 pub mod advice;
 mod block;
@@ -89,8 +89,23 @@ fn summary(site: &str, view: &SiteView, (split, advice): (&Split, &Advice), heal
     if let Some(gain) = advice.gain_of_following_usd_per_h() {
         flat.figure("advice_gain_usd_per_h", gain);
     }
+    regret(&mut flat, health);
     own_health(&mut flat, health);
     flat.finish()
+}
+
+/// What the decisions of the last day and of the last 30 days were worth.
+fn regret(flat: &mut Flat, health: &Health) {
+    let Some(ledger) = &health.ledger else {
+        flat.missing("regret_24h", Missing::NotConfigured);
+        flat.missing("percent_of_perfect_30d", Missing::NotConfigured);
+        return;
+    };
+    let regret = &ledger.regret;
+    flat.read("regret_24h", "usd", &regret.usd_24h, Usd::get);
+    flat.figure("regret_24h_coverage", regret.coverage_24h.get());
+    flat.read("percent_of_perfect_30d", "", &regret.percent_of_perfect_30d, |percent| percent);
+    flat.figure("percent_of_perfect_30d_coverage", regret.coverage_30d.get());
 }
 
 fn own_health(flat: &mut Flat, health: &Health) {

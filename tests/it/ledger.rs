@@ -2,6 +2,8 @@
 
 #[path = "ledger/command.rs"]
 mod command;
+#[path = "ledger/decision.rs"]
+mod decision;
 #[path = "ledger/journal.rs"]
 mod journal;
 #[path = "ledger/killed.rs"]
@@ -75,10 +77,15 @@ pub fn kw(kw: f64) -> Read<f64> {
     Ok(Reading::measured(kw, "test"))
 }
 
+/// The rows of blocks that one observation closes.
+pub fn rows_of(accruer: &mut Accruer, split: &Split, now: Now) -> Vec<Row> {
+    accruer.observe(split, Err(Missing::NotYet), now).rows
+}
+
 /// Observes 120 kW every 10 s for `from <= t <= to`.
 fn steady(accruer: &mut Accruer, from: i64, to: i64, shift_s: i64) -> Vec<Row> {
     let times = (from..=to).step_by(10);
-    times.flat_map(|t| accruer.observe(&split(kw(120.0)), with_wall(at(t), shift_s))).collect()
+    times.flat_map(|t| rows_of(accruer, &split(kw(120.0)), with_wall(at(t), shift_s))).collect()
 }
 
 fn starts(rows: &[Row]) -> Vec<i64> {
@@ -112,7 +119,7 @@ fn a_row_of_hashing_holds_its_pool_and_the_bitcoin_price_and_one_of_hosting_does
     let price = |t| if t < 15 { 100_000.0 } else { 110_000.0 };
     let observed = (0..=30).flat_map(|t| {
         split.btc_usd = Ok(Reading::measured(Usd::new(price(t)).unwrap(), "test"));
-        accruer.observe(&split, at(t * 10))
+        rows_of(&mut accruer, &split, at(t * 10))
     });
     let rows: Vec<Row> = observed.collect();
     let seen: Vec<_> =
@@ -129,10 +136,10 @@ fn a_ramp_over_a_boundary_is_shared_exactly() {
     let mut accruer = Accruer::default();
     steady(&mut accruer, 0, 270, 0);
     // From 120 kW at 270 s to 0 kW at 330 s: 60 kW at the boundary.
-    let rows = accruer.observe(&split(kw(0.0)), at(330));
+    let rows = rows_of(&mut accruer, &split(kw(0.0)), at(330));
     let first = 120_000.0 * 270.0 / 3600.0 + 90_000.0 * 30.0 / 3600.0;
     assert_eq!(rows[0].energy_wh.amount, Ok((first as i64, Quality::Measured)));
-    let rows: Vec<Row> = (34..=60).flat_map(|t| accruer.observe(&split(kw(0.0)), at(t * 10))).collect();
+    let rows: Vec<Row> = (34..=60).flat_map(|t| rows_of(&mut accruer, &split(kw(0.0)), at(t * 10))).collect();
     assert_eq!(rows[0].energy_wh.amount, Ok((250, Quality::Measured)));
 }
 
@@ -154,7 +161,7 @@ fn silence_is_not_bridged() {
 fn what_is_missing_has_its_reason_and_spoils_nothing_else() {
     let mut accruer = Accruer::default();
     let rows: Vec<Row> =
-        (0..=30).flat_map(|t| accruer.observe(&split(Err(Missing::Timeout)), at(t * 10))).collect();
+        (0..=30).flat_map(|t| rows_of(&mut accruer, &split(Err(Missing::Timeout)), at(t * 10))).collect();
     assert_eq!(rows[0].energy_wh.amount, Err(Missing::Timeout));
     assert_eq!(rows[0].energy_wh.coverage, Fraction::ZERO);
     assert_eq!(rows[0].revenue_micro_usd.amount, Ok((3_000_000, Quality::Estimated)));
@@ -222,7 +229,7 @@ fn a_block_that_goes_has_a_last_row_and_no_more() {
     steady(&mut accruer, 0, 200, 0);
     let mut gone = split(kw(120.0));
     gone.blocks.clear();
-    let rows: Vec<Row> = (21..=90).flat_map(|t| accruer.observe(&gone, at(t * 10))).collect();
+    let rows: Vec<Row> = (21..=90).flat_map(|t| rows_of(&mut accruer, &gone, at(t * 10))).collect();
     assert_eq!(starts(&rows), [0]);
     assert_eq!(rows[0].energy_wh.amount, Ok((6_667, Quality::Estimated)));
 }

@@ -7,6 +7,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::Form;
 use crate::clock::UnixMs;
 use crate::economics::capture::PoolDay;
+use crate::ledger::decision::Decided;
 use crate::ledger::query::StoredSettlement;
 use crate::ledger::rollup::{Part, Period, Summed};
 use crate::ledger::{AdviceRecord, StoredEvent};
@@ -161,6 +162,21 @@ pub fn capture(pool: &str, day: &PoolDay) -> Record {
         ("capture", day.capture.map_or(Cell::Absent, |ratio| Cell::Real(ratio.value.get()))),
         ("capture_missing", day.capture.map_or_else(|why| text(why.as_str()), |_| Cell::Absent)),
         ("band", day.band.map_or(Cell::Absent, |band| text(band.as_str()))),
+    ])
+}
+
+pub fn decision(row: &Decided) -> Record {
+    let text = |text: &str| Cell::Text(text.to_owned());
+    Record(vec![
+        ("day", text(&super::table::day(row.start))),
+        ("day_ts", Cell::Whole(row.start.0)),
+        ("actual_margin_usd", Cell::Usd(row.actual_micro_usd)),
+        ("always_on_margin_usd", Cell::Usd(row.always_on_micro_usd)),
+        ("perfect_margin_usd", Cell::Usd(row.perfect_micro_usd)),
+        ("regret_usd", Cell::Usd(row.regret_micro_usd())),
+        ("percent_of_perfect", row.percent_of_perfect().map_or(Cell::Absent, Cell::Real)),
+        ("quality", text(row.quality.as_str())),
+        ("coverage", Cell::Real(row.coverage)),
     ])
 }
 

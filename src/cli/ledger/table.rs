@@ -4,6 +4,7 @@ use crate::cli::table::cells::{self, MISSING, Shown, add_known, marked, number, 
 use crate::cli::table::grid::{Grid, wrap};
 use crate::clock::UnixMs;
 use crate::economics::capture::PoolDay;
+use crate::ledger::decision::Decided;
 use crate::ledger::query::StoredSettlement;
 use crate::ledger::rollup::{Part, Period, Summed};
 use crate::ledger::{AdviceRecord, StoredEvent};
@@ -109,6 +110,35 @@ pub fn captures(rows: &[(String, PoolDay)], width: usize) -> String {
         (None, Ok(_)) => String::new(),
     };
     grid.column("says", 0, rows.iter().map(|(_, row)| says(row)).collect());
+    finish(&grid, width)
+}
+
+/// The last row sums those above.
+pub fn decisions(rows: &[Decided], width: usize) -> String {
+    let column = |of: fn(&Decided) -> i64| -> Vec<String> {
+        let shown = rows.iter().map(|row| Some((of(row) as f64 / 1e6, row.quality)));
+        with_total(shown).into_iter().map(|shown| cells::cell(shown, 2)).collect()
+    };
+    let names = rows.iter().map(|row| day(row.start)).chain(["all".to_owned()]);
+    let mut grid = Grid::new("day (UTC)", names.collect(), true);
+    grid.column("ran USD", 0, column(|row| row.actual_micro_usd));
+    grid.column("always on USD", 1, column(|row| row.always_on_micro_usd));
+    grid.column("perfect USD", 1, column(|row| row.perfect_micro_usd));
+    grid.column("regret USD", 0, column(Decided::regret_micro_usd));
+    let all = Decided {
+        start: UnixMs(0),
+        actual_micro_usd: rows.iter().map(|row| row.actual_micro_usd).sum(),
+        always_on_micro_usd: rows.iter().map(|row| row.always_on_micro_usd).sum(),
+        perfect_micro_usd: rows.iter().map(|row| row.perfect_micro_usd).sum(),
+        quality: Quality::Measured,
+        coverage: 1.0,
+    };
+    let of_perfect = rows
+        .iter()
+        .chain([&all])
+        .map(|row| row.percent_of_perfect().map_or_else(|| MISSING.to_owned(), |percent| number(percent, 1)));
+    grid.column("of perfect %", 0, of_perfect.collect());
+    grid.column("covered", 2, rows.iter().map(|row| percent(row.coverage)).chain([String::new()]).collect());
     finish(&grid, width)
 }
 

@@ -5,7 +5,9 @@
 
 use super::flat::Flat;
 use crate::clock::UnixMs;
+use crate::ledger::decision::DecisionRow;
 use crate::ledger::rollup::{Part, Period, Summed};
+use crate::ledger::site::SiteRow;
 use crate::ledger::{Accrued, Event, Fresh, INTERVAL_MS, Message, Row, SettledNews};
 use crate::publish::topics;
 use crate::reading::Quality;
@@ -26,6 +28,12 @@ pub fn compose(site: &str, boot: &str, fresh: &Fresh, first: u64) -> Vec<Message
     let mut seq = first..;
     for (interval, seq) in fresh.rows.iter().zip(&mut seq) {
         rows.push(of_interval(row("interval", interval.start, seq), interval));
+    }
+    for (site, seq) in fresh.site_rows.iter().zip(&mut seq) {
+        rows.push(of_site(row("site", site.start, seq), site));
+    }
+    for (decision, seq) in fresh.decisions.iter().zip(&mut seq) {
+        rows.push(of_decision(row("decision", decision.start, seq), decision));
     }
     for ((period, sum), seq) in fresh.roll_ups.iter().zip(&mut seq) {
         let kind = if *period == Period::Day { "day" } else { "hour" };
@@ -60,6 +68,42 @@ fn of_interval(mut flat: Flat, row: &Row) -> Flat {
     let hashprice = row.hashprice.map(|h| h.get());
     prices(&mut flat, hashprice, row.power_price.map(|p| p.get()), row.btc_usd.map(|b| b.get()));
     flat.text("program", row.program);
+    flat
+}
+
+/// What the site's meter counted, against what its machines should have drawn.
+fn of_site(mut flat: Flat, row: &SiteRow) -> Flat {
+    flat.figure("duration_s", INTERVAL_MS as f64 / 1e3);
+    for (base, accrued) in [
+        ("metered", &row.metered_wh),
+        ("modelled", &row.modelled_wh),
+        ("it", &row.it_wh),
+        ("residual", &row.residual_wh),
+    ] {
+        let amount = accrued.amount.map_err(|why| why.as_str());
+        accrual(&mut flat, (base, "kwh", 1e3), amount, accrued.coverage.get());
+    }
+    if row.metered_wh.amount.is_ok() {
+        flat.text("metered_method", row.method.as_str());
+    }
+    flat.text("program", row.program);
+    flat
+}
+
+fn of_decision(mut flat: Flat, row: &DecisionRow) -> Flat {
+    flat.figure("duration_s", INTERVAL_MS as f64 / 1e3);
+    match row.micro_usd {
+        Ok((amounts, quality)) => {
+            for (key, micro) in
+                ["actual_margin_usd", "always_on_margin_usd", "perfect_margin_usd"].iter().zip(amounts)
+            {
+                flat.figure(key, micro as f64 / 1e6);
+            }
+            flat.quality("margin", quality);
+        }
+        Err(why) => flat.missing("margin", why),
+    }
+    flat.figure("margin_coverage", row.coverage.get());
     flat
 }
 

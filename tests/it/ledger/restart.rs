@@ -26,7 +26,7 @@ fn rebooted(now: Now) -> Now {
 /// As [`steady`], on the other clock.
 fn steady_again(accruer: &mut Accruer, from: i64, to: i64) -> Vec<Row> {
     let times = (from..=to).step_by(10);
-    times.flat_map(|t| accruer.observe(&split(kw(120.0)), rebooted(at(t)))).collect()
+    times.flat_map(|t| rows_of(accruer, &split(kw(120.0)), rebooted(at(t)))).collect()
 }
 
 fn file() -> (tempfile::TempDir, std::path::PathBuf) {

@@ -1,6 +1,7 @@
 //! The rows of the site's meter: what it counted, against what the machines should have drawn.
 
 use wattsplit::economics::energy::Method;
+use wattsplit::economics::regret::Margins;
 use wattsplit::ledger::site::SiteRow;
 use wattsplit::ledger::store::Batch;
 use wattsplit::site::Aged;
@@ -50,12 +51,13 @@ impl Site {
     }
 }
 
+const UNJUDGED: Read<Margins> = Err(Missing::NotYet);
+
 /// Observes the site at `now` for `from <= t <= to`, every 10 s.
 fn observe(accruer: &mut Accruer, site: Site, from: i64, to: i64, now: impl Fn(i64) -> Now) -> Vec<SiteRow> {
     let mut rows = Vec::new();
     for t in (from..=to).step_by(10) {
-        accruer.observe(&site.split(t), now(t));
-        rows.extend(accruer.take_site_rows());
+        rows.extend(accruer.observe(&site.split(t), UNJUDGED, now(t)).site_rows);
     }
     rows
 }
@@ -104,8 +106,11 @@ fn without_a_counter_the_power_is_integrated_and_without_a_meter_there_is_no_row
     assert_eq!(row.it_wh.amount, Ok((8_333, Quality::Measured)));
     assert_eq!(row.residual_wh.amount, Ok((833, Quality::Measured)), "10,000 less 9,167");
     let mut accruer = Accruer::default();
-    assert_eq!(steady(&mut accruer, 0, 600, 0).len(), 2);
-    assert_eq!(accruer.take_site_rows(), []);
+    let closed = (0..=600).step_by(10).map(|t| accruer.observe(&split(kw(120.0)), UNJUDGED, at(t)));
+    let rows: Vec<(usize, usize)> =
+        closed.map(|closed| (closed.rows.len(), closed.site_rows.len())).collect();
+    assert_eq!(rows.iter().filter(|rows| **rows == (1, 0)).count(), 2);
+    assert!(rows.iter().all(|(_, of_the_site)| *of_the_site == 0));
 }
 
 #[test]
@@ -177,8 +182,8 @@ fn a_power_older_than_the_gap_limit_is_not_drawn_on() {
     let mut accruer = Accruer::default();
     let mut rows = Vec::new();
     for t in (0..=300).step_by(10) {
-        accruer.observe(&Site { age_s: t as u64, ..SAMPLED }.split(t), at(t));
-        rows.extend(accruer.take_site_rows());
+        let site = Site { age_s: t as u64, ..SAMPLED };
+        rows.extend(accruer.observe(&site.split(t), UNJUDGED, at(t)).site_rows);
     }
     assert_eq!(metered(&rows[0]), Err(Missing::Expired), "120 of 300 s");
     assert_eq!(rows[0].metered_wh.coverage.get(), 0.4);
@@ -261,12 +266,13 @@ fn what_an_older_wattsplit_left_open_is_gone_on_with() {
     old.as_object_mut().unwrap().remove("site").unwrap();
     let mut accruer = Accruer::default();
     accruer.resume(serde_json::from_value(old).unwrap());
-    let mut blocks = Vec::new();
+    let (mut blocks, mut rows) = (Vec::new(), Vec::new());
     for t in (110..=300).step_by(10) {
-        blocks.extend(accruer.observe(&COUNTED.split(t), rebooted(t)));
+        let closed = accruer.observe(&COUNTED.split(t), UNJUDGED, rebooted(t));
+        blocks.extend(closed.rows);
+        rows.extend(closed.site_rows);
     }
     assert!((blocks[0].energy_wh.coverage.get() - 290.0 / 300.0).abs() < 1e-9);
-    let rows = accruer.take_site_rows();
     assert_eq!(metered(&rows[0]), Ok((6_650, Quality::Estimated)), "190 of 300 s");
 }
 
@@ -274,8 +280,9 @@ fn what_an_older_wattsplit_left_open_is_gone_on_with() {
 fn a_meter_that_goes_has_a_last_row_and_no_more() {
     let mut accruer = Accruer::default();
     observe(&mut accruer, COUNTED, 0, 200, at);
-    steady(&mut accruer, 210, 1_000, 0);
-    let rows = accruer.take_site_rows();
+    let gone = (210..=1_000).step_by(10);
+    let rows: Vec<SiteRow> =
+        gone.flat_map(|t| accruer.observe(&split(kw(120.0)), UNJUDGED, at(t)).site_rows).collect();
     assert_eq!(starts(&rows), [0]);
     assert_eq!(metered(&rows[0]), Ok((7_000, Quality::Estimated)));
 }
@@ -285,7 +292,9 @@ fn the_rows_are_in_the_file_once_also_in_one_of_the_version_before() {
     let (_dir, path) = file();
     Ledger::open(&path).unwrap().close();
     let connection = rusqlite::Connection::open(&path).unwrap();
-    connection.execute_batch("DROP TABLE site_interval; PRAGMA user_version = 3;").unwrap();
+    connection
+        .execute_batch("DROP TABLE site_interval; DROP TABLE decision; PRAGMA user_version = 3;")
+        .unwrap();
     drop(connection);
     let mut accruer = Accruer::default();
     let mut site_rows = observe(&mut accruer, COUNTED, 0, 600, at);

@@ -10,6 +10,7 @@ use wattsplit::economics::attribution::Plausibility;
 use wattsplit::economics::capture::{Band, PoolDay};
 use wattsplit::economics::dispatch::{Block, Problem, Uncertainty};
 use wattsplit::economics::{BlockMoney, Class, Metering, Money, Residual, Split};
+use wattsplit::ledger::decision::Regret;
 use wattsplit::publish::LedgerHealth;
 use wattsplit::publish::{Health, LiveSet, wire};
 use wattsplit::reading::{HostSample, Missing, PoolReport, Quality, Read, Reading, Settled, SettledKind};
@@ -120,8 +121,14 @@ pub fn site(state: State) -> Picture {
         blocks: vec![block_money(state, "row-1-s19-xp", Class::Hash), block_money(state, "h100", Class::Ai)],
         issues: vec!["btc_usd: stale".into(), "network: timeout".into()],
     };
-    let ledger =
-        Some(LedgerHealth { rows_written: 24, captures: captures(state), ..LedgerHealth::default() });
+    let regret = Regret {
+        usd_24h: state.read(Usd::new(12.5).unwrap()),
+        coverage_24h: Fraction::new(0.75).unwrap(),
+        percent_of_perfect_30d: state.read(87.5),
+        coverage_30d: Fraction::new(0.25).unwrap(),
+    };
+    let captures = captures(state);
+    let ledger = Some(LedgerHealth { rows_written: 24, regret, captures, ..LedgerHealth::default() });
     let health = Health {
         uptime: Duration::from_secs(60),
         sources_ok: 12,

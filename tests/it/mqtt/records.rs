@@ -4,7 +4,10 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use wattsplit::clock::UnixMs;
 use wattsplit::economics::Class;
+use wattsplit::economics::energy::Method;
+use wattsplit::ledger::decision::DecisionRow;
 use wattsplit::ledger::rollup::{Part, Period, Summed};
+use wattsplit::ledger::site::SiteRow;
 use wattsplit::ledger::{Accrued, Event, EventKind, Fresh, Message, Row, SettledNews, Settlement, Severity};
 use wattsplit::publish::wire::records::compose;
 use wattsplit::reading::{Missing, Quality, SettledKind};
@@ -57,6 +60,16 @@ pub fn of_every_kind() -> Vec<Message> {
         text: "something happened".into(),
         told: false,
     };
+    let meter = |known: Accrued| SiteRow {
+        start: DAY,
+        metered_wh: known,
+        method: Method::Counter,
+        modelled_wh: known,
+        it_wh: known,
+        residual_wh: known,
+        program: "0.1.0",
+    };
+    let decision = |micro_usd| DecisionRow { start: DAY, micro_usd, coverage: Fraction::new(0.5).unwrap() };
     let fresh = Fresh {
         rows: vec![row(known), row(accrued(Err(Missing::Timeout)))],
         roll_ups: vec![
@@ -68,7 +81,11 @@ pub fn of_every_kind() -> Vec<Message> {
             SettledNews { settlement, corrects: Some(Sats(120)) },
         ],
         events: vec![event(1, EventKind::Started, ""), event(2, EventKind::Advice, "179-ab")],
-        ..Fresh::default()
+        site_rows: vec![meter(known), meter(accrued(Err(Missing::Timeout)))],
+        decisions: vec![
+            decision(Ok(([1_500_000, -2, 3_000_000], Quality::Stale))),
+            decision(Err(Missing::NotReported)),
+        ],
     };
     compose("tx01", "00000000000000b1", &fresh, 1)
 }

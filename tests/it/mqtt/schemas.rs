@@ -202,7 +202,7 @@ fn records_are_flat_and_what_a_schema_calls_a_number_has_a_decimal_point() {
 }
 
 /// Definitions that are objects of their own.
-const PARTS: [&str; 4] = ["hash", "ai", "accrual", "settlement"];
+const PARTS: [&str; 6] = ["hash", "ai", "accrual", "meter", "decision", "settlement"];
 
 /// Names of properties that are integers, wherever the schema has them.
 fn integers(schema: &Value) -> BTreeSet<String> {

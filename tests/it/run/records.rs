@@ -10,7 +10,7 @@ use wattsplit::ledger::store::{Batch, Ledger};
 
 use super::*;
 use crate::broker::Seen;
-use crate::ledger::{kw, split};
+use crate::ledger::{kw, rows_of, split};
 use crate::mqtt::schemas::check;
 
 /// A ledger whose process ended in the middle of an interval, this long ago.
@@ -19,7 +19,7 @@ fn left_open(dir: &Path, ago_ms: i64) -> i64 {
     let ended = now.wall.0 - ago_ms;
     let mut accruer = Accruer::default();
     for before in [10_000, 0] {
-        accruer.observe(&split(kw(120.0)), clock::Now { wall: UnixMs(ended - before), ..now });
+        rows_of(&mut accruer, &split(kw(120.0)), clock::Now { wall: UnixMs(ended - before), ..now });
     }
     let mut ledger = Ledger::open(&dir.join("ledger.sqlite")).unwrap();
     ledger.append(Batch { open: accruer.open_interval(), ..Batch::default() }).unwrap();
