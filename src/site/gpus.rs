@@ -15,7 +15,7 @@ use super::age::{Freshness, Held, Polling};
 use super::asics::hotter;
 use super::order::Key;
 use super::sum::Tally;
-use super::view::{Aged, AiBlock, Current, GpuCounts, GpuView};
+use super::view::{Aged, AiBlock, Current, GpuCounts, GpuHostView, GpuView};
 
 /// A file that says how many GPUs are rented is stale when it was written longer ago than this.
 const OCCUPANCY_FRESH: Duration = Duration::from_secs(15 * 60);
@@ -87,6 +87,22 @@ impl Gpus {
     /// In natural order of host, then as the host lists them.
     pub fn views(&self, now: Now) -> impl Iterator<Item = GpuView<'_>> {
         self.hosts.values().flat_map(move |host| host.views(now))
+    }
+
+    /// In natural order of name.
+    pub fn host_views(&self, now: Now) -> impl Iterator<Item = GpuHostView<'_>> {
+        self.hosts.values().map(move |host| {
+            let freshness = host.polling.freshness(now);
+            let why_not = host.polling.why_not(freshness).unwrap_or(Missing::Expired);
+            GpuHostView {
+                host: &host.name,
+                hosting: &host.hosting,
+                base: host.base,
+                factor: host.factor,
+                gone: (freshness == Freshness::Gone).then_some(why_not),
+                gpus: host.views(now).collect(),
+            }
+        })
     }
 
     /// The blocks in order of id.

@@ -105,4 +105,9 @@ impl Site {
     pub fn gpus(&self, now: Now) -> impl Iterator<Item = GpuView<'_>> {
         self.gpus.views(now)
     }
+
+    /// Every machine with GPUs, in order of name.
+    pub fn gpu_hosts(&self, now: Now) -> impl Iterator<Item = GpuHostView<'_>> {
+        self.gpus.host_views(now)
+    }
 }

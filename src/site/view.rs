@@ -227,6 +227,21 @@ impl UnitState {
     }
 }
 
+/// One machine with GPUs at one moment.
+#[derive(Debug, Clone)]
+pub struct GpuHostView<'a> {
+    pub host: &'a str,
+    pub hosting: &'a str,
+    /// Power of the server beside its boards.
+    pub base: Watts,
+    /// Wall power per board power.
+    pub factor: f64,
+    /// Why nothing that it said is young enough; `None` while its values stand, fresh or stale.
+    pub gone: Option<Missing>,
+    /// Every GPU that was ever seen in it.
+    pub gpus: Vec<GpuView<'a>>,
+}
+
 /// One GPU at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct GpuView<'a> {
