@@ -7,9 +7,9 @@
 //! price outside the band, a gain above the operator's threshold in the worst corner of the
 //! uncertainty, and a block that was not moved the other way just before.
 //!
-//! What can be moved: machines that hash or idle, one group × model at a time. Every hosting is firm:
-//! what a GPU draws is known, but not which GPUs are unsold nor what their servers draw when they
-//! are off, so there is no unit whose stop could be justified from the readings.
+//! What can be moved: machines that hash or idle, one group × model at a time, and GPUs of hostings
+//! whose terms allow it ([`hosting`]). All other hostings are firm. What nobody reads and could change
+//! the answer is no reason to hold ([`blind`]).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,17 +23,21 @@ use crate::reading::{Missing, Quality};
 use crate::site::{Site, SiteView};
 
 pub mod basis;
+mod blind;
 mod decide;
 pub mod fleet;
 mod flip;
+mod hosting;
 mod judge;
 pub mod memory;
+mod rack;
 mod reason;
 
 pub use basis::Basis;
 pub use decide::{decide, renew};
 pub use fleet::Fleet;
 pub use flip::{Flip, nearest_flips};
+pub use hosting::{Gpus, unsold_id};
 pub use judge::judge;
 pub use memory::Memory;
 
@@ -179,10 +183,14 @@ pub struct Move {
     pub revenue_usd_per_unit_h: f64,
     pub start_usd_per_unit: f64,
     pub stop_usd_per_unit: f64,
+    /// Units that are sold; each one short of them costs the penalty.
+    pub committed_units: u32,
+    pub stop_penalty_usd_per_unit_h: f64,
     /// Marginal value in USD per facility MWh.
     pub value_usd_per_mwh: Option<f64>,
     pub why: String,
-    /// The machines to switch, at most [`MOST_NAMED`]; to stop: those of the worst J/TH first.
+    /// The machines to switch, at most [`MOST_NAMED`]. Miners to stop: those of the worst J/TH first.
+    /// GPUs to stop: those of servers that become free as a whole first.
     pub machines: Vec<String>,
     /// How many more there are.
     pub machines_more: u32,
@@ -267,7 +275,7 @@ pub fn advise(
     memory: &mut Memory,
     previous: Option<&Advice>,
 ) -> (Basis, Advice) {
-    let fleet = Fleet::survey(site.units(view.at));
+    let fleet = Fleet::survey(site.units(view.at), site.gpu_hosts(view.at));
     memory.observe(view, &fleet, terms);
     let basis = Basis::new((view, split), &fleet, terms, policy, memory);
     let advice = renew(&basis, &policy.site, &fleet, previous);

@@ -1,17 +1,18 @@
 //! The dispatch problem of the site at one moment, and every input with its quality and age.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::clock::{Now, UnixMs};
 use crate::economics::dispatch::{Block, Problem, Uncertainty};
-use crate::economics::{
-    Class, GroupTerms, HostingConfig, PowerPaidBy, SiteTerms, Split, Terms, accepted_share, hashing,
-};
+use crate::economics::{Class, GroupTerms, SiteTerms, Split, accepted_share, hashing};
 use crate::reading::{Missing, Quality, Read, Reading};
 use crate::site::{HashBlock, SiteView};
 use crate::units::UsdPerPhDay;
 
+use super::blind;
 use super::fleet::{Crew, Fleet};
+use super::hosting::{Gpus, Hostings};
 use super::memory::{Memory, ai_facility_kw};
 use super::{Assumption, Policy};
 
@@ -29,12 +30,21 @@ pub struct Basis {
     /// When the power price changes next.
     pub price_until: Option<UnixMs>,
     pub assumptions: Vec<Assumption>,
+    /// GPUs that may be moved, by id of their block.
+    pub gpus: BTreeMap<String, Gpus>,
 }
 
 impl Basis {
     /// A problem as it stands, with nothing known about its inputs.
     pub fn of(problem: Problem, at: Now) -> Self {
-        Self { at, problem, reserve_kw: 0.0, price_until: None, assumptions: Vec::new() }
+        Self {
+            at,
+            problem,
+            reserve_kw: 0.0,
+            price_until: None,
+            assumptions: Vec::new(),
+            gpus: BTreeMap::new(),
+        }
     }
 
     pub fn new(
@@ -72,21 +82,18 @@ impl Basis {
             );
         }
         let capped = terms.cap.is_some() || site.cooling_cap_kw.is_some();
-        let mut hostings: Vec<&HostingConfig> = terms.hostings.iter().collect();
-        hostings.sort_by(|a, b| a.name.cmp(&b.name));
-        for hosting in hostings {
-            let block = inputs.ai(hosting, view, split, capped);
-            blocks.push(block);
-        }
+        let hostings = Hostings::new(&mut inputs, (view, split), (terms, capped), fleet, memory);
+        blocks.extend(hostings.blocks);
+        other_kw += hostings.other_kw;
         let modelled_kw = terms.fixed_overhead.kw() + other_kw;
         let metered_kw = inputs.metered(view, &blocks, modelled_kw, capped);
         let reserve_kw = match terms.cap {
             // What nobody reads is in the meter already.
-            Some(_) if metered_kw.is_some() => inputs.ramp(view, terms, policy, memory),
-            Some(_) => inputs.unread(&unread) + inputs.ramp(view, terms, policy, memory),
+            Some(_) if metered_kw.is_some() => inputs.ramp((view, fleet), terms, policy, memory),
+            Some(_) => inputs.unread(&unread) + inputs.ramp((view, fleet), terms, policy, memory),
             None => 0.0,
         };
-        let problem = Problem {
+        let mut problem = Problem {
             price_usd_per_mwh: price,
             dr_credit_usd_per_mwh: site.dr_credit_usd_per_mwh,
             cap_kw: terms.cap.map(|cap| cap.kw()),
@@ -101,12 +108,14 @@ impl Basis {
             }),
             blocks,
         };
+        blind::open_unsure(&mut problem, &hostings.unsure);
         Self {
             at: view.at,
             problem,
             reserve_kw,
             price_until: view.power_price_until,
             assumptions: inputs.all,
+            gpus: hostings.gpus,
         }
     }
 }
@@ -124,12 +133,12 @@ fn hashprice(view: &SiteView, split: &Split, max_age: Duration) -> (Read<UsdPerP
 
 /// Collects the inputs while they are used.
 #[derive(Default)]
-struct Inputs {
+pub(super) struct Inputs {
     all: Vec<Assumption>,
 }
 
 impl Inputs {
-    fn push(
+    pub fn push(
         &mut self,
         name: impl Into<String>,
         unit: &'static str,
@@ -223,50 +232,6 @@ impl Inputs {
         }
     }
 
-    /// A hosting is firm: all of its GPUs run, whatever the price.
-    fn ai(&mut self, hosting: &HostingConfig, view: &SiteView, split: &Split, capped: bool) -> Block {
-        let block = view.ai_blocks.iter().find(|block| block.id == hosting.name);
-        let units = block.map_or(0, |block| block.counts.units()).max(1);
-        let power = match block.map_or(Err(Missing::NotConfigured), |block| block.it_power) {
-            Ok(total) if total.coverage.get() > 0.0 => {
-                // What was not read draws like what was.
-                let value = total.value.kw() / total.coverage.get();
-                Ok(Reading { value, quality: total.quality, source: "boards and servers" })
-            }
-            Ok(_) => Err(Missing::NotReported),
-            Err(why) => match hosting.contracted_kw {
-                Some(kw) => Ok(Reading::estimated(kw, "contracted")),
-                None => Err(why),
-            },
-        };
-        let revenue = split.blocks.iter().find(|b| b.id == hosting.name).map(|b| b.money.revenue);
-        let per_unit = match (hosting.terms, revenue) {
-            (Terms::Occupied, Some(Ok(revenue))) => Ok(revenue.value.get() / f64::from(units)),
-            (Terms::Occupied, _) => Err("revenue"),
-            // Paid whatever runs: nothing at the margin.
-            (Terms::Reserved | Terms::KwMonth, _) => Ok(0.0),
-        };
-        self.push(format!("{}.it_kw", hosting.name), "kw", power, None, capped);
-        Block {
-            id: hosting.name.clone(),
-            class: Class::Ai,
-            units,
-            current: units,
-            min_units: units,
-            max_units: units,
-            unit_kw: power.ok().map(|p| p.value / f64::from(units)),
-            idle_kw: 0.0,
-            overhead: hosting.overhead,
-            revenue_usd_per_unit_h: per_unit,
-            var_cost_usd_per_unit_h: 0.0,
-            committed: 0,
-            stop_penalty_usd_per_unit_h: 0.0,
-            power_passthrough: hosting.power_paid_by == PowerPaidBy::Tenant,
-            start_usd_per_unit: 0.0,
-            stop_usd_per_unit: 0.0,
-        }
-    }
-
     /// What machines that nobody can read may draw: as much as their like, else as the largest.
     fn unread(&mut self, blocks: &[(u32, Option<f64>, f64)]) -> f64 {
         let largest = blocks.iter().filter_map(|(_, kw, _)| *kw).fold(0.0, f64::max);
@@ -305,7 +270,13 @@ impl Inputs {
     }
 
     /// Room for AI load that rises.
-    fn ramp(&mut self, view: &SiteView, terms: &SiteTerms, policy: &Policy, memory: &Memory) -> f64 {
+    fn ramp(
+        &mut self,
+        (view, fleet): (&SiteView, &Fleet<'_>),
+        terms: &SiteTerms,
+        policy: &Policy,
+        memory: &Memory,
+    ) -> f64 {
         if terms.hostings.is_empty() {
             return 0.0;
         }
@@ -313,7 +284,7 @@ impl Inputs {
             (Some(kw), _) => Reading::measured(kw, "given"),
             (None, Some(kw)) => Reading::measured(kw, "99th percentile of the rise in a minute"),
             (None, None) => {
-                let load = ai_facility_kw(view, terms).unwrap_or(0.0);
+                let load = ai_facility_kw(view, fleet, terms).unwrap_or(0.0);
                 Reading::estimated(RAMP_GUESS * load, "10 % of the AI load: less than an hour was seen")
             }
         };

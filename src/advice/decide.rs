@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ring::digest;
 
+use crate::economics::Class;
 use crate::economics::dispatch::{Block, Limit, Problem, Solution, Status, Uncertainty, solve};
 use crate::reading::Quality;
 
@@ -217,11 +218,10 @@ fn moves(basis: &Basis, choice: &Choice, fleet: &Fleet<'_>) -> Vec<Move> {
         .map(|(block, &to)| {
             let wanted = block.current.abs_diff(to);
             let named = usize::try_from(wanted).unwrap_or(MOST_NAMED).min(MOST_NAMED);
-            let crew = fleet.crew(&block.id);
-            let machines = crew.map_or(Vec::new(), |crew| {
-                if to < block.current { crew.worst(named) } else { crew.best_idle(named) }
-            });
-            let machines: Vec<String> = machines.into_iter().map(str::to_owned).collect();
+            let machines = match block.class {
+                Class::Hash => miners(fleet, block, to, named),
+                Class::Ai => gpus(basis, block, to, named),
+            };
             let more = wanted.saturating_sub(u32::try_from(machines.len()).unwrap_or(u32::MAX));
             Move {
                 block: block.id.clone(),
@@ -236,6 +236,8 @@ fn moves(basis: &Basis, choice: &Choice, fleet: &Fleet<'_>) -> Vec<Move> {
                     - block.var_cost_usd_per_unit_h,
                 start_usd_per_unit: block.start_usd_per_unit,
                 stop_usd_per_unit: block.stop_usd_per_unit,
+                committed_units: block.committed,
+                stop_penalty_usd_per_unit_h: block.stop_penalty_usd_per_unit_h,
                 value_usd_per_mwh: block.marginal_value_usd_per_mwh(),
                 why: reason::why(basis, choice, block, to),
                 machines_more: if machines.is_empty() { 0 } else { more },
@@ -243,6 +245,18 @@ fn moves(basis: &Basis, choice: &Choice, fleet: &Fleet<'_>) -> Vec<Move> {
             }
         })
         .collect()
+}
+
+fn miners(fleet: &Fleet<'_>, block: &Block, to: u32, n: usize) -> Vec<String> {
+    let crew = fleet.crew(&block.id);
+    let ids = crew.map(|crew| if to < block.current { crew.worst(n) } else { crew.best_idle(n) });
+    ids.into_iter().flatten().map(str::to_owned).collect()
+}
+
+fn gpus(basis: &Basis, block: &Block, to: u32, n: usize) -> Vec<String> {
+    let gpus = basis.gpus.get(&block.id);
+    let ids = gpus.map(|gpus| if to < block.current { &gpus.to_stop } else { &gpus.to_start });
+    ids.into_iter().flatten().take(n).cloned().collect()
 }
 
 /// Of the advised moves; where a change is held back, of that change.

@@ -1,15 +1,19 @@
-//! The machines of each block: what one of them draws and hashes, and which are worst.
+//! The machines of each block: what one of them draws and hashes, and which are worst; and the GPUs of
+//! each hosting.
 
 use std::collections::BTreeMap;
 
 use crate::reading::{Algorithm, AsicState, Missing, Quality, Read, Reading};
-use crate::site::{AsicView, Tally, UnitState};
+use crate::site::{AsicView, GpuHostView, Tally, UnitState};
 use crate::units::{Hashrate, Watts};
 
-/// All blocks of miners.
+use super::rack::Rack;
+
+/// All blocks of miners, and all hostings.
 #[derive(Debug, Default)]
 pub struct Fleet<'a> {
     crews: BTreeMap<&'a str, Crew<'a>>,
+    racks: BTreeMap<&'a str, Rack<'a>>,
 }
 
 /// The machines of one block.
@@ -36,17 +40,28 @@ pub struct Machine<'a> {
 }
 
 impl<'a> Fleet<'a> {
-    /// One pass over all machines, each with the id of its block.
-    pub fn survey(units: impl Iterator<Item = (&'a str, AsicView<'a>)>) -> Self {
+    /// One pass over all machines: miners, each with the id of its block, and hosts of GPUs.
+    pub fn survey(
+        units: impl Iterator<Item = (&'a str, AsicView<'a>)>,
+        gpu_hosts: impl Iterator<Item = GpuHostView<'a>>,
+    ) -> Self {
         let mut fleet = Self::default();
         for (block, unit) in units {
             fleet.crews.entry(block).or_default().add(&unit);
+        }
+        for host in gpu_hosts {
+            fleet.racks.entry(host.hosting).or_default().add(&host);
         }
         fleet
     }
 
     pub fn crew(&self, block: &str) -> Option<&Crew<'a>> {
         self.crews.get(block)
+    }
+
+    /// `None`: the hosting has no hosts.
+    pub fn rack(&self, hosting: &str) -> Option<&Rack<'a>> {
+        self.racks.get(hosting)
     }
 }
 

@@ -1,20 +1,24 @@
-//! What one picture cannot show: what a machine drew when it last ran, and how fast AI load rises.
+//! What one picture cannot show: what a machine or a GPU drew when it last ran, and how fast AI load
+//! rises.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::economics::SiteTerms;
+use crate::economics::{HostingConfig, SiteTerms};
 use crate::reading::{Quality, Reading};
 use crate::site::SiteView;
 use crate::units::{Hashrate, Watts};
 
 use super::fleet::Fleet;
+use super::hosting::sold;
 
 /// Kept from picture to picture.
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
     units: BTreeMap<String, Unit>,
+    /// What a sold GPU of each hosting drew when one last ran.
+    gpus: BTreeMap<String, (Reading<Watts>, Now)>,
     pub ramp: Ramp,
 }
 
@@ -36,18 +40,44 @@ impl Memory {
                 self.units.insert(block.id.clone(), Unit { power, hashrate, at: view.at });
             }
         }
-        self.ramp.observe(ai_facility_kw(view, terms), view.at);
+        self.gpus.retain(|name, _| terms.hostings.iter().any(|hosting| hosting.name == *name));
+        for hosting in &terms.hostings {
+            if let Some(power) = sold_unit(hosting, view, fleet) {
+                self.gpus.insert(hosting.name.clone(), (power, view.at));
+            }
+        }
+        self.ramp.observe(ai_facility_kw(view, fleet, terms), view.at);
     }
 
     pub fn unit(&self, block: &str) -> Option<&Unit> {
         self.units.get(block)
     }
+
+    /// What a sold GPU of a hosting drew when one last ran, and how long ago.
+    pub fn gpu(&self, hosting: &str, now: Now) -> Option<(Reading<Watts>, Duration)> {
+        let (power, at) = self.gpus.get(hosting)?;
+        let power = Reading { source: "when it last ran", ..power.at_best(Quality::Estimated) };
+        Some((power, now.since(*at)))
+    }
 }
 
-/// Facility power of all hostings; `None` unless nearly all of it was read.
-pub fn ai_facility_kw(view: &SiteView, terms: &SiteTerms) -> Option<f64> {
+fn sold_unit(hosting: &HostingConfig, view: &SiteView, fleet: &Fleet<'_>) -> Option<Reading<Watts>> {
+    let seen = view.ai_blocks.iter().find(|block| block.id == hosting.name);
+    let rack = fleet.rack(&hosting.name).filter(|_| hosting.is_switchable())?;
+    rack.lots(sold(hosting, seen).ok()?.value)?.sold.unit_power()
+}
+
+/// Facility power of all hostings; `None` unless nearly all of it was read. What is switched off draws
+/// nothing that could be read.
+pub fn ai_facility_kw(view: &SiteView, fleet: &Fleet<'_>, terms: &SiteTerms) -> Option<f64> {
     const NEARLY_ALL: f64 = 0.99;
-    let power = |hosting: &crate::economics::HostingConfig| {
+    let power = |hosting: &HostingConfig| {
+        if let Some(rack) = fleet.rack(&hosting.name).filter(|_| hosting.is_switchable()) {
+            let lots = rack.lots(0)?;
+            let (running, unread) = (f64::from(lots.unsold.units()), f64::from(lots.unread));
+            let read = running >= NEARLY_ALL * (running + unread) && !lots.unsold.stale;
+            return read.then(|| (lots.unsold.power + lots.other).kw() * hosting.overhead);
+        }
         let block = view.ai_blocks.iter().find(|block| block.id == hosting.name)?;
         let total = block.it_power.ok().filter(|t| t.coverage.get() >= NEARLY_ALL)?;
         (total.quality < Quality::Stale).then(|| total.value.kw() * hosting.overhead)

@@ -1,5 +1,6 @@
 //! Why: the two numbers that decide, in words.
 
+use crate::economics::Class;
 use crate::economics::dispatch::{Block, HoldReason, Status};
 
 use super::basis::Basis;
@@ -10,14 +11,21 @@ use super::{Direction, Gain, Move, PolicyConfig};
 pub fn why(basis: &Basis, choice: &Choice, block: &Block, to: u32) -> String {
     let problem = &basis.problem;
     let price = problem.price_usd_per_mwh.unwrap_or(0.0) + problem.dr_credit_usd_per_mwh;
-    let Some(value) = block.marginal_value_usd_per_mwh() else {
+    let gpus = basis.gpus.get(&block.id).filter(|_| block.class == Class::Ai);
+    let Some(value) = worth(block, to) else {
         return "it draws no more running than stopped".to_owned();
     };
     if to > block.current {
+        let sold = if gpus.is_some() { "sold, not running: " } else { "" };
         return match value > price || block.power_passthrough {
-            true => format!("{value:.2} > {price:.2} USD/MWh: earns more than its power costs"),
+            true => format!("{sold}{value:.2} > {price:.2} USD/MWh: earns more than its power costs"),
             false => format!("{value:.2} USD/MWh, but fewer run than must"),
         };
+    }
+    if gpus.is_some_and(|gpus| gpus.unsold) {
+        let kw = block.overhead * (block.unit_kw.unwrap_or(0.0) - block.idle_kw);
+        let kw = f64::from(block.current - to) * kw;
+        return format!("not sold: earns nothing, draws {kw:.2} kW at {price:.2} USD/MWh");
     }
     if value < price && !block.power_passthrough {
         return format!("{value:.2} < {price:.2} USD/MWh: power costs more than it earns");
@@ -26,6 +34,15 @@ pub fn why(basis: &Basis, choice: &Choice, block: &Block, to: u32) -> String {
         Some(rival) => format!("{value:.2} < {rival:.2} USD/MWh under a full cap"),
         None => "the caps allow no more".to_owned(),
     }
+}
+
+/// Marginal value of a block on its way to `to` units, with the penalty that a promised unit saves.
+fn worth(block: &Block, to: u32) -> Option<f64> {
+    let promised = to.min(block.current) < block.committed;
+    let penalty = if promised { block.stop_penalty_usd_per_unit_h } else { 0.0 };
+    let saved =
+        Block { revenue_usd_per_unit_h: block.revenue_usd_per_unit_h.map(|r| r + penalty), ..block.clone() };
+    saved.marginal_value_usd_per_mwh()
 }
 
 /// The value of what takes the place of `block`: of a block that starts, else the lowest of those
@@ -98,7 +115,7 @@ fn hold(basis: &Basis, policy: &PolicyConfig) -> String {
     let nearest = valued.min_by(|a, b| (a.1 - price).abs().total_cmp(&(b.1 - price).abs()));
     let Some((block, value)) = nearest else { return "Hold: nothing can be switched.".to_owned() };
     let pair = format!("{} is worth {value:.2} USD/MWh, power costs {price:.2}", block.id);
-    if block.current > 0 && value < price {
+    if block.current > 0 && value < price && price <= value * policy.stop_above {
         format!("Hold: {pair}; it stops above {:.2}.", value * policy.stop_above)
     } else if block.current > 0 {
         format!("Hold: {pair}.")

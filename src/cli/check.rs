@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::config::{Config, ConfigErrors};
-use crate::economics::Terms;
+use crate::economics::{Stoppable, Terms};
 use crate::sources::asic::AsicConfig;
 use crate::sources::gpu::GpuReader;
 use crate::sources::network::NetworkKind;
@@ -127,7 +127,12 @@ fn hosting(hosting: &crate::economics::HostingConfig) -> String {
             format!("{kw} kW at {rent} USD per kW and month")
         }
     };
-    format!("{}: {terms}", hosting.name)
+    let stops = match hosting.stoppable {
+        Stoppable::No => "",
+        Stoppable::Unsold => "; unsold ones may be stopped",
+        Stoppable::All => "; sold and unsold ones may be stopped",
+    };
+    format!("{}: {terms}{stops}", hosting.name)
 }
 
 fn gpu_hosts(config: &Config) -> Vec<String> {

@@ -86,15 +86,11 @@ fn headline(advice: &Advice, width: usize) -> String {
     text
 }
 
-fn is_firm(block: &Block) -> bool {
-    block.min_units == block.max_units && block.current == block.min_units
-}
-
 /// Firm blocks first: they come before every price. Then by value.
 fn ranked(basis: &Basis) -> Vec<&Block> {
     let order = merit_order(&basis.problem.blocks);
     let by_value = order.iter().filter_map(|id| basis.problem.blocks.iter().find(|b| b.id == *id));
-    let (firm, free): (Vec<&Block>, Vec<&Block>) = by_value.partition(|block| is_firm(block));
+    let (firm, free): (Vec<&Block>, Vec<&Block>) = by_value.partition(|block| block.is_fixed());
     firm.into_iter().chain(free).collect()
 }
 
@@ -113,13 +109,14 @@ fn merit(basis: &Basis, advice: &Advice, width: usize) -> String {
     };
     let cell = |value: Option<f64>, decimals| value.map_or(MISSING.to_owned(), |v| number(v, decimals));
     let column = |f: &dyn Fn(&Block) -> String| blocks.iter().map(|b| f(b)).collect::<Vec<_>>();
+    let unsold = |block: &Block| basis.gpus.get(&block.id).is_some_and(|gpus| gpus.unsold);
     let mut grid = Grid::new("MERIT ORDER", column(&|b| b.id.clone()), false);
     grid.column("side", 4, column(&|b| if b.class == Class::Hash { "hash" } else { "AI" }.to_owned()));
     grid.column(
         "USD/MWh",
         0,
         column(&|b| match b.revenue_usd_per_unit_h {
-            Ok(0.0) if is_firm(b) => "paid anyway".to_owned(),
+            Ok(0.0) if b.is_fixed() && b.units > 0 && !unsold(b) => "paid anyway".to_owned(),
             Ok(_) => cell(b.marginal_value_usd_per_mwh(), 2),
             Err(_) => MISSING.to_owned(),
         }),
@@ -129,7 +126,7 @@ fn merit(basis: &Basis, advice: &Advice, width: usize) -> String {
     grid.column(
         "advised",
         0,
-        column(&|b| if is_firm(b) { "firm".to_owned() } else { advised(b).to_string() }),
+        column(&|b| if b.is_fixed() { "firm".to_owned() } else { advised(b).to_string() }),
     );
     grid.column("unit kW", 2, column(&|b| cell(b.unit_kw, 3)));
     grid.column("kW then", 1, column(&|b| cell(kw(b, advised(b)), 1)));
@@ -174,7 +171,7 @@ fn cuts(basis: &Basis, blocks: &[&Block], filled: &[Option<f64>]) -> Vec<(usize,
     if let Some(price) = problem.price_usd_per_mwh {
         let price = price + problem.dr_credit_usd_per_mwh;
         let below = |b: &&Block| {
-            !is_firm(b) && !b.power_passthrough && b.marginal_value_usd_per_mwh().is_some_and(|v| v < price)
+            !b.is_fixed() && !b.power_passthrough && b.marginal_value_usd_per_mwh().is_some_and(|v| v < price)
         };
         let row = blocks.iter().position(below).unwrap_or(blocks.len());
         cuts.push((row, format!("power costs {} USD/MWh: what is below earns less", number(price, 2))));
@@ -185,11 +182,16 @@ fn cuts(basis: &Basis, blocks: &[&Block], filled: &[Option<f64>]) -> Vec<(usize,
 fn machines(advice: &Advice, width: usize) -> String {
     let mut text = String::new();
     for m in advice.moves.iter().filter(|m| !m.machines.is_empty()) {
-        let (verb, order) = match m.direction() {
-            Direction::Stop => ("STOP", "worst J/TH first"),
-            Direction::Start => ("START", "best J/TH first"),
+        let (verb, order) = match (m.direction(), m.class) {
+            (Direction::Stop, Class::Hash) => ("STOP", ", worst J/TH first"),
+            (Direction::Start, Class::Hash) => ("START", ", best J/TH first"),
+            // Which GPUs are sold is a guess by what they draw.
+            (Direction::Stop, Class::Ai) => {
+                ("STOP", ", whole servers first; make sure that nobody rents them")
+            }
+            (Direction::Start, Class::Ai) => ("START", ""),
         };
-        text.push_str(&format!("\n  {verb} IN {}, {order}\n", m.block));
+        text.push_str(&format!("\n  {verb} IN {}{order}\n", m.block));
         let more = if m.machines_more > 0 { format!(" and {} more", m.machines_more) } else { String::new() };
         text.push_str(&format!("  {}\n", wrap(&format!("{}{more}", m.machines.join(", ")), 2, width)));
     }

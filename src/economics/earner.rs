@@ -138,8 +138,11 @@ fn ai_revenue(hosting: &HostingConfig, block: Option<&AiBlock>) -> Read<UsdPerHo
     Ok(Reading { value: value.ok_or(Missing::Implausible)?, quality, source })
 }
 
-/// What the site was told of occupancy, else what the operator declares.
-fn occupied(hosting: &HostingConfig, block: Option<&AiBlock>) -> Read<u32> {
+/// GPUs that are rented now: what the site was told, else what the operator declares.
+///
+/// # Errors
+/// Neither is known.
+pub fn occupied(hosting: &HostingConfig, block: Option<&AiBlock>) -> Read<u32> {
     let told = block.map_or(Err(Missing::NotYet), |block| block.occupied);
     match (told, hosting.occupied_gpus) {
         (Ok(told), _) => Ok(Reading { value: told.value, quality: told.quality, source: told.source }),

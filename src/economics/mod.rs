@@ -27,7 +27,7 @@ mod split;
 pub mod switching;
 pub mod value;
 
-pub use earner::accepted_share;
+pub use earner::{accepted_share, occupied};
 pub use metering::{Metering, Residual};
 pub use split::split;
 
@@ -59,6 +59,44 @@ pub struct HostingConfig {
     /// Facility kW per IT kW of this hosting, at the margin. Absent: 1.0.
     #[serde(default = "one")]
     pub overhead: f64,
+    /// Which of its GPUs may be stopped.
+    #[serde(default)]
+    pub stoppable: Stoppable,
+    /// GPUs that could run, those of hosts that are switched off included. Absent: those that are read,
+    /// and none is ever advised to start.
+    pub gpus_installed: Option<u32>,
+    /// Soft SLA: what each GPU short of those that are sold costs, USD per hour.
+    #[serde(default)]
+    pub stop_penalty_usd_per_gpu_h: f64,
+    /// What it costs to start one GPU, USD.
+    #[serde(default)]
+    pub start_usd_per_gpu: f64,
+    /// What it costs to stop one GPU, USD.
+    #[serde(default)]
+    pub stop_usd_per_gpu: f64,
+    /// What one GPU still draws once it is stopped, with its share of the server, kW: service
+    /// processors, supplies on standby. 0 where the whole server is cut off.
+    #[serde(default)]
+    pub stopped_kw_per_gpu: f64,
+}
+
+impl HostingConfig {
+    /// Some of its GPUs may be stopped or started.
+    pub fn is_switchable(&self) -> bool {
+        self.terms != Terms::KwMonth && (self.stoppable != Stoppable::No || self.gpus_installed.is_some())
+    }
+}
+
+/// Which GPUs of a hosting may be stopped to free power.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stoppable {
+    #[default]
+    No,
+    /// Those that nobody pays for.
+    Unsold,
+    /// Sold ones as well, for the penalty.
+    All,
 }
 
 /// How a hosting is paid.

@@ -3,6 +3,10 @@
 
 #[path = "advice/cases.rs"]
 mod cases;
+#[path = "advice/hall.rs"]
+mod hall;
+#[path = "advice/hosting.rs"]
+mod hosting;
 #[path = "advice/meter.rs"]
 mod meter;
 #[path = "advice/page.rs"]
@@ -35,8 +39,14 @@ fn advise(problem: &Problem, policy: &PolicyConfig) -> Advice {
     decide(&Basis::of(problem.clone(), at(0)), policy, &Fleet::default(), None)
 }
 
+/// The message, after its schema was asked.
 fn message(advice: &Advice) -> Value {
-    serde_json::from_slice(&wire::advice::advice("tx01", advice)).unwrap()
+    let message = serde_json::from_slice(&wire::advice::advice("tx01", advice)).unwrap();
+    let schema = include_str!("../../schemas/advice.schema.json");
+    let schema = jsonschema::draft202012::new(&serde_json::from_str(schema).unwrap()).unwrap();
+    let errors: Vec<String> = schema.iter_errors(&message).map(|e| e.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:#?}\n{message:#}");
+    message
 }
 
 /// Reckons gain, its range, one-off cost, net gain and power again, from the message alone.
@@ -56,7 +66,9 @@ fn recompute(m: &Value) {
             let exposed = if mv["power_paid_by"] == "site" { 1.0 } else { 0.0 };
             let draw = f(mv, "overhead") * (f(mv, "unit_kw") - f(mv, "idle_kw"));
             let power = exposed * (price * price_scale + credit) / 1000.0 * draw;
-            units * (f(mv, "revenue_usd_per_unit_h") * scale - power)
+            let short = |key: &str| (f(mv, "committed_units") - f(mv, key)).max(0.0);
+            let penalty = f(mv, "stop_penalty_usd_per_unit_h") * (short("to_units") - short("from_units"));
+            units * (f(mv, "revenue_usd_per_unit_h") * scale - power) - penalty
         };
         moves.iter().map(one).sum()
     };
@@ -67,7 +79,7 @@ fn recompute(m: &Value) {
         close("facility_kw", it * f(mv, "overhead"), f(mv, "facility_kw"));
         let value = 1000.0 * f(mv, "revenue_usd_per_unit_h")
             / (f(mv, "overhead") * (f(mv, "unit_kw") - f(mv, "idle_kw")));
-        assert!((value - f(mv, "value_usd_per_mwh")).abs() < 1e-3 * value.abs(), "{value} in {mv:#}");
+        assert!((value - f(mv, "value_usd_per_mwh")).abs() <= 1e-3 * value.abs(), "{value} in {mv:#}");
         one_off +=
             units.max(0.0) * f(mv, "start_usd_per_unit") + (-units).max(0.0) * f(mv, "stop_usd_per_unit");
         kw += f(mv, "facility_kw");

@@ -156,7 +156,7 @@ asic       3 groups, 815 addresses
 pool       main: braiins, fee 2.5 %
            side: ocean, fee 2 %
 hosting    research: reserved, 16 GPUs at 2.1 USD/h each
-           market: occupied as $DIR/market.count says, 0.4 USD/h each
+           market: occupied as $DIR/market.count says, 0.4 USD/h each; sold and unsold ones may be stopped
            lease: 5000 kW at 120 USD per kW and month
 gpu_host   own: this machine, sold as research, every 10 s
            rig-2: http://10.20.9.2:9400/metrics, sold as market, every 10 s

@@ -1,6 +1,7 @@
 //! Values that no site can have, names that clash or lead nowhere, keys that do not go together.
 
 mod devices;
+mod hosting;
 mod money;
 mod policy;
 mod services;
@@ -31,7 +32,7 @@ pub fn validate(config: &Config, report: &mut Report<'_>) {
     }
     devices::asics(config, &mut checker);
     devices::gpu_hosts(config, &mut checker);
-    money::hostings(&config.hosting, &mut checker);
+    hosting::hostings(&config.hosting, &mut checker);
     money::pools(&config.pool, &mut checker);
     if let Some(power) = &config.power {
         money::power(power, &mut checker);

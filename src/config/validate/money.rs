@@ -1,73 +1,14 @@
-//! `[[hosting]]`, `[[pool]]`, `[power]`.
+//! `[[pool]]`, `[power]`.
 
-use super::{Checker, MAX_KW, OVERHEAD};
+use super::Checker;
 use crate::config::document::Path;
 use crate::config::problem::nearest;
-use crate::economics::{HostingConfig, Terms};
 use crate::sources::pool::{PoolConfig, PoolKind};
 use crate::sources::price::tariff::{DAY_MINUTES, DAYS, minutes};
 use crate::sources::price::{PeriodConfig, PowerPriceConfig, TariffKind};
 
 /// Widest price of energy, USD/MWh: beyond every market's cap and floor.
 const PRICE: std::ops::RangeInclusive<f64> = -10_000.0..=50_000.0;
-
-pub fn hostings(hostings: &[HostingConfig], check: &mut Checker<'_, '_>) {
-    check.names("hosting", "name", hostings.iter().map(|hosting| hosting.name.as_str()));
-    for (n, hosting) in hostings.iter().enumerate() {
-        let section = Path::default().key("hosting").item(n);
-        if let Some(price) = hosting.usd_per_gpu_h {
-            check.number(&section.key("usd_per_gpu_h"), price, 0.0..=1000.0, "USD per GPU-hour");
-        }
-        check.fee(&section.key("host_fee"), hosting.host_fee);
-        if let Some(rent) = hosting.usd_per_kw_month {
-            check.number(&section.key("usd_per_kw_month"), rent, 0.0..=10_000.0, "USD per kW and month");
-        }
-        if let Some(kw) = hosting.contracted_kw {
-            check.kw(&section.key("contracted_kw"), kw, MAX_KW, false);
-        }
-        check.number(&section.key("overhead"), hosting.overhead, OVERHEAD, "facility kW per IT kW");
-        terms(hosting, &section, check);
-    }
-}
-
-fn terms(hosting: &HostingConfig, section: &Path, check: &mut Checker<'_, '_>) {
-    // What the terms need, and what they need one of.
-    let (terms, wanted, either): (&str, &[&str], &[&str]) =
-        match check.choice(section, "terms", hosting.terms) {
-            Some(Terms::Reserved) => ("reserved", &["usd_per_gpu_h", "reserved_gpus"], &[]),
-            Some(Terms::Occupied) => ("occupied", &["usd_per_gpu_h"], &["occupied_gpus", "occupied_file"]),
-            Some(Terms::KwMonth) => ("kw_month", &["usd_per_kw_month", "contracted_kw"], &[]),
-            None => return,
-        };
-    let choice = format!("terms = \"{terms}\"");
-    let keys = [
-        ("usd_per_gpu_h", hosting.usd_per_gpu_h.is_some()),
-        ("reserved_gpus", hosting.reserved_gpus.is_some()),
-        ("occupied_gpus", hosting.occupied_gpus.is_some()),
-        ("occupied_file", hosting.occupied_file.is_some()),
-        ("usd_per_kw_month", hosting.usd_per_kw_month.is_some()),
-        ("contracted_kw", hosting.contracted_kw.is_some()),
-    ];
-    for (key, given) in keys {
-        if wanted.contains(&key) {
-            check.needs(section, &choice, key, given);
-        } else if !either.contains(&key) {
-            check.refuses(section, &choice, key, given);
-        }
-    }
-    if let [first, second] = either {
-        let given = |wanted: &str| keys.iter().any(|(key, given)| *key == wanted && *given);
-        match (given(first), given(second)) {
-            (true, true) => check.refuses(section, first, second, true),
-            (false, false) if check.report.is_sound(&section.key(second)) => {
-                let path = section.key(first);
-                let hint = format!("`{choice}` needs it, or `{second}`");
-                check.report.value(&path, format!("missing key {}", path.subject()), Some(hint));
-            }
-            _ => {}
-        }
-    }
-}
 
 pub fn pools(pools: &[PoolConfig], check: &mut Checker<'_, '_>) {
     check.names("pool", "name", pools.iter().map(|pool| pool.name.as_str()));

@@ -75,7 +75,8 @@ pub struct Block {
 }
 
 impl Block {
-    fn is_fixed(&self) -> bool {
+    /// Nothing but the present state is allowed.
+    pub fn is_fixed(&self) -> bool {
         self.min_units == self.max_units && self.current == self.min_units
     }
 

@@ -66,6 +66,8 @@ fn one_move(m: &Move) -> Flat {
     flat.text("power_paid_by", if m.power_passthrough { "tenant" } else { "site" });
     flat.figure("start_usd_per_unit", m.start_usd_per_unit);
     flat.figure("stop_usd_per_unit", m.stop_usd_per_unit);
+    flat.figure("committed_units", m.committed_units);
+    flat.figure("stop_penalty_usd_per_unit_h", m.stop_penalty_usd_per_unit_h);
     flat.texts("machines", m.machines.iter().map(String::as_str));
     flat.figure("machines_more", m.machines_more);
     flat

@@ -1,11 +1,10 @@
 //! A small real site: samples in, advice out, as in the daemon.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use wattsplit::advice::{Advice, Basis, GroupPolicy, Memory, Policy, PolicyConfig, advise};
 use wattsplit::clock::UnixMs;
-use wattsplit::economics::{GroupTerms, HostingConfig, PowerPaidBy, SiteTerms, Terms, split};
+use wattsplit::economics::{GroupTerms, HostingConfig, PowerPaidBy, SiteTerms, Stoppable, Terms, split};
 use wattsplit::reading::*;
 use wattsplit::site::{GpuHostLayout, Layout, Site};
 use wattsplit::units::*;
@@ -30,9 +29,15 @@ pub struct Plant {
     /// Of `old` and of `new`.
     pub hashing: [usize; 2],
     pub gpu_watts: f64,
+    /// What is said of GPUs, instead of the eight.
+    pub gpu_samples: Option<Vec<Sample>>,
     /// Prices are asked every minute; this one fails from here on.
     pub price_fails_from: Option<u64>,
     pub silent: Vec<String>,
+    /// Whether miners must answer: they stand alone in the config, and are no range.
+    pub expected: bool,
+    /// Whether there are miners at all.
+    pub rows: bool,
     pub network: bool,
     pub old_algorithm: Algorithm,
     /// What the site's meter shows, kW; `None`: there is none.
@@ -59,6 +64,12 @@ impl Plant {
             contracted_kw: None,
             power_paid_by: PowerPaidBy::Site,
             overhead: 1.3,
+            stoppable: Stoppable::No,
+            gpus_installed: None,
+            stop_penalty_usd_per_gpu_h: 0.0,
+            start_usd_per_gpu: 0.0,
+            stop_usd_per_gpu: 0.0,
+            stopped_kw_per_gpu: 0.0,
         };
         let layout = Layout {
             gpu_hosts: vec![GpuHostLayout {
@@ -84,8 +95,11 @@ impl Plant {
             price: 45.0,
             hashing: [10, 10],
             gpu_watts: 700.0,
+            gpu_samples: None,
             price_fails_from: None,
             silent: Vec::new(),
+            expected: true,
+            rows: true,
             network: true,
             old_algorithm: Algorithm::Sha256,
             meter_kw: None,
@@ -123,7 +137,8 @@ impl Plant {
         for (group, hashing, ths, j_per_th) in
             [("old", self.hashing[0], 104.0, 29.5), ("new", self.hashing[1], 200.0, 17.5)]
         {
-            for (n, copy) in (0..10).flat_map(|n| (0..self.copies).map(move |copy| (n, copy))) {
+            let miners = if self.rows { 0..10 } else { 0..0 };
+            for (n, copy) in miners.flat_map(|n| (0..self.copies).map(move |copy| (n, copy))) {
                 let port = 4028 + copy;
                 let id = format!("10.20.{}.{}:{port}", u8::from(group == "new"), n + 1);
                 // The further on, the worse.
@@ -131,23 +146,10 @@ impl Plant {
                 samples.push(self.miner(&id, group, n < hashing, ths, watts));
             }
         }
-        let gpu = |n: usize| GpuSample {
-            uuid: format!("GPU-{n}").into(),
-            name: None,
-            state: GpuState::Ok,
-            power: Ok(Reading::measured(Watts::new(self.gpu_watts).unwrap(), "nvml")),
-            power_limit: Err(Missing::NotReported),
-            energy: Err(Missing::NotReported),
-            utilisation: Err(Missing::NotReported),
-            memory_used_bytes: Err(Missing::NotReported),
-            memory_total_bytes: Err(Missing::NotReported),
-            temp_gpu: Err(Missing::NotReported),
-            temp_memory: Err(Missing::NotReported),
-            throttle: vec![],
-        };
-        let (host, hosting): (Arc<str>, Arc<str>) = ("rig".into(), "h100".into());
-        let gpus = Ok((0..8).map(gpu).collect());
-        samples.push(Sample::GpuHost(GpuHostSample { host, hosting, interval: INTERVAL, gpus }));
+        match &self.gpu_samples {
+            Some(given) => samples.extend(given.iter().cloned()),
+            None => samples.push(gpu_host("rig", "h100", Ok(vec![self.gpu_watts; 8]))),
+        }
         let interval = Duration::from_secs(60);
         for venue in ["a", "b", "c"] {
             // 38.2 USD/PH/day at a difficulty of 1e14 and 3.125 BTC.
@@ -214,9 +216,33 @@ impl Plant {
         Sample::Asic(AsicSample {
             id: id.into(),
             group: group.into(),
-            expected: true,
+            expected: self.expected,
             interval: INTERVAL,
             report: if silent { Err(Missing::Timeout) } else { Ok(Box::new(report)) },
         })
     }
+}
+
+/// What a host says whose GPUs draw these watts.
+pub fn gpu_host(host: &str, hosting: &str, watts: Result<Vec<f64>, Missing>) -> Sample {
+    let gpu = |(n, watts): (usize, f64)| GpuSample {
+        uuid: format!("GPU-{host}-{n}").into(),
+        name: None,
+        state: GpuState::Ok,
+        power: Ok(Reading::measured(Watts::new(watts).unwrap(), "nvml")),
+        power_limit: Err(Missing::NotReported),
+        energy: Err(Missing::NotReported),
+        utilisation: Err(Missing::NotReported),
+        memory_used_bytes: Err(Missing::NotReported),
+        memory_total_bytes: Err(Missing::NotReported),
+        temp_gpu: Err(Missing::NotReported),
+        temp_memory: Err(Missing::NotReported),
+        throttle: vec![],
+    };
+    Sample::GpuHost(GpuHostSample {
+        host: host.into(),
+        hosting: hosting.into(),
+        interval: INTERVAL,
+        gpus: watts.map(|watts| watts.into_iter().enumerate().map(gpu).collect()),
+    })
 }

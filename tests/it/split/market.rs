@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wattsplit::clock::{Now, UnixMs};
-use wattsplit::economics::{GroupTerms, HostingConfig, PowerPaidBy, SiteTerms, Terms};
+use wattsplit::economics::{GroupTerms, HostingConfig, PowerPaidBy, SiteTerms, Stoppable, Terms};
 use wattsplit::reading::{Missing, Quality, Reading};
 use wattsplit::site::{
     Aged, AiBlock, AsicCounts, GpuCounts, HashBlock, MeterView, Network, SiteView, Sum, Total,
@@ -99,6 +99,12 @@ pub fn hosting(name: &str, terms: Terms) -> HostingConfig {
         contracted_kw: Some(1000.0),
         power_paid_by: PowerPaidBy::Site,
         overhead: 1.25,
+        stoppable: Stoppable::No,
+        gpus_installed: None,
+        stop_penalty_usd_per_gpu_h: 0.0,
+        start_usd_per_gpu: 0.0,
+        stop_usd_per_gpu: 0.0,
+        stopped_kw_per_gpu: 0.0,
     }
 }
 
