@@ -82,6 +82,11 @@ impl Basis {
             );
         }
         let capped = terms.cap.is_some() || site.cooling_cap_kw.is_some();
+        if capped && unread.iter().all(|(_, kw, _)| kw.is_none()) {
+            // There is nothing to guess by what the unread ones draw under the cap.
+            let silent = blocks.iter_mut().zip(&unread).filter(|(_, (units, ..))| *units > 0);
+            silent.for_each(|(block, _)| block.unit_kw = None);
+        }
         let hostings = Hostings::new(&mut inputs, (view, split), (terms, capped), fleet, memory);
         blocks.extend(hostings.blocks);
         other_kw += hostings.other_kw;
@@ -109,6 +114,7 @@ impl Basis {
             blocks,
         };
         blind::open_unsure(&mut problem, &hostings.unsure);
+        blind::open_blind(&mut problem, &blind::silent_miners(view, terms), &hostings.blind);
         Self {
             at: view.at,
             problem,

@@ -45,6 +45,8 @@ pub(super) struct Hostings {
     pub gpus: BTreeMap<String, Gpus>,
     /// Facility power that is no block's.
     pub other_kw: f64,
+    /// Blocks that are not read, so that nothing is known of what they could do.
+    pub blind: Vec<String>,
     pub unsure: Vec<Unsure>,
 }
 
@@ -86,6 +88,7 @@ impl Hostings {
                 }
                 _ => {
                     all.blocks.push(firm(inputs, hosting, (seen, split), capped));
+                    all.blind.push(hosting.name.clone());
                 }
             }
         }

@@ -13,6 +13,8 @@ mod meter;
 mod page;
 #[path = "advice/plant.rs"]
 mod plant;
+#[path = "advice/silence.rs"]
+mod silence;
 #[path = "advice/site.rs"]
 mod site;
 
