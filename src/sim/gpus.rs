@@ -92,7 +92,7 @@ impl Gpus {
         let (rented, busy) = match sale {
             Sale::Reserved => (true, self.training(host, own, at)),
             Sale::Market => {
-                let rented = self.rented(own, at);
+                let rented = self.rented(host, own, at);
                 (rented, if rented { inference(own, at) } else { 0.0 })
             }
         };
@@ -135,10 +135,14 @@ impl Gpus {
         0.95 + 0.04 * own.of(1).smooth(at.secs(), 120.0)
     }
 
-    fn rented(&self, own: Noise, at: SimTime) -> bool {
+    /// The market fills one host after the other: most of the time the last one has nobody.
+    fn rented(&self, host: usize, own: Noise, at: SimTime) -> bool {
+        let hosts = self.hosts_sold_as(Sale::Market);
+        let before = hosts.saturating_sub(self.hosts.len().saturating_sub(host));
         let demand = 0.72 + 0.18 * self.noise.of(4).smooth(at.secs(), 8.0 * 3600.0);
+        let left = demand * hosts as f64 - before as f64;
         let block = (at.secs() / RENTAL_S + own.uniform(3)) as u64;
-        own.of(2).uniform(block) < demand
+        own.of(2).uniform(block) < left
     }
 }
 
@@ -184,6 +188,18 @@ mod tests {
         let path: Vec<_> = (0..48).map(|hour| gpus().occupied(SimTime::from_hours(hour))).collect();
         assert!(path.iter().all(|n| *n <= 32));
         assert!(path.windows(2).any(|w| w[0] != w[1]), "{path:?}");
+    }
+
+    #[test]
+    fn some_market_gpus_are_free_and_now_and_then_a_whole_host() {
+        let free = |host, hour| {
+            let gpu = |gpu| gpus().gpu(host, gpu, SimTime::from_hours(hour)).unwrap();
+            (0..GPUS_PER_HOST).filter(|k| !gpu(*k).rented).count()
+        };
+        let path: Vec<usize> =
+            (0..48).filter(|hour| hour % 24 != 18 && hour % 24 != 19).map(|h| free(7, h)).collect();
+        assert!(path.contains(&GPUS_PER_HOST) && path.iter().any(|n| *n < GPUS_PER_HOST), "{path:?}");
+        assert!((0..48).all(|hour| free(4, hour) == 0), "the first one is always full");
     }
 
     #[test]

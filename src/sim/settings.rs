@@ -69,6 +69,10 @@ interval_secs = 10
 kind = "mempool"
 url = "{base_url}"
 interval_secs = 60
+
+[policy]
+# A small site: what an idle GPU server costs is a few cents an hour.
+min_gain_usd_per_h = 0.02
 "#
     );
     for (group, hosts) in groups(&world.miners, network) {
@@ -92,7 +96,8 @@ interval_secs = 60
         let _ = write!(
             text,
             "\n[[hosting]]\nname = \"market\"\nterms = \"occupied\"\nusd_per_gpu_h = 2.8\n\
-             host_fee = 0.2\noccupied_file = {occupied}\noverhead = 1.25\n"
+             host_fee = 0.2\noccupied_file = {occupied}\noverhead = 1.25\n\
+             stoppable = \"unsold\"\n"
         );
     }
     for host in &world.gpus.hosts {

@@ -7,6 +7,8 @@ mod cases;
 mod hall;
 #[path = "advice/hosting.rs"]
 mod hosting;
+#[path = "advice/live.rs"]
+mod live;
 #[path = "advice/meter.rs"]
 mod meter;
 #[path = "advice/page.rs"]

@@ -27,10 +27,10 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 /// The daemon; killed if the test ends before it does.
-struct Daemon(Child);
+pub struct Daemon(Child);
 
 impl Daemon {
-    fn run(config: &Path) -> Self {
+    pub fn run(config: &Path) -> Self {
         let child = Command::new(PROGRAM)
             .args(["run", "--config"])
             .arg(config)

@@ -2,8 +2,10 @@
 
 use wattsplit::advice::{Basis, PolicyConfig};
 use wattsplit::cli::explain::page;
+use wattsplit::reading::Missing;
 
 use super::cases::case;
+use super::hall::Hall;
 use super::plant::Plant;
 use super::{advise, at, bare};
 use crate::cli::golden;
@@ -33,4 +35,18 @@ fn a_site_is_explained_with_its_inputs_and_machines() {
     let policy: PolicyConfig = plant.policy.site.clone();
     shows("site", &page(plant.basis.as_ref().unwrap(), &advice, &policy, 100), 100);
     shows("site", &page(plant.basis.as_ref().unwrap(), &advice, &policy, 80), 80);
+}
+
+#[test]
+fn unsold_gpus_are_explained_with_what_is_sold_and_what_to_switch_off() {
+    let mut hall = Hall::new(12);
+    hall.servers[1].1.as_mut().unwrap()[..4].fill(650.0);
+    let advice = hall.tick(0);
+    let policy = hall.plant.policy.site.clone();
+    shows("hall", &page(hall.plant.basis.as_ref().unwrap(), &advice, &policy, 100), 100);
+    hall.hosting().gpus_installed = Some(16);
+    hall.servers[1].1 = Err(Missing::Timeout);
+    hall.tick(30);
+    let advice = hall.tick(120);
+    shows("hall-off", &page(hall.plant.basis.as_ref().unwrap(), &advice, &policy, 100), 100);
 }
