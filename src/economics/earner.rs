@@ -109,11 +109,24 @@ fn ai(hosting: &HostingConfig, block: Option<&AiBlock>) -> Earner {
         it_power,
         unread_power: it_power.map_or(Watts::ZERO, |total| {
             let read = total.coverage.get();
-            if read > 0.0 { total.value * ((1.0 - read) / read) } else { Watts::ZERO }
+            let earns = earning_share(hosting, block, units);
+            if read > 0.0 { total.value * ((earns - read).max(0.0) / read) } else { Watts::ZERO }
         }),
         overhead: hosting.overhead,
         tenant_pays: hosting.power_paid_by == PowerPaidBy::Tenant,
     }
+}
+
+/// Part of the GPUs that earns. Where they may be switched off, those that nobody pays for are no unread
+/// load; elsewhere all run.
+fn earning_share(hosting: &HostingConfig, block: Option<&AiBlock>, units: u32) -> f64 {
+    let sold = match hosting.terms {
+        Terms::Reserved => hosting.reserved_gpus,
+        Terms::Occupied => occupied(hosting, block).ok().map(|told| told.value),
+        Terms::KwMonth => None,
+    };
+    let sold = sold.filter(|_| hosting.is_switchable());
+    sold.map_or(1.0, |sold| (f64::from(sold) / f64::from(units)).min(1.0))
 }
 
 fn ai_revenue(hosting: &HostingConfig, block: Option<&AiBlock>) -> Read<UsdPerHour> {

@@ -3,7 +3,9 @@
 mod market;
 
 use market::*;
-use wattsplit::economics::{BlockMoney, Class, Money, PowerPaidBy, Split, Terms, split};
+use wattsplit::economics::{
+    BlockMoney, Class, HostingConfig, Money, PowerPaidBy, Split, Stoppable, Terms, split,
+};
 use wattsplit::reading::{Missing, Quality, Read, Reading};
 use wattsplit::site::GpuCounts;
 use wattsplit::units::*;
@@ -250,6 +252,24 @@ fn unread_power_of_units_that_earn_is_not_free() {
     assert_close!(money.margin, revenue - 2.2);
     assert_eq!(money.margin.unwrap().quality, Quality::Estimated);
     assert_eq!(money.coverage.get(), 0.25);
+}
+
+#[test]
+fn gpus_that_are_switched_off_because_nobody_rents_them_are_no_unread_load() {
+    let margin = |stoppable, sold| {
+        let (mut view, mut terms) = mixed();
+        terms.hostings[0] = HostingConfig { stoppable, ..hosting("h100", Terms::Occupied) };
+        // Half of the 64 GPUs answer, at 40 kW.
+        view.ai_blocks = vec![gpus("h100", 64, 80.0, sold)];
+        view.ai_blocks[0].it_power = total(Watts::from_kw(40.0), 0.5);
+        let got = split(&view, &terms);
+        let money = block(&got, "h100").money.clone();
+        money.revenue.unwrap().value.get() - money.margin.unwrap().value.get()
+    };
+    let cost = |it_kw: f64| it_kw * 1.25 / 1e3 * 50.0;
+    assert!(close(margin(Stoppable::No, 32), cost(80.0)));
+    assert!(close(margin(Stoppable::Unsold, 32), cost(40.0)));
+    assert!(close(margin(Stoppable::Unsold, 48), cost(60.0)), "sixteen of those that earn are not read");
 }
 
 #[test]
