@@ -32,14 +32,16 @@ mod judge;
 pub mod memory;
 mod rack;
 mod reason;
+mod shift;
 
 pub use basis::Basis;
 pub use decide::{decide, renew};
 pub use fleet::Fleet;
 pub use flip::{Flip, nearest_flips};
-pub use hosting::{Gpus, unsold_id};
+pub use hosting::Gpus;
 pub use judge::judge;
 pub use memory::Memory;
+pub use shift::unsold_id;
 
 /// `[policy]`: when advice is given, and what it takes.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

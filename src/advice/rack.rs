@@ -22,7 +22,7 @@ struct Server<'a> {
     factor: f64,
     state: State,
     running: Vec<Board<'a>>,
-    /// GPUs seen in it that do not tell anything now.
+    /// GPUs seen in it that do not tell their power now.
     silent: Vec<&'a str>,
 }
 
@@ -41,7 +41,7 @@ enum State {
 #[derive(Debug, Clone, Copy)]
 struct Board<'a> {
     uuid: &'a str,
-    watts: Option<f64>,
+    watts: f64,
     stale: bool,
 }
 
@@ -99,10 +99,11 @@ impl<'a> Rack<'a> {
             silent: Vec::new(),
         };
         for view in &host.gpus {
-            match view.gpu {
-                Some(gpu) if gpu.state != GpuState::Lost => server.running.push(Board {
+            let works = view.gpu.filter(|gpu| gpu.state != GpuState::Lost);
+            match works.map(|gpu| gpu.power) {
+                Some(Ok(power)) => server.running.push(Board {
                     uuid: view.uuid,
-                    watts: gpu.power.ok().map(|power| power.value.get()),
+                    watts: power.value.get(),
                     stale: view.stale,
                 }),
                 _ => server.silent.push(view.uuid),
@@ -111,7 +112,7 @@ impl<'a> Rack<'a> {
         self.servers.push(server);
     }
 
-    /// GPUs that answer and can work.
+    /// GPUs that work and tell their power.
     pub fn running(&self) -> u32 {
         u32::try_from(self.boards().count()).unwrap_or(u32::MAX)
     }
@@ -125,20 +126,17 @@ impl<'a> Rack<'a> {
             return None;
         }
         let mut lots = Lots { off: self.off(), unread: self.unread(), ..Lots::default() };
-        let read: Vec<f64> = self.boards().filter_map(|(_, board)| board.watts).collect();
-        if read.is_empty() && (self.running() > 0 || lots.unread > 0) {
+        if self.running() == 0 && lots.unread > 0 {
             return None;
         }
-        let mean = read.iter().sum::<f64>() / read.len().max(1) as f64;
         let mut ranked: Vec<(usize, &Board<'a>)> = self.boards().collect();
-        // One that does not tell counts as sold. A stable sort: ties stay in order of host.
-        let rank = |board: &Board<'_>| board.watts.unwrap_or(f64::INFINITY);
-        ranked.sort_by(|a, b| rank(a.1).total_cmp(&rank(b.1)));
+        // A stable sort: ties stay in order of host.
+        ranked.sort_by(|a, b| a.1.watts.total_cmp(&b.1.watts));
         let sold = usize::try_from(sold).unwrap_or(usize::MAX).min(ranked.len());
         let (unsold, sold) = ranked.split_at(ranked.len() - sold);
         let (unsold, sold) = (self.by_server(unsold), self.by_server(sold));
-        lots.sold = self.lot(&sold, &unsold, mean, true);
-        lots.unsold = self.lot(&unsold, &sold, mean, false);
+        lots.sold = self.lot(&sold, &unsold, true);
+        lots.unsold = self.lot(&unsold, &sold, false);
         lots.other = self.other(&lots);
         Some(lots)
     }
@@ -159,7 +157,7 @@ impl<'a> Rack<'a> {
         servers
     }
 
-    fn lot(&self, own: &[Vec<&Board<'a>>], others: &[Vec<&Board<'a>>], mean: f64, sold: bool) -> Lot {
+    fn lot(&self, own: &[Vec<&Board<'a>>], others: &[Vec<&Board<'a>>], sold: bool) -> Lot {
         let mut watts = 0.0;
         let (mut whole, mut shared) = (Vec::new(), Vec::new());
         for ((server, own), others) in self.servers.iter().zip(own).zip(others) {
@@ -167,7 +165,7 @@ impl<'a> Rack<'a> {
                 continue;
             }
             let base = if sold || others.is_empty() { server.base.get() } else { 0.0 };
-            let boards: f64 = own.iter().map(|board| board.watts.unwrap_or(mean)).sum();
+            let boards: f64 = own.iter().map(|board| board.watts).sum();
             watts += base + server.factor * boards;
             let named = own.iter().map(|board| server.named(board.uuid));
             if others.is_empty() { whole.extend(named) } else { shared.extend(named) }

@@ -150,6 +150,23 @@ fn a_host_that_is_there_and_cannot_be_read_still_draws() {
 }
 
 #[test]
+fn a_gpu_that_is_lost_or_does_not_tell_its_power_is_no_unit_and_may_still_draw() {
+    let mut hall = Hall::new(8);
+    hall.hosting().gpus_installed = Some(16);
+    hall.tick(0);
+    hall.servers[1].1.as_mut().unwrap()[0] = f64::NAN;
+    hall.servers[1].1.as_mut().unwrap().pop();
+    hall.plant.advice = None;
+    let advice = hall.tick(30);
+    assert_eq!(hall.block("market").unwrap().units, 8);
+    let m = of(&advice, "market-unsold").unwrap();
+    assert_eq!((m.from_units, m.machines[0].as_str()), (6, "b/GPU-b-1"));
+    let hash_kw = (10.0 * 3.068 + 10.0 * 3.5) * 1.06;
+    let read_kw = A_KW + B_KW - 1.1 * 2.0 * IDLE / 1e3;
+    close("power", advice.site_kw.unwrap(), 5.0 + hash_kw + read_kw * 16.0 / 14.0 * OVERHEAD);
+}
+
+#[test]
 fn gpus_that_are_sold_and_off_are_started_in_the_place_of_the_miner_that_earns_least() {
     // Twelve are sold, eight run, twenty are there.
     let mut hall = Hall::new(12);

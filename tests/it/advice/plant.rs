@@ -223,13 +223,13 @@ impl Plant {
     }
 }
 
-/// What a host says whose GPUs draw these watts.
+/// What a host says whose GPUs draw these watts; one of NaN does not tell.
 pub fn gpu_host(host: &str, hosting: &str, watts: Result<Vec<f64>, Missing>) -> Sample {
     let gpu = |(n, watts): (usize, f64)| GpuSample {
         uuid: format!("GPU-{host}-{n}").into(),
         name: None,
         state: GpuState::Ok,
-        power: Ok(Reading::measured(Watts::new(watts).unwrap(), "nvml")),
+        power: Watts::new(watts).map(|w| Reading::measured(w, "nvml")).ok_or(Missing::NotReported),
         power_limit: Err(Missing::NotReported),
         energy: Err(Missing::NotReported),
         utilisation: Err(Missing::NotReported),
