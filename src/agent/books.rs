@@ -140,8 +140,8 @@ impl Books {
             None => (Status::default(), 0, true),
         };
         let rows_refused = self.lost.saturating_add(refused);
-        let Status { written: rows_written, captures, regret, .. } = status;
-        Some(LedgerHealth { rows_written, rows_refused, failing, regret, captures })
+        let Status { written: rows_written, captures, site_day, regret, .. } = status;
+        Some(LedgerHealth { rows_written, rows_refused, failing, regret, captures, site_day })
     }
 
     /// Writes what is queued and what is open, for a second at most.

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 
 use self::range::{Moment, Range, moment};
 use super::{ConfigArg, terminal_width};
@@ -18,6 +18,9 @@ mod record;
 mod table;
 
 #[derive(Args)]
+#[command(group(ArgGroup::new("instead").args(
+    ["settlements", "capture", "meter", "regret", "events", "advice"]
+).conflicts_with("by")))]
 pub struct LedgerArgs {
     /// One UTC day.
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = moment, conflicts_with_all = ["from", "to"])]
@@ -33,20 +36,23 @@ pub struct LedgerArgs {
     #[arg(long, value_enum, default_value = "day")]
     by: By,
     /// What the pools settled instead, in satoshis; a correction names the row that it corrects.
-    #[arg(long, conflicts_with_all = ["by", "capture", "events", "advice"])]
+    #[arg(long)]
     settlements: bool,
     /// What was accrued against what each pool settled instead, by UTC day.
-    #[arg(long, conflicts_with_all = ["by", "events", "advice"])]
+    #[arg(long)]
     capture: bool,
+    /// What the machines should have drawn against what the site's meter counted instead, by UTC day.
+    #[arg(long)]
+    meter: bool,
     /// What was earned by deciding instead: the margin of what ran, of always-on and of perfect foresight,
     /// by UTC day.
-    #[arg(long, conflicts_with_all = ["by", "settlements", "capture", "events", "advice"])]
+    #[arg(long)]
     regret: bool,
     /// What happened instead.
-    #[arg(long, conflicts_with_all = ["by", "advice"])]
+    #[arg(long)]
     events: bool,
     /// What was advised instead; --json has the whole message where it was news.
-    #[arg(long, conflicts_with = "by")]
+    #[arg(long)]
     advice: bool,
     /// Comma-separated values, with integers for money and energy.
     #[arg(long, conflicts_with = "json")]
@@ -106,12 +112,33 @@ fn print(args: &LedgerArgs, path: &std::path::Path) -> anyhow::Result<()> {
     };
     let reader = Reader::open(path)?;
     let mut out = record::Writer::new(io::stdout().lock(), form);
+    let (from, to) = (range.from, range.to);
+    let days = range.whole_days();
     let done = match args {
-        LedgerArgs { settlements: true, .. } => settlements(&reader, &range, form, &mut out),
-        LedgerArgs { capture: true, .. } => captures(&reader, &range, form, &mut out),
-        LedgerArgs { regret: true, .. } => decisions(&reader, &range, form, &mut out),
-        LedgerArgs { events: true, .. } => events(&reader, &range, form, &mut out),
-        LedgerArgs { advice: true, .. } => advices(&reader, &range, form, &mut out),
+        LedgerArgs { settlements: true, .. } => {
+            let none = format!("no settlement {range}");
+            show(&reader.settlements(from, to)?, &none, table::settlements, record::settlement, &mut out)
+        }
+        LedgerArgs { capture: true, .. } => {
+            let none = format!("nothing accrued for a pool and nothing settled {days}");
+            show(&reader.captures(days.from, days.to)?, &none, table::captures, record::capture, &mut out)
+        }
+        LedgerArgs { meter: true, .. } => {
+            let none = format!("no interval of a site meter {days}");
+            show(&reader.site_days(days.from, days.to)?, &none, table::site_days, record::site_day, &mut out)
+        }
+        LedgerArgs { regret: true, .. } => {
+            let none = format!("nothing could be judged {days}");
+            show(&reader.decisions(days.from, days.to)?, &none, table::decisions, record::decision, &mut out)
+        }
+        LedgerArgs { events: true, .. } => {
+            let none = format!("no event {range}");
+            show(&reader.events(from, to)?, &none, table::events, record::event, &mut out)
+        }
+        LedgerArgs { advice: true, .. } => {
+            let none = format!("no advice {range}");
+            show(&reader.advices(from, to)?, &none, table::advices, record::advice, &mut out)
+        }
         _ => intervals(&reader, &range, args.by.period(), form, &mut out),
     };
     done?;
@@ -156,86 +183,21 @@ fn intervals<W: Write>(
     Ok(())
 }
 
-fn settlements<W: Write>(
-    reader: &Reader,
-    range: &Range,
-    form: Form,
+/// Rows in the form that was asked for, or that there are none.
+fn show<R, W: Write>(
+    rows: &[R],
+    none: &str,
+    table: impl Fn(&[R], usize) -> String,
+    record: impl Fn(&R) -> record::Record,
     out: &mut record::Writer<W>,
 ) -> anyhow::Result<()> {
-    let rows = reader.settlements(range.from, range.to)?;
     if rows.is_empty() {
-        return nothing(&format!("no settlement {range}"), out);
+        return nothing(none, out);
     }
-    if form == Form::Table {
-        return out.text(&table::settlements(&rows, terminal_width()));
+    if out.form == Form::Table {
+        return out.text(&table(rows, terminal_width()));
     }
-    rows.iter().try_for_each(|row| out.record(&record::settlement(row)))
-}
-
-fn captures<W: Write>(
-    reader: &Reader,
-    range: &Range,
-    form: Form,
-    out: &mut record::Writer<W>,
-) -> anyhow::Result<()> {
-    let range = range.whole_days();
-    let rows = reader.captures(range.from, range.to)?;
-    if rows.is_empty() {
-        return nothing(&format!("nothing accrued for a pool and nothing settled {range}"), out);
-    }
-    if form == Form::Table {
-        return out.text(&table::captures(&rows, terminal_width()));
-    }
-    rows.iter().try_for_each(|(pool, day)| out.record(&record::capture(pool, day)))
-}
-
-fn decisions<W: Write>(
-    reader: &Reader,
-    range: &Range,
-    form: Form,
-    out: &mut record::Writer<W>,
-) -> anyhow::Result<()> {
-    let range = range.whole_days();
-    let rows = reader.decisions(range.from, range.to)?;
-    if rows.is_empty() {
-        return nothing(&format!("nothing could be judged {range}"), out);
-    }
-    if form == Form::Table {
-        return out.text(&table::decisions(&rows, terminal_width()));
-    }
-    rows.iter().try_for_each(|row| out.record(&record::decision(row)))
-}
-
-fn events<W: Write>(
-    reader: &Reader,
-    range: &Range,
-    form: Form,
-    out: &mut record::Writer<W>,
-) -> anyhow::Result<()> {
-    let rows = reader.events(range.from, range.to)?;
-    if rows.is_empty() {
-        return nothing(&format!("no event {range}"), out);
-    }
-    if form == Form::Table {
-        return out.text(&table::events(&rows, terminal_width()));
-    }
-    rows.iter().try_for_each(|row| out.record(&record::event(row)))
-}
-
-fn advices<W: Write>(
-    reader: &Reader,
-    range: &Range,
-    form: Form,
-    out: &mut record::Writer<W>,
-) -> anyhow::Result<()> {
-    let rows = reader.advices(range.from, range.to)?;
-    if rows.is_empty() {
-        return nothing(&format!("no advice {range}"), out);
-    }
-    if form == Form::Table {
-        return out.text(&table::advices(&rows, terminal_width()));
-    }
-    rows.iter().try_for_each(|row| out.record(&record::advice(row)))
+    rows.iter().try_for_each(|row| out.record(&record(row)))
 }
 
 /// Says so where it does not get into the data.

@@ -15,6 +15,7 @@ pub mod commitment;
 pub mod dispatch;
 mod earner;
 pub mod energy;
+pub mod energy_capture;
 mod facility;
 pub mod hashing;
 pub mod hashprice;

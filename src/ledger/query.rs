@@ -6,6 +6,7 @@ use rusqlite::{Connection, OpenFlags, Row as SqlRow};
 
 use crate::clock::UnixMs;
 use crate::economics::capture::PoolDay;
+use crate::economics::energy_capture::SiteDay;
 use crate::reading::Quality;
 use crate::units::Sats;
 
@@ -147,6 +148,14 @@ impl Reader {
         let pools = reconcile::days(&self.connection, from, to).map_err(failed(&self.path))?;
         let of = |(pool, days): (String, Vec<PoolDay>)| days.into_iter().map(move |day| (pool.clone(), day));
         Ok(pools.into_iter().flat_map(of).collect())
+    }
+
+    /// Modelled and metered energy of the UTC days with `from <= start < to`.
+    ///
+    /// # Errors
+    /// See [`Reader::span`].
+    pub fn site_days(&self, from: UnixMs, to: UnixMs) -> Result<Vec<SiteDay>, LedgerError> {
+        reconcile::site::days(&self.connection, from, to).map_err(failed(&self.path))
     }
 }
 

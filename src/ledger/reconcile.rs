@@ -3,6 +3,8 @@
 //! Both are satoshis: each interval is turned into bitcoin at its own price, so that a price that
 //! moves during the day makes no difference look like one.
 
+pub(super) mod site;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

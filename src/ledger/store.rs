@@ -14,6 +14,9 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
+use crate::clock::UnixMs;
+use crate::economics::energy_capture::SiteDay;
+
 use super::accrual::OpenInterval;
 use super::decision::{self, DecisionRow, Regret};
 use super::journal::{AdviceRecord, Event};
@@ -86,6 +89,8 @@ pub struct Status {
     /// By pool: its newest day that is settled or accrued.
     pub captures: Captures,
     pub regret: Regret,
+    /// The last UTC day that is over, by the site's meter.
+    pub site_day: Option<SiteDay>,
     /// Rows and settlements given up because the disk still failed when the ledger was closed.
     pub dropped: u64,
     /// Why the last try failed; `None` once one succeeds.
@@ -198,6 +203,7 @@ struct Writer {
 impl Writer {
     fn run(mut self, batches: &Receiver<Batch>, closing: &AtomicBool) {
         reconcile(&self.connection, &self.tell);
+        reconcile_site(&self.connection, None, &self.tell);
         while let Ok(batch) = batches.recv() {
             while let Err(error) = self.write(&batch) {
                 self.tell.send_modify(|status| status.error = Some(error.to_string()));
@@ -228,6 +234,9 @@ impl Writer {
         if fresh.numbered() > 0 {
             reconcile(&self.connection, &self.tell);
         }
+        if let Some(newest) = batch.site_rows.last() {
+            reconcile_site(&self.connection, Some(newest.start), &self.tell);
+        }
         Ok(())
     }
 }
@@ -241,5 +250,12 @@ fn reconcile(connection: &Connection, tell: &watch::Sender<Status>) {
     match decision::newest(connection) {
         Ok(regret) => tell.send_modify(|status| status.regret = regret),
         Err(error) => tracing::warn!(%error, "the regret cannot be summed"),
+    }
+}
+
+fn reconcile_site(connection: &Connection, newest: Option<UnixMs>, tell: &watch::Sender<Status>) {
+    match reconcile::site::last_whole_day(connection, newest) {
+        Ok(day) => tell.send_modify(|status| status.site_day = day),
+        Err(error) => tracing::warn!(%error, "accrued and metered energy cannot be compared"),
     }
 }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::clock::UnixMs;
 use crate::economics::capture::PoolDay;
+use crate::economics::energy_capture::SiteDay;
 use crate::ledger::decision::Regret;
 
 mod backoff;
@@ -87,6 +88,8 @@ pub struct LedgerHealth {
     pub regret: Regret,
     /// By pool, its newest day that is settled or accrued.
     pub captures: Arc<BTreeMap<String, PoolDay>>,
+    /// The last UTC day that is over, by the site's meter.
+    pub site_day: Option<SiteDay>,
 }
 
 /// `[mqtt]`: the broker.

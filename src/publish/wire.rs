@@ -29,7 +29,7 @@ pub fn live_set(site: &str, view: &SiteView, (split, advice): (&Split, &Advice),
     live.insert(topics::SUMMARY.to_owned(), summary(site, view, (split, advice), health));
     live.insert(topics::ADVICE.to_owned(), advice::advice(site, advice));
     live.expires.insert(topics::ADVICE, advice.valid_until());
-    live.insert(topics::SPLIT.to_owned(), money::split(site, split));
+    live.insert(topics::SPLIT.to_owned(), money::split(site, split, health.ledger.as_ref()));
     live.insert(topics::PRICE_POWER.to_owned(), feeds::power_price(site, view));
     live.insert(topics::PRICE_BTC.to_owned(), feeds::btc(site, view, split));
     live.insert(topics::PRICE_NETWORK.to_owned(), feeds::network(site, view));

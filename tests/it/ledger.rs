@@ -8,6 +8,8 @@ mod decision;
 mod journal;
 #[path = "ledger/killed.rs"]
 mod killed;
+#[path = "ledger/meter.rs"]
+mod meter;
 #[path = "ledger/restart.rs"]
 mod restart;
 #[path = "ledger/settlements.rs"]

@@ -7,10 +7,13 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::Form;
 use crate::clock::UnixMs;
 use crate::economics::capture::PoolDay;
+use crate::economics::energy_capture::SiteDay;
 use crate::ledger::decision::Decided;
 use crate::ledger::query::StoredSettlement;
 use crate::ledger::rollup::{Part, Period, Summed};
 use crate::ledger::{AdviceRecord, StoredEvent};
+use crate::reading::Reading;
+use crate::units::WattHours;
 
 /// One value of a record.
 #[derive(Debug, Clone, PartialEq)]
@@ -148,7 +151,7 @@ pub fn settlement(row: &StoredSettlement) -> Record {
     ])
 }
 
-pub fn capture(pool: &str, day: &PoolDay) -> Record {
+pub fn capture((pool, day): &(String, PoolDay)) -> Record {
     let text = |text: &str| Cell::Text(text.to_owned());
     let sats = |sats: crate::units::Sats| Cell::Whole(sats.0);
     Record(vec![
@@ -161,6 +164,25 @@ pub fn capture(pool: &str, day: &PoolDay) -> Record {
         ("accrued_coverage", Cell::Real(day.coverage.get())),
         ("capture", day.capture.map_or(Cell::Absent, |ratio| Cell::Real(ratio.value.get()))),
         ("capture_missing", day.capture.map_or_else(|why| text(why.as_str()), |_| Cell::Absent)),
+        ("band", day.band.map_or(Cell::Absent, |band| text(band.as_str()))),
+    ])
+}
+
+pub fn site_day(day: &SiteDay) -> Record {
+    let text = |text: &str| Cell::Text(text.to_owned());
+    let wh = |read: Option<Reading<WattHours>>| {
+        read.map_or(Cell::Absent, |read| Cell::Whole(read.value.get().round() as i64))
+    };
+    Record(vec![
+        ("day", text(&super::table::day(day.day))),
+        ("day_ts", Cell::Whole(day.day.0)),
+        ("metered_wh", wh(day.metered)),
+        ("modelled_wh", wh(day.modelled)),
+        ("residual_wh", wh(day.residual)),
+        ("quality", day.metered.map_or(Cell::Absent, |metered| text(metered.quality.as_str()))),
+        ("coverage", Cell::Real(day.coverage.get())),
+        ("energy_capture", day.capture.map_or(Cell::Absent, |ratio| Cell::Real(ratio.value.get()))),
+        ("energy_capture_missing", day.capture.map_or_else(|why| text(why.as_str()), |_| Cell::Absent)),
         ("band", day.band.map_or(Cell::Absent, |band| text(band.as_str()))),
     ])
 }

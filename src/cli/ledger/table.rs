@@ -4,11 +4,13 @@ use crate::cli::table::cells::{self, MISSING, Shown, add_known, marked, number, 
 use crate::cli::table::grid::{Grid, wrap};
 use crate::clock::UnixMs;
 use crate::economics::capture::PoolDay;
+use crate::economics::energy_capture::SiteDay;
 use crate::ledger::decision::Decided;
 use crate::ledger::query::StoredSettlement;
 use crate::ledger::rollup::{Part, Period, Summed};
 use crate::ledger::{AdviceRecord, StoredEvent};
-use crate::reading::{Missing, Quality};
+use crate::reading::{Missing, Quality, Reading};
+use crate::units::WattHours;
 
 const LEGEND: &str = "~ estimated   ? stale   – missing";
 
@@ -110,6 +112,29 @@ pub fn captures(rows: &[(String, PoolDay)], width: usize) -> String {
         (None, Ok(_)) => String::new(),
     };
     grid.column("says", 0, rows.iter().map(|(_, row)| says(row)).collect());
+    finish(&grid, width)
+}
+
+pub fn site_days(rows: &[SiteDay], width: usize) -> String {
+    let shown = |read: &Option<Reading<WattHours>>| read.map(|read| (read.value.mwh(), read.quality));
+    let mwh = |of: fn(&SiteDay) -> &Option<Reading<WattHours>>| -> Vec<String> {
+        rows.iter().map(|row| cells::cell(shown(of(row)), 3)).collect()
+    };
+    let mut grid = Grid::new("day (UTC)", rows.iter().map(|row| day(row.day)).collect(), false);
+    grid.column("metered MWh", 0, mwh(|row| &row.metered));
+    grid.column("modelled MWh", 0, mwh(|row| &row.modelled));
+    grid.column("residual MWh", 2, mwh(|row| &row.residual));
+    grid.column("covered", 1, rows.iter().map(|row| percent(row.coverage.get())).collect());
+    let capture = rows.iter().map(|row| cells::cell(cells::read(&row.capture, |ratio| ratio.get()), 4));
+    grid.column("capture", 0, capture.collect());
+    let says = |row: &SiteDay| match (row.band, row.capture) {
+        (Some(band), _) => band.as_str().to_owned(),
+        (None, Err(Missing::NotYet)) => "less than 95 % compared".to_owned(),
+        (None, Err(Missing::Undefined)) => "nothing metered".to_owned(),
+        (None, Err(why)) => reason(why).to_owned(),
+        (None, Ok(_)) => String::new(),
+    };
+    grid.column("says", 0, rows.iter().map(says).collect());
     finish(&grid, width)
 }
 

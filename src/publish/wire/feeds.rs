@@ -10,8 +10,8 @@ use crate::site::{HostView, PoolView, SiteView};
 use crate::units::{Celsius, Fraction, Hashrate, Usd, UsdPerMwh};
 
 /// A pool settles a day within hours of its end; what is older than this is no news of the last 24 h.
-const CAPTURE_LIMIT_MS: i64 = 2 * DAY_MS;
-const DAY_MS: i64 = 86_400_000;
+pub(super) const CAPTURE_LIMIT_MS: i64 = 2 * DAY_MS;
+pub(super) const DAY_MS: i64 = 86_400_000;
 
 pub fn pool(site: &str, ts: UnixMs, pool: &PoolView, ledger: Option<&LedgerHealth>) -> Vec<u8> {
     let mut flat = Flat::new(site, ts);

@@ -3,17 +3,18 @@
 use super::flat::Flat;
 use super::meter;
 use crate::economics::{Money, Split};
+use crate::publish::LedgerHealth;
 use crate::reading::{Missing, Read, Reading};
 use crate::units::{Fraction, Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay, Watts};
 
 /// The revenue split of the whole site.
-pub fn split(site: &str, split: &Split) -> Vec<u8> {
+pub fn split(site: &str, split: &Split, ledger: Option<&LedgerHealth>) -> Vec<u8> {
     let mut flat = Flat::new(site, split.at.wall);
     flat.read("btc", "usd", &split.btc_usd, Usd::get);
     flat.read("hashprice", "usd_per_ph_day", &split.hashprice, UsdPerPhDay::get);
     flat.read("power_price", "usd_per_mwh", &split.power_price, UsdPerMwh::get);
     flat.read("site_power", "kw", &split.site_power, Watts::kw);
-    meter::metering(&mut flat, &split.metering);
+    meter::metering(&mut flat, split, ledger);
     side(&mut flat, "hash_", &split.hash);
     side(&mut flat, "ai_", &split.ai);
     let total = |part: fn(&Money) -> &Read<UsdPerHour>| both(part(&split.hash), part(&split.ai));

@@ -14,7 +14,7 @@ fn wattsplit(args: &[&str]) -> Output {
 }
 
 /// What the command prints, given that it is content.
-fn prints(path: &Path, args: &[&str]) -> String {
+pub fn prints(path: &Path, args: &[&str]) -> String {
     let db = path.to_str().unwrap();
     let out = wattsplit(&[&["ledger", "--db", db], args].concat());
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
@@ -52,7 +52,7 @@ fn books(path: &Path) -> Ledger {
     ledger
 }
 
-fn temporary() -> (tempfile::TempDir, std::path::PathBuf) {
+pub fn temporary() -> (tempfile::TempDir, std::path::PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ledger.sqlite");
     (dir, path)

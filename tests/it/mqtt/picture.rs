@@ -9,6 +9,7 @@ use wattsplit::clock::{Now, UnixMs};
 use wattsplit::economics::attribution::Plausibility;
 use wattsplit::economics::capture::{Band, PoolDay};
 use wattsplit::economics::dispatch::{Block, Problem, Uncertainty};
+use wattsplit::economics::energy_capture::{SiteDay, band};
 use wattsplit::economics::{BlockMoney, Class, Metering, Money, Residual, Split};
 use wattsplit::ledger::decision::Regret;
 use wattsplit::publish::LedgerHealth;
@@ -19,7 +20,8 @@ use wattsplit::site::{
     SiteView, Sum, Total,
 };
 use wattsplit::units::{
-    Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay, Watts,
+    Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay, WattHours,
+    Watts,
 };
 
 pub const SITE: &str = "tx01";
@@ -127,8 +129,9 @@ pub fn site(state: State) -> Picture {
         percent_of_perfect_30d: state.read(87.5),
         coverage_30d: Fraction::new(0.25).unwrap(),
     };
-    let captures = captures(state);
-    let ledger = Some(LedgerHealth { rows_written: 24, regret, captures, ..LedgerHealth::default() });
+    let (captures, site_day) = (captures(state), Some(site_day(state)));
+    let ledger = LedgerHealth { rows_written: 24, regret, captures, site_day, ..LedgerHealth::default() };
+    let ledger = Some(ledger);
     let health = Health {
         uptime: Duration::from_secs(60),
         sources_ok: 12,
@@ -282,6 +285,21 @@ fn report(state: State) -> PoolReport {
             kind: SettledKind::UtcDay,
             net: Sats(1_111_111),
         }],
+    }
+}
+
+/// The day before the picture's, at the meter.
+fn site_day(state: State) -> SiteDay {
+    let wh = |wh| state.read(WattHours::new(wh).unwrap()).ok();
+    let capture = state.read(Fraction::new(0.96).unwrap());
+    SiteDay {
+        day: UnixMs(1_794_873_600_000),
+        coverage: Fraction::new(0.99).unwrap(),
+        metered: wh(30_000_000.0),
+        modelled: wh(28_800_000.0),
+        residual: wh(1_600_000.0),
+        capture,
+        band: capture.ok().map(|ratio| band(ratio.value.get())),
     }
 }
 
