@@ -22,6 +22,8 @@ pub(super) struct Earner {
     /// What units that earn draw beyond `it_power`, because their power was not read; estimated from
     /// the units that told it.
     pub unread_power: Watts,
+    /// Units that may draw power, of a block in which not one tells its power.
+    pub unread_units: u32,
     /// Facility kW per IT kW at the margin.
     pub overhead: f64,
     pub tenant_pays: bool,
@@ -65,6 +67,8 @@ fn hash(block: &HashBlock, terms: &SiteTerms, hashprice: Read<UsdPerPhDay>) -> E
         let quality = hashrate.quality.max(hashprice.quality).max(accepted_quality);
         Ok(Reading { value, quality, source: "hashrate x hashprice" })
     };
+    // Those that answer and do not hash draw next to nothing.
+    let may_draw = block.counts.hashing + block.counts.unknown + block.counts.unreachable;
     Earner {
         id: block.id.clone(),
         class: Class::Hash,
@@ -77,6 +81,7 @@ fn hash(block: &HashBlock, terms: &SiteTerms, hashprice: Read<UsdPerPhDay>) -> E
             let watts = efficiency.value.get() * block.hashrate_without_power.ths();
             Watts::new(watts).unwrap_or_default()
         }),
+        unread_units: if block.power.is_err() { may_draw } else { 0 },
         overhead: group.map_or(1.0, |group| group.overhead),
         tenant_pays: false,
     }
@@ -112,6 +117,7 @@ fn ai(hosting: &HostingConfig, block: Option<&AiBlock>) -> Earner {
             let earns = earning_share(hosting, block, units);
             if read > 0.0 { total.value * ((earns - read).max(0.0) / read) } else { Watts::ZERO }
         }),
+        unread_units: if it_power.is_err() { units } else { 0 },
         overhead: hosting.overhead,
         tenant_pays: hosting.power_paid_by == PowerPaidBy::Tenant,
     }

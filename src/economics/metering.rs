@@ -4,6 +4,7 @@ use crate::reading::{Missing, Quality, Read, Reading};
 use crate::site::{Current, MeterView, Tally};
 use crate::units::{Fraction, WattHours, Watts};
 
+use super::Class;
 use super::attribution::{Attribution, Part, Plausibility, RESIDUAL_OK_FRACTION, attribute, effective_pue};
 use super::earner::Earner;
 
@@ -37,8 +38,8 @@ pub struct Residual {
     pub plausible: Plausibility,
     /// Meter per IT power: the PUE of the whole site.
     pub pue: Read<Fraction>,
-    /// It is part of the blocks' facility power. Not so while a block's IT power is not known: what
-    /// that block draws is in the residual, and nobody else's.
+    /// It is part of the blocks' facility power. Not so while the power of a hosting or of more than a
+    /// tenth of the miners is not known: what they draw is in the residual, and nobody else's.
     pub spread: bool,
 }
 
@@ -72,8 +73,7 @@ pub(super) fn hold_against(
     let known_power = sum(earners, absent, Watts::ZERO, |earner| earner.overhead);
     let modelled_power = sum(earners, absent, fixed, |earner| earner.overhead);
     let parts: Vec<Part> = earners.iter().map(part).collect();
-    let whole = absent.is_none() && earners.iter().all(|earner| earner.it_power.is_ok());
-    let spread = whole && parts.iter().any(|part| part.it > 0.0);
+    let spread = absent.is_none() && can_be_spread(earners);
     let held = meter.fresh().and_then(|metered| {
         let known = known_power?;
         let attribution = attribute(metered.value.get(), &parts, RESIDUAL_OK_FRACTION);
@@ -82,8 +82,9 @@ pub(super) fn hold_against(
     });
     let blocks = held.as_ref().ok().filter(|_| spread).map(|(residual, attribution)| {
         // By figures of the operator, or by readings that do not fit together.
-        let by_method =
-            earners.iter().any(|earner| earner.overhead != 1.0 || earner.unread_power > Watts::ZERO);
+        let by_method = earners.iter().any(|earner| {
+            earner.overhead != 1.0 || earner.unread_power > Watts::ZERO || earner.it_power.is_err()
+        });
         let best = match residual.plausible {
             Plausibility::Measured if !by_method => Quality::Measured,
             _ => Quality::Estimated,
@@ -119,6 +120,16 @@ fn residual(
             .and_then(|it| ratio(effective_pue(meter.get(), it.value.get()), it.quality, "meter / IT")),
         spread,
     })
+}
+
+/// What blocks draw that nobody reads is in the residual, and must not be charged to the others: a few
+/// dead miners may be in it, as few as a residual may be large, and no hosting.
+fn can_be_spread(earners: &[Earner]) -> bool {
+    let of = |class| earners.iter().filter(move |earner| earner.class == class);
+    let unread = |class| of(class).map(|earner| f64::from(earner.unread_units)).sum::<f64>();
+    let miners: f64 = of(Class::Hash).map(|earner| earner.units).sum();
+    let known = unread(Class::Hash) <= RESIDUAL_OK_FRACTION * miners && unread(Class::Ai) == 0.0;
+    known && earners.iter().any(|earner| it_watts(earner) > 0.0)
 }
 
 fn part(earner: &Earner) -> Part {

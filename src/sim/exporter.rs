@@ -20,7 +20,7 @@ struct Meter {
 
 impl EnergyMeters {
     /// Counts on to `now`, at which the GPU draws `watts`, and gives the counter in mJ.
-    fn count(&self, gpu: usize, watts: f64, now: Now) -> u64 {
+    pub(super) fn count(&self, gpu: usize, watts: f64, now: Now) -> u64 {
         let mut meters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if meters.len() <= gpu {
             // As if the driver had been loaded for a week.

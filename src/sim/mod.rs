@@ -8,6 +8,7 @@
 pub mod antminer;
 pub mod broker;
 pub mod exporter;
+pub mod facility;
 pub mod fleet;
 pub mod gpus;
 pub mod http;

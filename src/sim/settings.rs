@@ -4,11 +4,12 @@ use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+use super::facility::{FIXED_KW, GPU_OVERHEAD, MINER_OVERHEAD, SERVER_BASE_KW, SERVER_FACTOR};
 use super::fleet::{Condition, Miner};
 use super::gpus::{GPUS_PER_HOST, Sale};
 use super::pool;
 use super::site::{Files, Options};
-use super::web::{POWER_PATH, Web};
+use super::web::{METER_PATH, POWER_PATH, Web};
 use super::world::World;
 
 /// Where this run put what the configuration points at.
@@ -35,7 +36,7 @@ pub(super) fn toml(options: &Options, world: &World, places: &Places<'_>) -> Str
 name = "demo"
 node = "demo"
 cap_kw = {cap_kw:.1}
-fixed_overhead_kw = 15.0
+fixed_overhead_kw = {FIXED_KW:?}
 state_dir = {state}
 # Both ends of every connection are in one process here: fewer at a time.
 concurrency = 64
@@ -70,6 +71,12 @@ kind = "mempool"
 url = "{base_url}"
 interval_secs = 60
 
+[meter]
+url = "{base_url}{METER_PATH}"
+power_key = "/em:0/total_act_power"
+energy_key = "/emdata:0/total_act"
+interval_secs = 5
+
 [policy]
 # A small site: what an idle GPU server costs is a few cents an hour.
 min_gain_usd_per_h = 0.02
@@ -79,7 +86,7 @@ min_gain_usd_per_h = 0.02
         let _ = write!(
             text,
             "\n[[asic]]\ngroup = \"{group}\"\nhosts = {hosts:?}\nport = {miner_port}\n\
-             interval_secs = 5\noverhead = 1.05\n"
+             interval_secs = 5\noverhead = {MINER_OVERHEAD}\n"
         );
     }
     let (reserved, market) =
@@ -89,14 +96,14 @@ min_gain_usd_per_h = 0.02
         let _ = write!(
             text,
             "\n[[hosting]]\nname = \"reserved\"\nterms = \"reserved\"\nusd_per_gpu_h = 2.35\n\
-             reserved_gpus = {gpus}\noverhead = 1.25\n"
+             reserved_gpus = {gpus}\noverhead = {GPU_OVERHEAD}\n"
         );
     }
     if market > 0 {
         let _ = write!(
             text,
             "\n[[hosting]]\nname = \"market\"\nterms = \"occupied\"\nusd_per_gpu_h = 2.8\n\
-             host_fee = 0.2\noccupied_file = {occupied}\noverhead = 1.25\n\
+             host_fee = 0.2\noccupied_file = {occupied}\noverhead = {GPU_OVERHEAD}\n\
              stoppable = \"unsold\"\n"
         );
     }
@@ -109,8 +116,8 @@ min_gain_usd_per_h = 0.02
         let _ = write!(
             text,
             "\n[[gpu_host]]\nname = \"{name}\"\nhosting = \"{hosting}\"\nread = \"dcgm\"\n\
-             url = \"{base_url}{metrics}\"\ninterval_secs = 5\nserver_base_kw = 1.9\n\
-             server_factor = 1.12\n"
+             url = \"{base_url}{metrics}\"\ninterval_secs = 5\nserver_base_kw = {SERVER_BASE_KW}\n\
+             server_factor = {SERVER_FACTOR}\n"
         );
     }
     text
@@ -119,7 +126,7 @@ min_gain_usd_per_h = 0.02
 /// What the whole site draws at full load, kW.
 fn nameplate_kw(world: &World) -> f64 {
     let miners: f64 = world.miners.iter().map(|m| m.model.ths * m.model.j_per_th / 1e3).sum();
-    miners * 1.05 + world.gpus.hosts.len() as f64 * 8.2 * 1.25 + 15.0
+    miners * MINER_OVERHEAD + world.gpus.hosts.len() as f64 * 8.2 * GPU_OVERHEAD + FIXED_KW
 }
 
 /// Groups with their addresses: ranges of those that answer, and the dead ones by name, since the

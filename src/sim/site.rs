@@ -82,6 +82,7 @@ impl Simulation {
             world: Arc::clone(&world),
             clock,
             meters: Arc::new(EnergyMeters::default()),
+            site_meter: Arc::new(EnergyMeters::default()),
             pool_token: pool_token.clone(),
         };
         let pages = http::serve(listener, move |request| web.respond(request, clock::now()));

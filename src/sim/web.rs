@@ -1,11 +1,13 @@
 //! Everything that the simulated site serves over HTTP, on one port: the pool, the bitcoin network,
-//! three venues, the power price and the GPU hosts' exporters. Their paths do not collide.
+//! three venues, the power price, the GPU hosts' exporters and the power meter. Their paths do not
+//! collide.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::exporter::{self, EnergyMeters};
+use super::facility;
 use super::http::{Request, Response};
 use super::pool;
 use super::time::{SimClock, SimTime};
@@ -14,6 +16,8 @@ use crate::clock::Now;
 
 /// Path of the power price.
 pub const POWER_PATH: &str = "/power/slots";
+/// Path of the site's power meter.
+pub const METER_PATH: &str = "/rpc/Shelly.GetStatus";
 /// The price list looks this far back and ahead, simulated hours…
 const SLOTS_BACK: u64 = 2;
 const SLOTS_AHEAD: u64 = 30;
@@ -26,6 +30,8 @@ pub struct Web {
     pub world: Arc<World>,
     pub clock: SimClock,
     pub meters: Arc<EnergyMeters>,
+    /// Counter of the site's power meter.
+    pub site_meter: Arc<EnergyMeters>,
     /// Token of the pool account.
     pub pool_token: String,
 }
@@ -50,6 +56,7 @@ impl Web {
             "/0/public/Ticker" => Response::json(&self.kraken(at)),
             "/api/v2/ticker/btcusd" => Response::json(&self.bitstamp(at, now)),
             POWER_PATH => Response::json(&self.slots(at)),
+            METER_PATH => Response::json(&facility::page(&self.world, &self.site_meter, at, now)),
             _ => not_found(),
         }
     }
@@ -161,6 +168,7 @@ mod tests {
             world: Arc::new(World::new(1, 50, 2)),
             clock: SimClock::new(START, 60.0),
             meters: Arc::default(),
+            site_meter: Arc::default(),
             pool_token: "t0ken".into(),
         };
         web.respond(&Request::parse(head).unwrap(), now)

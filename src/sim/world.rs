@@ -127,6 +127,11 @@ impl World {
         total * (0.987 + 0.008 * self.noise.of(5).smooth(at.secs(), 900.0))
     }
 
+    /// How the losses of the site stray from their mean, -1.0 to 1.0.
+    pub fn losses(&self, at: SimTime) -> f64 {
+        self.noise.of(7).smooth(at.secs(), 1800.0)
+    }
+
     /// Only the machines that need the most energy are worth switching off for a few hours.
     fn curtailed(&self, miner: &Miner, at: SimTime) -> bool {
         if miner.model.group != "container-1" {

@@ -138,6 +138,7 @@ fn every_page_that_the_config_points_at_is_there() {
             "/0/public/Ticker?pair=XBTUSD",
             "/api/v2/ticker/btcusd/",
             "/power/slots",
+            "/rpc/Shelly.GetStatus",
         ] {
             let body = get(&site.base_url, path, "");
             serde_json::from_str::<Value>(&body).unwrap_or_else(|e| panic!("{path}: {e}: {body}"));
@@ -292,6 +293,7 @@ fn the_production_sources_read_the_simulated_site_as_what_it_is() {
             ("power price true", 1),
             ("pool true", 1),
             ("network true", 1),
+            ("meter true", 1),
         ]
         .map(|(what, n)| (what.to_owned(), n))
         .into();

@@ -1,5 +1,8 @@
 //! The site's power meter, over real HTTP.
 
+#[cfg(feature = "demo")]
+mod daemon;
+
 use wattsplit::http::Http;
 use wattsplit::reading::{MeterReport, Missing, Sample};
 use wattsplit::sources::Source;

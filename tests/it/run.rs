@@ -18,7 +18,7 @@ use crate::fake_miner::{FakeMiner, own_address};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_wattsplit");
 
-fn wattsplit(args: &[&str]) -> Output {
+pub fn wattsplit(args: &[&str]) -> Output {
     Command::new(PROGRAM).args(args).stdin(Stdio::null()).output().unwrap()
 }
 
@@ -40,13 +40,13 @@ impl Daemon {
         Self(child.unwrap())
     }
 
-    fn terminate(&self) {
+    pub fn terminate(&self) {
         let pid = self.0.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     }
 
     /// Waits for the end without stopping the fakes on this runtime.
-    async fn ended(&mut self) -> ExitStatus {
+    pub async fn ended(&mut self) -> ExitStatus {
         let waiting = async {
             loop {
                 if let Some(status) = self.0.try_wait().unwrap() {
@@ -129,7 +129,7 @@ fn of(miner: &FakeMiner) -> String {
 }
 
 /// A simulated site that publishes to this broker, and its config.
-async fn simulated(
+pub async fn simulated(
     dir: &TempDir,
     broker_port: u16,
     miners: usize,

@@ -46,8 +46,7 @@ fn beyond(residual: &Residual) -> String {
     let kw = cells::read(&Ok(residual.power), |power: Watts| power.kw());
     let percent = cells::read(&residual.fraction, |fraction| fraction.get() * 100.0);
     let pue = cell(cells::read(&residual.pue, |pue| pue.get()), 3);
-    let whose =
-        if residual.spread { "spread by IT power" } else { "not spread: a block's power is not known" };
+    let whose = if residual.spread { "spread by IT power" } else { "not spread: too much is not read" };
     format!(
         "residual {}{NO_BREAK}kW, {}{NO_BREAK}%; PUE{NO_BREAK}{pue}; {whose}",
         cell(kw, 1),

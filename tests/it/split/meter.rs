@@ -146,6 +146,25 @@ fn what_a_block_draws_that_nobody_reads_is_charged_to_no_other() {
 }
 
 #[test]
+fn a_few_dead_miners_and_some_that_sleep_do_not_keep_the_residual_from_being_spread() {
+    let (mut view, terms) = metered(150.0);
+    let mut asleep = miners("row-a-unknown", 0, 0.0, 0.0);
+    (asleep.counts.idle, asleep.counts.unreachable) = (5, 1);
+    asleep.power = Err(Missing::NotReported);
+    view.hash_blocks.push(asleep);
+    let got = split(&view, &terms);
+    assert!(residual(&got).spread, "1 of 16 miners is not read");
+    assert_close!(block(&got, "row-a-s21").money.facility_power, 46_000.0);
+    assert_eq!(block(&got, "row-a-unknown").money.facility_power, Err(Missing::NotReported));
+    assert_eq!(residual(&got).power.quality, Quality::Estimated);
+    view.ai_blocks.push(gpus("lease", 8, 10.0, 0));
+    view.ai_blocks[1].it_power = Err(Missing::Timeout);
+    let hostings = vec![hosting("h100", Terms::Reserved), hosting("lease", Terms::KwMonth)];
+    let got = split(&view, &SiteTerms { hostings, ..terms });
+    assert!(!residual(&got).spread, "a tenant's hall is nobody else's overhead");
+}
+
+#[test]
 fn a_meter_alone_shows_the_power_of_the_site() {
     let (mut view, _) = metered(150.0);
     (view.hash_blocks, view.ai_blocks) = (Vec::new(), Vec::new());
