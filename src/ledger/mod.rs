@@ -6,9 +6,12 @@
 //! observed is not invented: a row says how much of its time it covers, and holds no amount below
 //! half. No row is ever changed: a correction is a new row that names the old one.
 //!
-//! What is sent because of a row is composed inside the transaction that writes it ([`outlet`]).
+//! [`site`] does for a site with a power meter what [`accrual`] does for the blocks, and [`decision`] for
+//! the margins of what runs, of always-on and of the optimum. What is sent because of a row is composed
+//! inside the transaction that writes it ([`Outlet`]).
+//!
 //! [`query`] reads the file while it is written, [`rollup`] sums intervals to hours and days, and
-//! [`reconcile`] holds what was accrued against what a pool settled.
+//! [`reconcile`] holds what was accrued against what a pool settled and what the meter counted.
 
 pub mod accrual;
 pub mod decision;

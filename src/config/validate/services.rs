@@ -136,6 +136,9 @@ pub fn network(network: &NetworkConfig, check: &mut Checker<'_, '_>) {
     }
 }
 
+/// A reading that is older says little about what the site draws, and nothing about its cap.
+const METER_INTERVAL_SECS: std::ops::RangeInclusive<u64> = 1..=300;
+
 pub fn meter(meter: &MeterConfig, check: &mut Checker<'_, '_>) {
     let section = Path::default().key("meter");
     check.url(&section.key("url"), &meter.url);
@@ -148,7 +151,7 @@ pub fn meter(meter: &MeterConfig, check: &mut Checker<'_, '_>) {
             check.must(&energy_key, "differ from `power_key`", Some(hint));
         }
     }
-    check.interval(&section, meter.interval_secs);
+    check.whole(&section.key("interval_secs"), meter.interval_secs, METER_INTERVAL_SECS, "seconds");
 }
 
 /// RFC 6901: nothing, or parts that each begin with `/` and in which `~` stands only in `~0` and `~1`.

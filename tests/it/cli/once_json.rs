@@ -142,6 +142,22 @@ fn the_last_values_of_a_gpu_that_stopped_answering_are_stale() {
 }
 
 #[test]
+fn a_site_with_a_meter_shows_it_beside_its_power() {
+    let meter = |(view, split): (wattsplit::site::SiteView, wattsplit::economics::Split)| -> Value {
+        let text = once::json([].into_iter(), [].into_iter(), &view, &split).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()["split"]["meter"].clone()
+    };
+    assert_eq!(meter(healthy()), Value::Null, "without one there is no such key");
+    let meter = meter(metered(600.0));
+    assert_eq!(
+        (&meter["residual_w"]["value"], &meter["residual_plausibility"]),
+        (&600_000.0.into(), &"questionable".into())
+    );
+    assert_eq!((&meter["power_w"]["age_s"], &meter["attribution_method"]), (&3.into(), &"it_power".into()));
+    assert_eq!(meter["energy_wh"], json!({"missing": "not_configured"}));
+}
+
+#[test]
 fn nothing_is_null_and_counts_have_no_decimal_point() {
     let text = text();
     assert!(!text.contains("null"));
