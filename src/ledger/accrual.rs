@@ -184,8 +184,7 @@ impl Accruer {
         let next = Observation::of(split, margins, now);
         let mut closed = Closed::default();
         if let (Some(open), Some(rates)) = (&mut self.site, &next.site) {
-            let before = self.last.as_ref().and_then(|last| last.site.as_ref());
-            open.read(before, rates, interval_start(self.done_ms));
+            open.read(rates, interval_start(self.done_ms));
         }
         match self.last.take() {
             Some(last) => self.accrue(&last, &next, &mut closed),

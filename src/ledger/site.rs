@@ -69,6 +69,8 @@ pub(super) struct OpenSite {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Counter {
     wh: f64,
+    /// What the site drew then, as far as that was known: a step is judged by it.
+    watts: Option<f64>,
     /// When it was read, by the wall clock…
     read_ms: i64,
     /// …and by the monotonic one, which begins anew with every process.
@@ -134,7 +136,7 @@ impl OpenSite {
     /// From the first observation on.
     pub fn starting_with(first: &SiteRates) -> Self {
         let mut open = Self::default();
-        open.read(None, first, i64::MIN);
+        open.read(first, i64::MIN);
         open
     }
 
@@ -148,11 +150,11 @@ impl OpenSite {
     /// Takes in a reading of the counter, before the intervals that ended by now are closed. What it
     /// went on by since the last reading waits for [`OpenSite::settle`]. `open_from`: where the interval
     /// begins that is open.
-    pub fn read(&mut self, before: Option<&SiteRates>, now: &SiteRates, open_from: i64) {
+    pub fn read(&mut self, now: &SiteRates, open_from: i64) {
         let Some((wh, read)) = now.counter else { return };
-        let (read_ms, mono) = (read.wall.0, Some(read.mono));
+        let (read_ms, mono, watts) = (read.wall.0, Some(read.mono), now.most_watts());
         let Some(last) = self.counter else {
-            self.counter = Some(Counter { wh, read_ms, mono, done_ms: read_ms, still_ms: 0 });
+            self.counter = Some(Counter { wh, watts, read_ms, mono, done_ms: read_ms, still_ms: 0 });
             return;
         };
         if last.mono == mono {
@@ -160,15 +162,16 @@ impl OpenSite {
         }
         let by_wall = read_ms.saturating_sub(last.read_ms);
         let passed = last.mono.map_or(by_wall, |mono| millis(read.mono.saturating_sub(mono)));
-        let step = step(&last, wh, [before, Some(now)], passed);
+        let step = step(&last, wh, watts, passed);
         let moved = step.is_none_or(|step| step.energy.get() > 0.0 || step.resets > 0);
         let still_ms = if moved { 0 } else { last.still_ms.saturating_add(passed.max(0)) };
-        self.counter = Some(Counter { wh, read_ms, mono, done_ms: last.done_ms.max(read_ms), still_ms });
+        let done_ms = last.done_ms.max(read_ms);
+        self.counter = Some(Counter { wh, watts, read_ms, mono, done_ms, still_ms });
         let Some(Counted { energy, resets }) = step.filter(|_| (1..=MOST_SHARED_MS).contains(&passed)) else {
             return;
         };
         // A jump of the wall clock is no time that passed.
-        let jumped = (by_wall - passed).abs() > JUMP_MS;
+        let jumped = by_wall.saturating_sub(passed).saturating_abs() > JUMP_MS;
         let from_ms = if jumped { read_ms.saturating_sub(passed) } else { last.read_ms };
         let silent = passed > millis(MAX_GAP);
         let shared = silent && interval_start(from_ms) != interval_start(read_ms);
@@ -231,8 +234,8 @@ impl Span {
 }
 
 /// How far the counter went on; `None` if no site of this power can have drawn that.
-fn step(last: &Counter, wh: f64, around: [Option<&SiteRates>; 2], passed_ms: i64) -> Option<Counted> {
-    let most_watts = around.into_iter().flatten().filter_map(SiteRates::most_watts).reduce(f64::max);
+fn step(last: &Counter, wh: f64, watts: Option<f64>, passed_ms: i64) -> Option<Counted> {
+    let most_watts = [last.watts, watts].into_iter().flatten().reduce(f64::max);
     let ms = last.still_ms.saturating_add(passed_ms).max(millis(MOST_LAG)) as f64;
     // Without a power to judge by, the limits of the readings themselves are all there is.
     let most = most_watts.map_or(f64::MAX, |watts| MOST_OF_POWER * watts * ms / 3_600_000.0);

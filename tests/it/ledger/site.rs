@@ -12,6 +12,7 @@ use super::*;
 #[derive(Clone, Copy)]
 struct Site {
     kw: f64,
+    modelled_kw: f64,
     counter_kw: Option<f64>,
     age_s: u64,
     /// Added to the counter, kWh.
@@ -21,7 +22,8 @@ struct Site {
 }
 
 /// The power samples say 120 kW; machines draw 100 kW, and 110 kW with their own overhead.
-const SAMPLED: Site = Site { kw: 120.0, counter_kw: None, age_s: 0, offset_kwh: 5_000.0, step_kwh: 0.0 };
+const SAMPLED: Site =
+    Site { kw: 120.0, modelled_kw: 112.0, counter_kw: None, age_s: 0, offset_kwh: 5_000.0, step_kwh: 0.0 };
 /// The counter says 126 kW.
 const COUNTED: Site = Site { counter_kw: Some(126.0), ..SAMPLED };
 
@@ -44,7 +46,7 @@ impl Site {
             energy: counter.ok_or(Missing::NotConfigured).map(|counter| self.aged(counter)),
             it_power: power(100.0),
             known_power: power(110.0),
-            modelled_power: power(112.0),
+            modelled_power: power(self.modelled_kw),
             residual: Err(Missing::NotReported),
         };
         split
@@ -218,6 +220,17 @@ fn a_stop_of_an_hour_is_shared_out_as_an_estimate_and_adds_up() {
     assert_eq!(metered(&rows[5]), Ok((10_500, Quality::Estimated)));
     assert_eq!(rows[5].modelled_wh.amount, Err(Missing::NotYet));
     assert_eq!(metered(&rows[13]), Ok((10_500, Quality::Measured)));
+}
+
+#[test]
+fn a_site_that_was_switched_off_meanwhile_loses_nothing_of_what_it_had_drawn() {
+    let (_dir, path) = file();
+    let mut accruer = Accruer::default();
+    observe(&mut accruer, COUNTED, 0, 200, at);
+    let mut accruer = restart(&path, &accruer);
+    let off = Site { kw: 1.0, modelled_kw: 1.0, ..COUNTED };
+    let rows = observe(&mut accruer, off, 3_900, 3_900, rebooted);
+    assert_eq!(wh(&rows), 126 * 3_900 * 1000 / 3600);
 }
 
 #[test]
