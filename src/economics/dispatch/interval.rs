@@ -2,8 +2,8 @@
 //! integers for the search.
 
 use super::account::Account;
-use super::search::{self, Item, Knapsack};
-use super::{Block, Limit, Problem, Uncertainty};
+use super::search::{Item, Knapsack};
+use super::{Block, Problem, Uncertainty};
 use crate::economics::Class;
 
 /// Inputs that are missing and can change the answer. The revenue of a block that cannot move
@@ -137,33 +137,8 @@ impl<'a> Interval<'a> {
         range
     }
 
-    pub fn breaks_a_cap(&self, units: &[u32]) -> bool {
-        !self.knapsack(&[]).fits(units)
-    }
-
-    pub fn search(&self) -> Option<search::Found> {
-        search::best(&self.knapsack(&[]))
-    }
-
-    /// A cap binds if the optimum would be better without it.
-    pub fn binding(&self, best: &search::Found) -> Vec<Limit> {
-        let value = self.knapsack(&[]).score(&best.units);
-        let without = |limit| {
-            let free = self.knapsack(&[limit]);
-            search::best(&free).is_some_and(|found| free.score(&found.units) > value)
-        };
-        let mut binding = Vec::new();
-        if self.problem.cap_kw.is_some() && without(Limit::Cap) {
-            binding.push(Limit::Cap);
-        }
-        if self.problem.cooling_cap_kw.is_some() && without(Limit::Cooling) {
-            binding.push(Limit::Cooling);
-        }
-        binding
-    }
-
     /// The search's view: what each unit adds, with the caps less what stopped units draw.
-    fn knapsack(&self, ignore: &[Limit]) -> Knapsack {
+    pub fn knapsack(&self) -> Knapsack<'a> {
         let p = self.problem;
         let mw = |kw: f64| (kw * MILLIWATT_PER_KW).round() as i64;
         let nano = |usd: f64| (usd * NANO).round() as i64;
@@ -176,7 +151,7 @@ impl<'a> Interval<'a> {
                 let energy = if b.power_passthrough { 0.0 } else { price * b.overhead * it_kw };
                 let earned = b.revenue_usd_per_unit_h.unwrap_or(0.0) - b.var_cost_usd_per_unit_h;
                 Item {
-                    id: b.id.clone(),
+                    id: &b.id,
                     lo: i64::from(b.min_units),
                     hi: i64::from(b.max_units.min(b.units)),
                     current: i64::from(b.current),
@@ -191,16 +166,10 @@ impl<'a> Interval<'a> {
             .collect();
         let idle_it: f64 = p.blocks.iter().map(|b| f64::from(b.units) * b.idle_kw).sum();
         let idle_site: f64 = p.blocks.iter().map(|b| b.overhead * f64::from(b.units) * b.idle_kw).sum();
-        let room = |cap: Option<f64>, base: f64, limit| match cap {
-            Some(cap) if !ignore.contains(&limit) => Some(mw(cap - base)),
-            _ => None,
-        };
+        let room = |cap: Option<f64>, base: f64| cap.map(|cap| mw(cap - base));
         Knapsack {
             items,
-            room: [
-                room(p.cap_kw, p.fixed_overhead_kw + idle_site, Limit::Cap),
-                room(p.cooling_cap_kw, idle_it, Limit::Cooling),
-            ],
+            room: [room(p.cap_kw, p.fixed_overhead_kw + idle_site), room(p.cooling_cap_kw, idle_it)],
         }
     }
 }

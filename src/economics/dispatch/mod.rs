@@ -175,8 +175,11 @@ pub struct Solution {
     pub net_gain_range_usd: Option<(f64, f64)>,
     /// Caps that keep the optimum from being better.
     pub binding: Vec<Limit>,
-    /// Whether the search ended by proof; otherwise the answer is within the search's tolerance.
+    /// Whether the search ended by proof. Only sites of very many blocks that are worth almost the
+    /// same need more than it looks at.
     pub proven: bool,
+    /// How much better than the optimum another choice may be: 0 with a proof.
+    pub gap_usd: f64,
 }
 
 /// Solves one interval.
@@ -196,12 +199,14 @@ pub fn solve(problem: &Problem) -> Solution {
         net_gain_range_usd: None,
         binding: Vec::new(),
         proven: true,
+        gap_usd: 0.0,
     };
     let (true, Some(price)) = (missing.is_empty(), problem.price_usd_per_mwh) else {
         return nothing(Status::NoRecommendation, missing);
     };
     let case = interval::Interval::new(problem, price);
-    let Some(best) = case.search() else {
+    let knapsack = case.knapsack();
+    let Some(best) = search::best(&knapsack) else {
         return Solution { before: Some(case.account(&present)), ..nothing(Status::Infeasible, missing) };
     };
 
@@ -209,7 +214,7 @@ pub fn solve(problem: &Problem) -> Solution {
     let range = problem.uncertainty.map(|u| case.net_gain_range(&present, &best.units, u));
     let moves = best.units != present;
     let worst = range.map_or(best_net, |(worst, _)| worst);
-    let (status, hold_reason) = if case.breaks_a_cap(&present) {
+    let (status, hold_reason) = if !knapsack.fits(&present) {
         (Status::Mandatory, None)
     } else if !moves || best_net <= 0.0 {
         (Status::Hold, None)
@@ -231,10 +236,17 @@ pub fn solve(problem: &Problem) -> Solution {
         net_gain_usd: case.net_gain(&present, &target),
         best_net_gain_usd: best_net,
         net_gain_range_usd: range.filter(|_| moves),
-        binding: case.binding(&best),
+        binding: binding(&best),
         proven: best.proven,
+        gap_usd: best.gap as f64 / 1e9,
         target,
     }
+}
+
+/// A cap binds if the optimum would be better without it.
+fn binding(best: &search::Found) -> Vec<Limit> {
+    let limits = [Limit::Cap, Limit::Cooling].into_iter().zip(best.binding);
+    limits.filter_map(|(limit, binds)| binds.then_some(limit)).collect()
 }
 
 /// Blocks by falling marginal value, ties by id.
