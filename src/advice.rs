@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::clock::{Now, UnixMs};
-use crate::economics::dispatch::{HoldReason, Limit, Status};
+use crate::economics::dispatch::{HoldReason, Limit, Status, Uncertainty};
 use crate::economics::{Class, SiteTerms, Split};
 use crate::reading::{Missing, Quality};
 use crate::site::{Site, SiteView};
@@ -94,6 +94,21 @@ impl Default for PolicyConfig {
             dr_credit_usd_per_mwh: 0.0,
             price_max_age_secs: None,
             hashprice_max_age_secs: 86_400,
+        }
+    }
+}
+
+impl PolicyConfig {
+    /// Least gain over the horizon, USD.
+    pub fn min_gain_usd(&self) -> f64 {
+        self.min_gain_usd_per_h * self.horizon_h
+    }
+
+    pub fn uncertainty(&self) -> Uncertainty {
+        Uncertainty {
+            price_rel: self.price_rel,
+            hash_revenue_rel: self.hash_revenue_rel,
+            ai_revenue_rel: self.ai_revenue_rel,
         }
     }
 }

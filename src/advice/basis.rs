@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::clock::{Now, UnixMs};
-use crate::economics::dispatch::{Block, Problem, Uncertainty};
+use crate::economics::dispatch::{Block, Problem};
 use crate::economics::{Class, GroupTerms, SiteTerms, Split, accepted_share, hashing};
 use crate::reading::{Missing, Quality, Read, Reading};
 use crate::site::{HashBlock, SiteView};
@@ -105,12 +105,8 @@ impl Basis {
             cooling_cap_kw: site.cooling_cap_kw,
             fixed_overhead_kw: metered_kw.unwrap_or(modelled_kw),
             horizon_h: site.horizon_h,
-            min_gain_usd: site.min_gain_usd_per_h * site.horizon_h,
-            uncertainty: Some(Uncertainty {
-                price_rel: site.price_rel,
-                hash_revenue_rel: site.hash_revenue_rel,
-                ai_revenue_rel: site.ai_revenue_rel,
-            }),
+            min_gain_usd: site.min_gain_usd(),
+            uncertainty: Some(site.uncertainty()),
             blocks,
         };
         blind::open_unsure(&mut problem, &hostings.unsure);

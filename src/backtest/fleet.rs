@@ -1,8 +1,12 @@
 //! What is replayed: blocks of miners under one cap.
 
-use crate::economics::dispatch::{self, Problem, Uncertainty};
+use super::history::Hour;
+use super::replay::Step;
+use crate::advice::PolicyConfig;
+use crate::economics::dispatch::{self, Problem};
+use crate::economics::value::power_cost;
 use crate::economics::{Class, hashing};
-use crate::units::{Hashrate, JoulesPerTerahash, UsdPerPhDay, Watts};
+use crate::units::{Hashrate, JoulesPerTerahash, Usd, UsdPerPhDay, Watts};
 
 /// Units of a block that is given by its power alone: what a cap leaves is filled in steps of a
 /// percent.
@@ -29,6 +33,19 @@ pub struct HashBlock {
     pub overhead: f64,
     /// Fraction.
     pub pool_fee: f64,
+    pub limits: Limits,
+}
+
+/// What the operator lets advice do with a block.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Limits {
+    /// Never fewer running; no policy goes below.
+    pub min_units: u32,
+    /// Never more running. `None`: all.
+    pub max_units: Option<u32>,
+    /// Weighed by advice as live; the money of a replay does not hold them.
+    pub start_usd_per_unit: f64,
+    pub stop_usd_per_unit: f64,
 }
 
 impl HashBlock {
@@ -45,7 +62,8 @@ impl HashBlock {
         }
         let unit_power = it_power * (1.0 / f64::from(UNITS));
         let unit_hashrate = Hashrate::new(unit_power.get() / efficiency.get())?;
-        Some(Self { id, units: UNITS, unit_power, unit_hashrate, overhead, pool_fee })
+        let limits = Limits::default();
+        Some(Self { id, units: UNITS, unit_power, unit_hashrate, overhead, pool_fee, limits })
     }
 
     pub fn efficiency(&self) -> Option<JoulesPerTerahash> {
@@ -58,43 +76,67 @@ impl HashBlock {
     }
 
     /// Of one running unit in USD/h; the error is the name of the input for `dispatch`.
-    pub(super) fn revenue(&self, hashprice: UsdPerPhDay) -> Result<f64, &'static str> {
+    fn revenue(&self, hashprice: UsdPerPhDay) -> Result<f64, &'static str> {
         let revenue = hashing::revenue(self.unit_hashrate, hashprice, self.pool_fee, 1.0);
         revenue.map(|usd| usd.get()).ok_or("hashprice")
     }
 }
 
-impl Fleet {
-    /// The dispatch problem of an hour, without its prices and its present state.
-    pub(super) fn problem(&self, min_gain_usd: f64, uncertainty: Option<Uncertainty>) -> Problem {
-        let block = |b: &HashBlock| dispatch::Block {
-            id: b.id.clone(),
+impl HashBlock {
+    fn dispatched(&self) -> dispatch::Block {
+        let max_units = self.limits.max_units.unwrap_or(self.units).min(self.units);
+        dispatch::Block {
+            id: self.id.clone(),
             class: Class::Hash,
-            units: b.units,
+            units: self.units,
             current: 0,
-            min_units: 0,
-            max_units: b.units,
-            unit_kw: Some(b.unit_power.kw()),
+            min_units: self.limits.min_units.min(max_units),
+            max_units,
+            unit_kw: Some(self.unit_power.kw()),
             idle_kw: 0.0,
-            overhead: b.overhead,
+            overhead: self.overhead,
             revenue_usd_per_unit_h: Err("hashprice"),
             var_cost_usd_per_unit_h: 0.0,
             committed: 0,
             stop_penalty_usd_per_unit_h: 0.0,
             power_passthrough: false,
-            start_usd_per_unit: 0.0,
-            stop_usd_per_unit: 0.0,
-        };
+            start_usd_per_unit: self.limits.start_usd_per_unit,
+            stop_usd_per_unit: self.limits.stop_usd_per_unit,
+        }
+    }
+}
+
+impl Fleet {
+    /// The dispatch problem of an hour as the live code would state it, without its prices and its
+    /// present state. Credits for demand response were not recorded: there are none.
+    pub(super) fn problem(&self, policy: &PolicyConfig) -> Problem {
         Problem {
             price_usd_per_mwh: None,
             dr_credit_usd_per_mwh: 0.0,
             cap_kw: self.cap.map(Watts::kw),
-            cooling_cap_kw: None,
+            cooling_cap_kw: policy.cooling_cap_kw,
             fixed_overhead_kw: self.base_load.kw(),
-            horizon_h: 1.0,
-            min_gain_usd,
-            uncertainty,
-            blocks: self.blocks.iter().map(block).collect(),
+            horizon_h: policy.horizon_h,
+            min_gain_usd: policy.min_gain_usd(),
+            uncertainty: Some(policy.uncertainty()),
+            blocks: self.blocks.iter().map(HashBlock::dispatched).collect(),
         }
+    }
+
+    /// Of one running unit of each block, in USD/h, in the order of the problem's blocks.
+    pub(super) fn unit_revenues(&self, hour: &Hour) -> impl Iterator<Item = Result<f64, &'static str>> {
+        self.blocks.iter().map(|block| block.revenue(hour.hashprice.value))
+    }
+
+    /// What `units` earn and cost in `hour`. `None` if that is no finite number.
+    pub(super) fn account(&self, units: &[u32], hour: &Hour) -> Option<Step> {
+        let (mut revenue, mut power) = (0.0, Watts::ZERO);
+        for (block, units) in self.blocks.iter().zip(units) {
+            revenue += block.revenue(hour.hashprice.value).ok()? * f64::from(*units);
+            power = power + block.unit_power * (f64::from(*units) * block.overhead);
+        }
+        // An hour: dollars per hour are dollars.
+        let cost = Usd::new(power_cost(power, hour.price)?.get())?;
+        Some(Step { units: units.to_vec(), power, revenue: Usd::new(revenue)?, cost })
     }
 }

@@ -1,6 +1,6 @@
 //! Hashprice of the past: the formula that the live code uses, on recorded inputs.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::rows::{CsvError, Rows};
 use crate::economics::hashprice::{hashprice, subsidy};
+use crate::reading::Reading;
 use crate::units::{Sats, Usd, UsdPerPhDay};
 
 /// Blocks between two adjustments of the difficulty.
@@ -32,23 +33,15 @@ pub struct Market {
 }
 
 /// Price of bitcoin by hour since 1970.
-pub type BtcPrices = HashMap<i64, Usd>;
+pub type BtcPrices = BTreeMap<i64, Usd>;
 /// Mean fee per block by UTC day.
-pub type Fees = HashMap<Date, Sats>;
+pub type Fees = BTreeMap<Date, Sats>;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Epoch {
     pub start: Timestamp,
     pub start_height: u64,
     pub difficulty: f64,
-}
-
-/// Hashprice of one hour.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Recorded {
-    pub usd: UsdPerPhDay,
-    /// Whether the fees of the day are in it; otherwise it is what the subsidy alone pays.
-    pub with_fees: bool,
 }
 
 /// Why an hour has no hashprice.
@@ -63,24 +56,27 @@ impl HashpriceHistory {
     ///
     /// # Errors
     /// What was not recorded for that hour. Fees that were not recorded are no error: they are a
-    /// percent of the subsidy in most months.
-    pub fn at(&self, start: Timestamp) -> Result<Recorded, NoHashprice> {
+    /// percent of the subsidy in most months. What the subsidy alone pays is an estimate.
+    pub fn at(&self, start: Timestamp) -> Result<Reading<UsdPerPhDay>, NoHashprice> {
         match self {
-            Self::Fixed(usd) => Ok(Recorded { usd: *usd, with_fees: true }),
+            Self::Fixed(usd) => Ok(Reading::estimated(*usd, "given for every hour")),
             Self::Recorded(market) => market.at(start),
         }
     }
 }
 
 impl Market {
-    fn at(&self, start: Timestamp) -> Result<Recorded, NoHashprice> {
+    fn at(&self, start: Timestamp) -> Result<Reading<UsdPerPhDay>, NoHashprice> {
         let btc = self.btc.get(&start.as_second().div_euclid(HOUR_SECS)).ok_or(NoHashprice::Btc)?;
         let (epoch, height) = self.epoch(start).ok_or(NoHashprice::Difficulty)?;
         let day = start.to_zoned(TimeZone::UTC).date();
         let fee = self.fees.get(&day);
         let all = hashprice(epoch.difficulty, subsidy(height), fee.copied().unwrap_or_default(), *btc)
             .ok_or(NoHashprice::Difficulty)?;
-        Ok(Recorded { usd: all.usd, with_fees: fee.is_some() })
+        Ok(match fee {
+            Some(_) => Reading::measured(all.usd, "recorded difficulty, fees and bitcoin price"),
+            None => Reading::estimated(all.usd, "recorded difficulty and bitcoin price; no fees"),
+        })
     }
 
     /// The epoch of `at` and the height in it, between the known heights of its ends.
@@ -104,15 +100,17 @@ impl Market {
 pub fn parse_btc(file: &str, bytes: &[u8]) -> Result<BtcPrices, CsvError> {
     let mut rows = Rows::new(file, bytes)?;
     let (hour, close) = (rows.column("hour_utc")?, rows.column("close_usd")?);
-    let mut prices = Vec::new();
+    let mut prices = BtcPrices::new();
     while let Some(row) = rows.next()? {
         let start = row.get(hour, "an hour, YYYY-MM-DDTHHZ", |text| utc("%Y-%m-%dT%HZ", text))?;
         let usd = row.get(close, "a price above zero", |text| {
             Usd::new(text.parse().ok()?).filter(|usd| usd.get() > 0.0)
         })?;
-        prices.push((start.as_second().div_euclid(HOUR_SECS), usd));
+        if prices.insert(start.as_second().div_euclid(HOUR_SECS), usd).is_some() {
+            return Err(row.wrong(hour, "an hour that no row before has"));
+        }
     }
-    Ok(rows.not_empty(prices)?.into_iter().collect())
+    rows.not_empty(prices)
 }
 
 /// Columns `start_height`, `difficulty` and `start_utc` (`2024-01-06T01:12Z`), in order.
@@ -141,15 +139,17 @@ pub fn parse_difficulty(file: &str, bytes: &[u8]) -> Result<Vec<Epoch>, CsvError
 pub fn parse_fees(file: &str, bytes: &[u8]) -> Result<Fees, CsvError> {
     let mut rows = Rows::new(file, bytes)?;
     let (date, blocks, fee) = (rows.column("date_utc")?, rows.column("blocks")?, rows.column("fee_sat")?);
-    let mut fees = Vec::new();
+    let mut fees = Fees::new();
     while let Some(row) = rows.next()? {
         let day: Date = row.get(date, "a date, YYYY-MM-DD", |text| text.parse().ok())?;
         let count =
             row.get(blocks, "blocks, 1 or more", |text| text.parse().ok().filter(|n: &i64| *n > 0))?;
         let total = row.get(fee, "satoshis", |text| text.parse().ok().filter(|sat: &i64| *sat >= 0))?;
-        fees.push((day, Sats(total / count)));
+        if fees.insert(day, Sats(total / count)).is_some() {
+            return Err(row.wrong(date, "a date that no row before has"));
+        }
     }
-    Ok(rows.not_empty(fees)?.into_iter().collect())
+    rows.not_empty(fees)
 }
 
 fn utc(format: &str, text: &str) -> Option<Timestamp> {
@@ -159,6 +159,7 @@ fn utc(format: &str, text: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reading::Quality;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -190,10 +191,10 @@ mod tests {
     fn fees_enter_where_they_were_recorded_and_their_absence_is_told() {
         let history = HashpriceHistory::Recorded(market());
         let with = history.at(at("2024-04-30T00:00:00Z")).unwrap();
-        assert!(with.with_fees);
+        assert_eq!(with.quality, Quality::Measured);
         // 20,116,567,611.694 / 88.104e12 · (3.125 + 0.1) · 60,000.
-        assert!((with.usd.get() - 44.1815).abs() < 1e-3, "{}", with.usd);
-        assert!(!history.at(at("2024-04-20T01:00:00Z")).unwrap().with_fees);
+        assert!((with.value.get() - 44.1815).abs() < 1e-3, "{}", with.value);
+        assert_eq!(history.at(at("2024-04-20T01:00:00Z")).unwrap().quality, Quality::Estimated);
     }
 
     #[test]
@@ -218,6 +219,13 @@ mod tests {
         assert_eq!(error.to_string(), expected);
         let error = parse_btc("b.csv", b"hour_utc,close_usd\n2024-01-01 00:00,1\n").unwrap_err();
         assert!(error.to_string().starts_with("b.csv:2: column 1 (hour_utc)"), "{error}");
+        let twice =
+            parse_btc("b.csv", b"hour_utc,close_usd\n2024-01-01T00Z,1\n2024-01-01T00Z,1\n").unwrap_err();
+        let expected =
+            "b.csv:3: column 1 (hour_utc): expected an hour that no row before has, found `2024-01-01T00Z`";
+        assert_eq!(twice.to_string(), expected);
+        let twice = parse_fees("f.csv", b"date_utc,blocks,fee_sat\n2024-01-01,1,5\n2024-01-01,1,5\n");
+        assert!(twice.unwrap_err().to_string().starts_with("f.csv:3: column 1 (date_utc)"));
         let error = parse_fees("f.csv", b"date_utc,blocks,fee_sat\n2024-01-01,0,5\n").unwrap_err();
         assert!(error.to_string().starts_with("f.csv:2: column 2 (blocks)"), "{error}");
     }

@@ -6,6 +6,8 @@ use jiff::civil::Date;
 use super::hashprice::{HashpriceHistory, NoHashprice};
 use super::policy::{Known, Policy};
 use super::power::{PowerHour, PowerPrices};
+use crate::clock::UnixMs;
+use crate::reading::{Quality, Reading};
 use crate::units::{UsdPerMwh, UsdPerPhDay};
 
 pub const HOUR_SECS: i64 = 3600;
@@ -18,7 +20,14 @@ pub struct Hour {
     pub day_ahead: Option<UsdPerMwh>,
     /// What is paid, all-in: real-time where the file has such prices, else day-ahead.
     pub price: UsdPerMwh,
-    pub hashprice: UsdPerPhDay,
+    /// Estimated where it is what the subsidy alone pays, and where it was given.
+    pub hashprice: Reading<UsdPerPhDay>,
+}
+
+impl Hour {
+    pub fn end(&self) -> UnixMs {
+        UnixMs::from_secs(self.start.as_second() + HOUR_SECS)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -106,8 +115,9 @@ impl History {
         };
         match hashprice.at(hour.start) {
             Ok(recorded) => {
-                self.without_fees += u32::from(!recorded.with_fees);
-                self.hours.push(Hour { start: hour.start, day_ahead, price, hashprice: recorded.usd });
+                let market = matches!(hashprice, HashpriceHistory::Recorded(_));
+                self.without_fees += u32::from(market && recorded.quality > Quality::Measured);
+                self.hours.push(Hour { start: hour.start, day_ahead, price, hashprice: recorded });
             }
             Err(NoHashprice::Btc) => self.skipped.no_btc_price += 1,
             Err(NoHashprice::Difficulty) => self.skipped.no_difficulty += 1,

@@ -1,14 +1,16 @@
 //! A fleet on recorded prices: what a way of deciding would have earned. Pure: no clock, no I/O.
 //!
-//! Decisions come from `economics::dispatch`, revenue and cost from the formulae of `economics`: the
-//! functions that the live code calls. Only hashing is replayed. What the site draws besides it is
+//! Decisions come from `economics::dispatch` and `advice`, revenue and cost from the formulae of
+//! `economics`: the functions that the live code calls. Only hashing is replayed. What the site draws besides it is
 //! one constant load that takes its room under the cap, and no part of the money.
 //!
 //! The step is an hour. Units start and stop at its beginning and at no cost; switches are counted.
 
+mod decide;
 pub mod fleet;
 pub mod hashprice;
 pub mod history;
+mod live;
 pub mod policy;
 pub mod power;
 mod replay;

@@ -83,8 +83,12 @@ impl<'a> Rows<'a> {
 
     /// # Errors
     /// If `rows` is empty.
-    pub fn not_empty<T>(&self, rows: Vec<T>) -> Result<Vec<T>, CsvError> {
-        if rows.is_empty() { Err(CsvError::Empty { file: self.file.to_owned() }) } else { Ok(rows) }
+    pub fn not_empty<R>(&self, rows: R) -> Result<R, CsvError>
+    where
+        for<'r> &'r R: IntoIterator,
+    {
+        let none = (&rows).into_iter().next().is_none();
+        if none { Err(CsvError::Empty { file: self.file.to_owned() }) } else { Ok(rows) }
     }
 }
 

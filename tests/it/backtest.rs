@@ -1,13 +1,16 @@
 //! Replays of recorded prices: the library against an independent reckoning, and the program.
 
+#[path = "backtest/advised.rs"]
+mod advised;
 #[path = "backtest/program.rs"]
 mod program;
 
 use std::path::{Path, PathBuf};
 
+use wattsplit::advice::PolicyConfig;
 use wattsplit::backtest::hashprice::{HashpriceHistory, Market, parse_btc, parse_difficulty, parse_fees};
 use wattsplit::backtest::history::Period;
-use wattsplit::backtest::policy::{Hurdle, Rule};
+use wattsplit::backtest::policy::Rule;
 use wattsplit::backtest::score::{Totals, score};
 use wattsplit::backtest::{Fleet, HashBlock, History, Policy, ReplayError, Run, power, replay};
 use wattsplit::units::{JoulesPerTerahash, UsdPerMwh, UsdPerPhDay, Watts};
@@ -56,12 +59,24 @@ fn alone(j_per_th: f64) -> Fleet {
     Fleet { blocks: vec![block(j_per_th, 1000.0)], cap: None, base_load: Watts::ZERO }
 }
 
-fn runs(history: &History, fleet: &Fleet, hurdle: Hurdle) -> Vec<Run> {
-    let play = |policy| replay(&history.hours, fleet, policy).unwrap();
-    Policy::all(hurdle).into_iter().map(play).collect()
+fn runs(history: &History, fleet: &Fleet, thresholds: &PolicyConfig) -> Vec<Run> {
+    let play = |policy| replay(&history.hours, fleet, policy, thresholds).unwrap();
+    Policy::ALL.into_iter().map(play).collect()
 }
 
-const OWN: Hurdle = Hurdle { min_gain_usd_per_h: 0.0, price_rel: 0.05, hash_revenue_rel: 0.05 };
+/// Every gain is worth a move.
+fn no_thresholds() -> PolicyConfig {
+    PolicyConfig {
+        min_gain_usd_per_h: 0.0,
+        stop_above: 1.0,
+        start_below: 1.0,
+        min_dwell_secs: 0,
+        price_rel: 0.0,
+        hash_revenue_rel: 0.0,
+        ai_revenue_rel: 0.0,
+        ..PolicyConfig::default()
+    }
+}
 
 /// One megawatt by the shortest way: text, one number per hour, one `if` per rule. Shares nothing
 /// with the program. Margins and switches of always-on, perfect, day-ahead, one hour late, band.
@@ -113,7 +128,7 @@ fn the_replay_agrees_with_an_independent_reckoning_of_real_prices() {
     let history = recorded();
     assert_eq!((history.hours.len(), history.skipped.absent), (528, 1), "the repeated hour is not there");
     for j_per_th in [29.5, 21.5, 17.5, 13.5] {
-        let got = runs(&history, &alone(j_per_th), OWN);
+        let got = runs(&history, &alone(j_per_th), &PolicyConfig::default());
         for (run, (margin, switches)) in got.iter().zip(by_hand(j_per_th)) {
             let totals = Totals::of(run);
             let name = run.policy.name;
@@ -128,7 +143,8 @@ fn the_replay_agrees_with_an_independent_reckoning_of_real_prices() {
 #[test]
 fn prices_of_yesterday_lose_a_third_of_the_gain_and_a_band_almost_nothing() {
     let history = recorded();
-    let totals: Vec<Totals> = runs(&history, &alone(29.5), OWN).iter().map(Totals::of).collect();
+    let totals: Vec<Totals> =
+        runs(&history, &alone(29.5), &PolicyConfig::default()).iter().map(Totals::of).collect();
     let of_perfect = |n: usize| score(&totals[n], &totals[0], &totals[1]).of_perfect.unwrap().get();
     for (n, expected) in [(0, 0.0), (1, 1.0), (2, 0.663), (3, 0.694), (4, 0.966)] {
         assert!((of_perfect(n) - expected).abs() < 0.002, "{n}: {}", of_perfect(n));
@@ -140,10 +156,10 @@ fn prices_of_yesterday_lose_a_third_of_the_gain_and_a_band_almost_nothing() {
 }
 
 #[test]
-fn nothing_beats_perfect_foresight_and_a_hurdle_only_ever_saves_switches() {
+fn nothing_beats_perfect_foresight_and_thresholds_only_ever_save_switches() {
     let history = a_week();
     for cap in [None, Some(3_000.0), Some(900.0)] {
-        let all = runs(&history, &mixed(cap), OWN);
+        let all = runs(&history, &mixed(cap), &PolicyConfig::default());
         let totals: Vec<Totals> = all.iter().map(Totals::of).collect();
         for (run, total) in all.iter().zip(&totals) {
             let name = run.policy.name;
@@ -152,8 +168,8 @@ fn nothing_beats_perfect_foresight_and_a_hurdle_only_ever_saves_switches() {
         }
         assert!(totals[6].switches <= totals[1].switches);
         assert!(totals[0].margin() <= totals[6].margin(), "{cap:?}: doing nothing was better");
-        let free = runs(&history, &mixed(cap), Hurdle::default());
-        assert_eq!(free[6].steps, free[1].steps, "without a hurdle, advice is perfect foresight");
+        let free = runs(&history, &mixed(cap), &no_thresholds());
+        assert_eq!(free[6].steps, free[1].steps, "without thresholds, advice is perfect foresight");
     }
 }
 
@@ -162,7 +178,7 @@ fn every_policy_keeps_the_cap_in_every_hour() {
     let history = a_week();
     let mut fleet = mixed(Some(3_000.0));
     fleet.base_load = Watts::from_kw(500.0).unwrap();
-    for run in runs(&history, &fleet, OWN) {
+    for run in runs(&history, &fleet, &PolicyConfig::default()) {
         let most = run.steps.iter().map(|step| step.power.kw()).fold(0.0, f64::max);
         assert!(most <= 2_500.0 + 1e-9, "{}: {most}", run.policy.name);
         assert!(most > 2_490.0, "{}: the cap is used", run.policy.name);
@@ -173,7 +189,7 @@ fn every_policy_keeps_the_cap_in_every_hour() {
 fn under_a_cap_always_on_runs_the_most_efficient_miners() {
     let history = a_week();
     let fleet = mixed(Some(1_800.0));
-    let run = replay(&history.hours, &fleet, Policy::ALWAYS_ON).unwrap();
+    let run = replay(&history.hours, &fleet, Policy::ALWAYS_ON, &PolicyConfig::default()).unwrap();
     for step in &run.steps {
         assert_eq!(step.units[..2], [100, 93], "the second, 960 kW, is cut by the cap");
         assert!(step.units[2..].iter().all(|units| *units == 0));
@@ -186,8 +202,8 @@ fn the_order_of_the_blocks_changes_nothing() {
     let history = a_week();
     let mut turned = mixed(Some(3_000.0));
     turned.blocks.reverse();
-    let straight = runs(&history, &mixed(Some(3_000.0)), OWN);
-    for (a, b) in straight.iter().zip(runs(&history, &turned, OWN)) {
+    let straight = runs(&history, &mixed(Some(3_000.0)), &PolicyConfig::default());
+    for (a, b) in straight.iter().zip(runs(&history, &turned, &PolicyConfig::default())) {
         for (a, mut b) in a.steps.iter().zip(b.steps) {
             b.units.reverse();
             assert_eq!(a.units, b.units);
@@ -201,8 +217,13 @@ fn a_load_that_leaves_no_room_is_an_error() {
     let mut fleet = mixed(Some(1_000.0));
     fleet.base_load = Watts::from_kw(1_001.0).unwrap();
     let refused = ReplayError::NoRoom { base_kw: 1_001.0, cap_kw: 1_000.0 };
-    for policy in Policy::all(OWN) {
-        assert_eq!(replay(&history.hours, &fleet, policy), Err(refused.clone()), "{}", policy.name);
+    for policy in Policy::ALL {
+        assert_eq!(
+            replay(&history.hours, &fleet, policy, &PolicyConfig::default()),
+            Err(refused.clone()),
+            "{}",
+            policy.name
+        );
     }
 }
 
@@ -214,9 +235,9 @@ fn without_the_price_of_the_hour_before_the_present_state_is_held() {
     let power = power::parse("p.csv", text.as_bytes()).unwrap();
     let hashprice = HashpriceHistory::Fixed(UsdPerPhDay::new(50.0).unwrap());
     let history = History::new(&power, &hashprice, Period::default(), UsdPerMwh::ZERO);
-    let late = Policy::all(OWN)[3];
-    assert!(matches!(late.rule, Rule::Dispatch(_)));
-    let run = replay(&history.hours, &alone(20.0), late).unwrap();
+    let late = Policy::ALL[3];
+    assert!(matches!(late.rule, Rule::Dispatch));
+    let run = replay(&history.hours, &alone(20.0), late, &PolicyConfig::default()).unwrap();
     let on: Vec<bool> = run.steps.iter().map(|step| step.units == [100]).collect();
     assert_eq!(on, [true, true, false, false, true]);
     assert_eq!(history.skipped.absent, 2);

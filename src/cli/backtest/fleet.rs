@@ -3,8 +3,12 @@
 use std::str::FromStr;
 
 use anyhow::{Context, bail};
+use clap::Args;
 
+use super::check_ranges;
+use crate::advice::GroupPolicy;
 use crate::agent;
+use crate::backtest::fleet::Limits;
 use crate::backtest::{Fleet, HashBlock};
 use crate::config::Config;
 use crate::economics::{GroupTerms, SiteTerms};
@@ -13,10 +17,47 @@ use crate::units::{JoulesPerTerahash, Watts};
 
 const DEFAULT_KW: f64 = 1000.0;
 
+#[derive(Args)]
+pub struct FleetArgs {
+    /// A fleet by its efficiency and IT power: 29.5:4000,17.5:6000. Without power: 1000 kW.
+    #[arg(long, value_name = "J_PER_TH[:KW]", value_delimiter = ',', num_args = 1..)]
+    fleet: Vec<Entry>,
+    /// Facility kW per IT kW of the fleet, 1 to 3.
+    #[arg(long, default_value_t = 1.0, conflicts_with = "config")]
+    overhead: f64,
+    /// Fee of the pool as a fraction: 0.01 is 1 %.
+    #[arg(long, default_value_t = 0.0, conflicts_with = "config")]
+    pool_fee: f64,
+    /// Most facility power of the fleet, kW.
+    #[arg(long, conflicts_with = "config")]
+    cap_kw: Option<f64>,
+}
+
+impl FleetArgs {
+    /// # Errors
+    /// A value out of its range.
+    pub fn fleet(&self) -> anyhow::Result<Fleet> {
+        check_ranges([
+            ("--overhead", Some(self.overhead), 1.0..=3.0),
+            ("--pool-fee", Some(self.pool_fee), 0.0..=1.0),
+            ("--cap-kw", self.cap_kw, 0.0..=1e9),
+        ])?;
+        let blocks = self.fleet.iter().enumerate().map(|(at, entry)| {
+            let twin = self.fleet.iter().take(at).any(|other| other.j_per_th == entry.j_per_th);
+            entry.block(twin.then_some(at + 1), self.overhead, self.pool_fee)
+        });
+        Ok(Fleet {
+            blocks: blocks.collect::<Option<_>>().context("--fleet: the figures are out of range")?,
+            cap: self.cap_kw.and_then(Watts::from_kw),
+            base_load: Watts::ZERO,
+        })
+    }
+}
+
 /// `29.5:4000`: efficiency, and IT power in kW.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Entry {
-    pub j_per_th: f64,
+    j_per_th: f64,
     kw: f64,
 }
 
@@ -34,7 +75,7 @@ impl FromStr for Entry {
 
 impl Entry {
     /// `number` tells blocks of the same efficiency apart.
-    pub fn block(&self, number: Option<usize>, overhead: f64, pool_fee: f64) -> Option<HashBlock> {
+    fn block(&self, number: Option<usize>, overhead: f64, pool_fee: f64) -> Option<HashBlock> {
         let suffix = number.map(|n| format!(" ({n})")).unwrap_or_default();
         let id = format!("{} J/TH{suffix}", self.j_per_th);
         let efficiency = JoulesPerTerahash::new(self.j_per_th)?;
@@ -50,15 +91,20 @@ impl Entry {
 /// known.
 pub async fn of_site(config: &Config) -> anyhow::Result<(Fleet, Vec<String>)> {
     let (_, picture) = agent::sweep(config).await?;
-    fleet(&picture.view, &config.site_terms())
+    fleet(&picture.view, &config.site_terms(), &config.policy().groups)
 }
 
-fn fleet(view: &SiteView, terms: &SiteTerms) -> anyhow::Result<(Fleet, Vec<String>)> {
+fn fleet(
+    view: &SiteView,
+    terms: &SiteTerms,
+    policies: &[GroupPolicy],
+) -> anyhow::Result<(Fleet, Vec<String>)> {
     let mut left_out = Vec::new();
     let mut blocks = Vec::new();
     for block in &view.hash_blocks {
         let of_group = terms.groups.iter().find(|group| *group.group == *block.group);
-        match of_group.and_then(|terms| hash_block(block, terms)) {
+        let policy = policies.iter().find(|policy| policy.group == *block.group);
+        match of_group.and_then(|terms| hash_block(block, terms, policy)) {
             Some(block) => blocks.push(block),
             None => left_out.push(block.id.clone()),
         }
@@ -75,7 +121,11 @@ fn fleet(view: &SiteView, terms: &SiteTerms) -> anyhow::Result<(Fleet, Vec<Strin
 }
 
 /// `None` without power or hashrate, and where nothing hashes.
-fn hash_block(block: &site::HashBlock, terms: &GroupTerms) -> Option<HashBlock> {
+fn hash_block(
+    block: &site::HashBlock,
+    terms: &GroupTerms,
+    policy: Option<&GroupPolicy>,
+) -> Option<HashBlock> {
     let units = block.counts.hashing;
     let hashrate = block.hashrate.ok()?.value;
     let efficiency = block.efficiency.ok()?.value;
@@ -90,6 +140,12 @@ fn hash_block(block: &site::HashBlock, terms: &GroupTerms) -> Option<HashBlock> 
         unit_hashrate,
         overhead: terms.overhead,
         pool_fee: terms.pool_fee,
+        limits: policy.map_or(Limits::default(), |policy| Limits {
+            min_units: policy.min_units,
+            max_units: policy.max_units,
+            start_usd_per_unit: policy.start_usd_per_unit,
+            stop_usd_per_unit: policy.stop_usd_per_unit,
+        }),
     })
 }
 

@@ -35,8 +35,8 @@ const NOTES: [&str; 3] = [
      margin short of perfect foresight.",
     "Hashing alone; switching costs nothing. A policy decides on the price that is paid unless its name \
      says otherwise.",
-    "wattsplit: the dispatch that the daemon calls, which changes nothing that does not pay in the worst \
-     case of the stated uncertainty.",
+    "wattsplit: the advice that the daemon would have given at the beginning of each hour, by the same \
+     code, and followed at once.",
 ];
 
 fn period(history: &History) -> String {
@@ -104,7 +104,7 @@ fn prices(history: &History) -> [String; 2] {
     };
     [
         format!("Power: {paid} price, {} USD/MWh on average", mean(|hour| hour.price.get())),
-        format!("Hashprice: {} USD/PH/day on average{fees}", mean(|hour| hour.hashprice.get())),
+        format!("Hashprice: {} USD/PH/day on average{fees}", mean(|hour| hour.hashprice.value.get())),
     ]
 }
 

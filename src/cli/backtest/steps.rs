@@ -6,7 +6,7 @@ use crate::backtest::{Fleet, History, Run};
 
 /// # Errors
 /// Of the file.
-pub fn write(out: impl Write, history: &History, fleet: &Fleet, runs: &[Run]) -> csv::Result<()> {
+pub fn write(out: &mut dyn Write, history: &History, fleet: &Fleet, runs: &[Run]) -> csv::Result<()> {
     let mut out = csv::Writer::from_writer(out);
     let mut header: Vec<String> = [
         "start_utc",
@@ -31,7 +31,7 @@ pub fn write(out: impl Write, history: &History, fleet: &Fleet, runs: &[Run]) ->
                 // Missing is empty.
                 hour.day_ahead.map(|price| price.get().to_string()).unwrap_or_default(),
                 hour.price.get().to_string(),
-                hour.hashprice.get().to_string(),
+                hour.hashprice.value.get().to_string(),
                 step.power.kw().to_string(),
                 step.revenue.get().to_string(),
                 step.cost.get().to_string(),
