@@ -19,7 +19,7 @@ use serde::Deserialize;
 use crate::clock::{Now, UnixMs};
 use crate::economics::dispatch::{HoldReason, Limit, Status, Uncertainty};
 use crate::economics::{Class, SiteTerms, Split};
-use crate::reading::{Missing, Quality};
+use crate::reading::{Missing, Quality, Read};
 use crate::site::{Site, SiteView};
 
 pub mod basis;
@@ -281,6 +281,19 @@ pub struct Assumption {
     pub source: &'static str,
     /// It can change the answer.
     pub deciding: bool,
+}
+
+impl Assumption {
+    pub fn new(
+        name: impl Into<String>,
+        unit: &'static str,
+        read: Read<f64>,
+        age: Option<Duration>,
+        deciding: bool,
+    ) -> Self {
+        let (quality, source) = read.map_or((Quality::Measured, ""), |r| (r.quality, r.source));
+        Self { name: name.into(), unit, value: read.map(|r| r.value), quality, age, source, deciding }
+    }
 }
 
 /// Everything that advice is made from at one moment, in the order of use.

@@ -14,7 +14,7 @@ use super::blind;
 use super::fleet::{Crew, Fleet};
 use super::hosting::{Gpus, Hostings};
 use super::memory::{Memory, ai_facility_kw};
-use super::{Assumption, Policy};
+use super::{Assumption, Policy, PolicyConfig};
 
 /// While the rise of the AI load has not been seen for an hour, it is taken as this part of the load.
 const RAMP_GUESS: f64 = 0.10;
@@ -122,6 +122,18 @@ impl Basis {
     }
 }
 
+/// Room for AI load that rises, kW: as it is given, else the rise that was seen, else a part of the
+/// load.
+pub fn ramp_reserve(policy: &PolicyConfig, seen_kw: Option<f64>, load_kw: f64) -> Reading<f64> {
+    match (policy.ramp_reserve_kw, seen_kw) {
+        (Some(kw), _) => Reading::measured(kw, "given"),
+        (None, Some(kw)) => Reading::measured(kw, "99th percentile of the rise in a minute"),
+        (None, None) => {
+            Reading::estimated(RAMP_GUESS * load_kw, "10 % of the AI load: less than an hour was seen")
+        }
+    }
+}
+
 /// From the split, with the age of what it rests on.
 fn hashprice(view: &SiteView, split: &Split, max_age: Duration) -> (Read<UsdPerPhDay>, Option<Duration>) {
     let quote = view.btc_quotes.iter().filter_map(|(_, quote)| quote.ok().map(|q| q.age)).min();
@@ -148,9 +160,7 @@ impl Inputs {
         age: Option<Duration>,
         deciding: bool,
     ) {
-        let (quality, source) = read.map_or((Quality::Measured, ""), |r| (r.quality, r.source));
-        let value = read.map(|r| r.value);
-        self.all.push(Assumption { name: name.into(), unit, value, quality, age, source, deciding });
+        self.all.push(Assumption::new(name, unit, read, age, deciding));
     }
 
     /// `None` where it is missing or too old to act on.
@@ -282,14 +292,8 @@ impl Inputs {
         if terms.hostings.is_empty() {
             return 0.0;
         }
-        let read = match (policy.site.ramp_reserve_kw, memory.ramp.p99_kw()) {
-            (Some(kw), _) => Reading::measured(kw, "given"),
-            (None, Some(kw)) => Reading::measured(kw, "99th percentile of the rise in a minute"),
-            (None, None) => {
-                let load = ai_facility_kw(view, fleet, terms).unwrap_or(0.0);
-                Reading::estimated(RAMP_GUESS * load, "10 % of the AI load: less than an hour was seen")
-            }
-        };
+        let load_kw = ai_facility_kw(view, fleet, terms).unwrap_or(0.0);
+        let read = ramp_reserve(&policy.site, memory.ramp.p99_kw(), load_kw);
         self.push("ramp_reserve_kw", "kw", Ok(read), None, false);
         read.value
     }

@@ -6,8 +6,17 @@ use super::live::Live;
 use super::policy::Rule;
 use super::replay::ReplayError;
 use crate::advice::{Advice, PolicyConfig};
-use crate::economics::dispatch::{Problem, Status, solve};
-use crate::units::UsdPerMwh;
+use crate::economics::dispatch::{Block, Problem, Status, solve};
+use crate::units::{Usd, UsdPerMwh};
+
+/// What the answer of [`State::fill`] depends on: the blocks that are wanted, and the prices of
+/// hashing and GPUs where a hosting can give way to miners. Otherwise the hashprice scales the revenue
+/// of all that can move alike, and the answer stays.
+#[derive(Debug, Clone, PartialEq)]
+struct Question {
+    wanted: Vec<bool>,
+    prices: Option<(f64, Option<f64>)>,
+}
 
 /// A site on its way through the hours.
 pub(super) struct State<'a> {
@@ -18,8 +27,8 @@ pub(super) struct State<'a> {
     pub present: Vec<u32>,
     /// Blocks that the band lets run, room or not.
     wanted: Vec<bool>,
-    /// The last answer of [`State::fill`], and to which `wanted`.
-    filled: Option<(Vec<bool>, Vec<u32>)>,
+    /// The last answer of [`State::fill`], and to which question.
+    filled: Option<(Question, Vec<u32>)>,
     live: Live<'a>,
 }
 
@@ -33,7 +42,7 @@ impl<'a> State<'a> {
             present: vec![0; blocks],
             wanted: vec![true; blocks],
             filled: None,
-            live: Live::new(policy),
+            live: Live::new(fleet, policy),
         }
     }
 
@@ -56,7 +65,7 @@ impl<'a> State<'a> {
         }
         self.problem.price_usd_per_mwh = known.map(UsdPerMwh::get);
         match rule {
-            Rule::AlwaysOn => self.fill(),
+            Rule::AlwaysOn => self.fill(hour),
             Rule::Dispatch => Ok(solve(&unhindered(&self.problem)).target),
             Rule::Band { stop_above, start_below } => {
                 let Some(price) = known else { return Ok(self.present.clone()) };
@@ -65,17 +74,19 @@ impl<'a> State<'a> {
                     let limit = value * if *wanted { stop_above } else { start_below };
                     *wanted = price.get() < limit || *wanted && price.get() == limit;
                 }
-                self.fill()
+                self.fill(hour)
             }
             Rule::Advice => Ok(self.live.advise(&self.problem, hour)),
         }
     }
 
-    /// The most revenue that the cap allows with the blocks that are wanted: what dispatch runs
-    /// where power is free and nothing runs yet. The hashprice scales the revenue of every block
-    /// alike, so that the answer to the same `wanted` stays the same.
-    pub fn fill(&mut self) -> Result<Vec<u32>, ReplayError> {
-        if let Some((_, units)) = self.filled.as_ref().filter(|(wanted, _)| *wanted == self.wanted) {
+    /// The most revenue that the caps allow with the blocks that are wanted: what dispatch runs
+    /// where power is free and nothing runs yet.
+    pub fn fill(&mut self, hour: &Hour) -> Result<Vec<u32>, ReplayError> {
+        let contested = self.fleet.hostings.iter().any(|hosting| hosting.interruptible);
+        let prices = contested.then(|| (hour.hashprice.value.get(), hour.gpu_hour.map(Usd::get)));
+        let question = Question { wanted: self.wanted.clone(), prices };
+        if let Some((_, units)) = self.filled.as_ref().filter(|(last, _)| *last == question) {
             return Ok(units.clone());
         }
         let mut problem = unhindered(&self.problem);
@@ -87,16 +98,33 @@ impl<'a> State<'a> {
             }
         }
         let solution = solve(&problem);
-        if let (Some(cap), Status::Infeasible | Status::Mandatory) = (self.fleet.cap, solution.status) {
-            return Err(ReplayError::NoRoom { base_kw: self.fleet.base_load.kw(), cap_kw: cap.kw() });
+        if matches!(solution.status, Status::Infeasible | Status::Mandatory) {
+            return Err(no_room(&problem));
         }
-        self.filled = Some((self.wanted.clone(), solution.target.clone()));
+        self.filled = Some((question, solution.target.clone()));
         Ok(solution.target)
     }
 
     /// What was advised on the way.
     pub fn into_advice(self) -> Vec<Advice> {
         self.live.into_advice()
+    }
+}
+
+/// Which limit is broken by the load that must run.
+fn no_room(problem: &Problem) -> ReplayError {
+    let it_kw = |b: &Block| {
+        let stopped = b.units.saturating_sub(b.min_units);
+        f64::from(b.min_units) * b.unit_kw.unwrap_or(0.0) + f64::from(stopped) * b.idle_kw
+    };
+    let site_kw =
+        problem.blocks.iter().map(|b| b.overhead * it_kw(b)).sum::<f64>() + problem.fixed_overhead_kw;
+    match (problem.cap_kw, problem.cooling_cap_kw) {
+        (Some(cap_kw), _) if site_kw > cap_kw => ReplayError::NoRoom { must_kw: site_kw, cap_kw },
+        (_, cooling) => ReplayError::NoCooling {
+            must_kw: problem.blocks.iter().map(it_kw).sum(),
+            cap_kw: cooling.unwrap_or(0.0),
+        },
     }
 }
 

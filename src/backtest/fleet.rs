@@ -1,6 +1,7 @@
-//! What is replayed: blocks of miners under one cap.
+//! What is replayed: blocks of miners and hostings under one cap.
 
 use super::history::Hour;
+use super::hosting::Hosting;
 use super::replay::Step;
 use crate::advice::PolicyConfig;
 use crate::economics::dispatch::{self, Problem};
@@ -15,6 +16,7 @@ const UNITS: u32 = 100;
 #[derive(Debug, Clone)]
 pub struct Fleet {
     pub blocks: Vec<HashBlock>,
+    pub hostings: Vec<Hosting>,
     /// Most facility power.
     pub cap: Option<Watts>,
     /// Facility power of everything else.
@@ -119,24 +121,41 @@ impl Fleet {
             horizon_h: policy.horizon_h,
             min_gain_usd: policy.min_gain_usd(),
             uncertainty: Some(policy.uncertainty()),
-            blocks: self.blocks.iter().map(HashBlock::dispatched).collect(),
+            blocks: self
+                .blocks
+                .iter()
+                .map(HashBlock::dispatched)
+                .chain(self.hostings.iter().map(Hosting::dispatched))
+                .collect(),
         }
     }
 
     /// Of one running unit of each block, in USD/h, in the order of the problem's blocks.
     pub(super) fn unit_revenues(&self, hour: &Hour) -> impl Iterator<Item = Result<f64, &'static str>> {
-        self.blocks.iter().map(|block| block.revenue(hour.hashprice.value))
+        let hash = self.blocks.iter().map(|block| block.revenue(hour.hashprice.value));
+        hash.chain(self.hostings.iter().map(|hosting| hosting.unit_revenue(hour)))
     }
 
     /// What `units` earn and cost in `hour`. `None` if that is no finite number.
     pub(super) fn account(&self, units: &[u32], hour: &Hour) -> Option<Step> {
-        let (mut revenue, mut power) = (0.0, Watts::ZERO);
-        for (block, units) in self.blocks.iter().zip(units) {
-            revenue += block.revenue(hour.hashprice.value).ok()? * f64::from(*units);
+        let (hash, ai) = units.split_at_checked(self.blocks.len())?;
+        let (mut hash_revenue, mut ai_revenue) = (0.0, 0.0);
+        let (mut power, mut of_tenants) = (Watts::ZERO, Watts::ZERO);
+        for (block, units) in self.blocks.iter().zip(hash) {
+            hash_revenue += block.revenue(hour.hashprice.value).ok()? * f64::from(*units);
             power = power + block.unit_power * (f64::from(*units) * block.overhead);
         }
+        for (hosting, running) in self.hostings.iter().zip(ai) {
+            ai_revenue += hosting.revenue(*running, hour)?.get();
+            let drawn = hosting.power(*running);
+            power = power + drawn;
+            if hosting.tenant_pays {
+                of_tenants = of_tenants + drawn;
+            }
+        }
         // An hour: dollars per hour are dollars.
-        let cost = Usd::new(power_cost(power, hour.price)?.get())?;
-        Some(Step { units: units.to_vec(), power, revenue: Usd::new(revenue)?, cost })
+        let cost = Usd::new(power_cost(power - of_tenants, hour.price)?.get())?;
+        let (hash_revenue, ai_revenue) = (Usd::new(hash_revenue)?, Usd::new(ai_revenue)?);
+        Some(Step { units: units.to_vec(), power, hash_revenue, ai_revenue, cost })
     }
 }

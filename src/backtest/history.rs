@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::gpu::GpuPrices;
 use super::hashprice::{HashpriceHistory, NoHashprice};
 use super::policy::{Known, Policy};
 use super::power::{PowerHour, PowerPrices};
 use crate::clock::UnixMs;
 use crate::reading::{Quality, Reading};
-use crate::units::{UsdPerMwh, UsdPerPhDay};
+use crate::units::{Usd, UsdPerMwh, UsdPerPhDay};
 
 pub const HOUR_SECS: i64 = 3600;
 
@@ -22,6 +23,8 @@ pub struct Hour {
     pub price: UsdPerMwh,
     /// Estimated where it is what the subsidy alone pays, and where it was given.
     pub hashprice: Reading<UsdPerPhDay>,
+    /// Of a rented GPU-hour, where such prices were asked for.
+    pub gpu_hour: Option<Usd>,
 }
 
 impl Hour {
@@ -38,6 +41,8 @@ pub struct History {
     pub day_ahead: bool,
     /// The file has real-time prices, and they are paid.
     pub real_time: bool,
+    /// Which prices of GPUs were asked for.
+    pub gpu: Option<String>,
     /// Hours whose hashprice is what the subsidy alone pays.
     pub without_fees: u32,
     pub skipped: Skipped,
@@ -51,11 +56,12 @@ pub struct Skipped {
     pub no_power_price: u32,
     pub no_btc_price: u32,
     pub no_difficulty: u32,
+    pub no_gpu_price: u32,
 }
 
 impl Skipped {
     pub fn total(&self) -> u32 {
-        self.absent + self.no_power_price + self.no_btc_price + self.no_difficulty
+        self.absent + self.no_power_price + self.no_btc_price + self.no_difficulty + self.no_gpu_price
     }
 }
 
@@ -73,13 +79,21 @@ impl Period {
 }
 
 impl History {
-    /// The hours of `period` that have every price which the file has a column for, and a
-    /// hashprice. `adder` comes on top of every price: delivery, taxes.
-    pub fn new(power: &PowerPrices, hashprice: &HashpriceHistory, period: Period, adder: UsdPerMwh) -> Self {
+    /// The hours of `period` that have every price which the file has a column for, a hashprice, and
+    /// a price of `gpu` where it is asked for. `adder` comes on top of every price of power: delivery,
+    /// taxes.
+    pub fn new(
+        power: &PowerPrices,
+        hashprice: &HashpriceHistory,
+        gpu: Option<&GpuPrices>,
+        period: Period,
+        adder: UsdPerMwh,
+    ) -> Self {
         let mut history = Self {
             hours: Vec::new(),
             day_ahead: power.has_day_ahead,
             real_time: power.has_real_time,
+            gpu: gpu.map(|prices| prices.name.clone()),
             without_fees: 0,
             skipped: Skipped::default(),
         };
@@ -90,7 +104,7 @@ impl History {
                 history.skipped.absent += u32::try_from(hours - 1).unwrap_or(0);
             }
             before = Some(hour.start);
-            history.push(hour, power, hashprice, adder);
+            history.push(hour, power, (hashprice, gpu), adder);
         }
         history
     }
@@ -104,7 +118,7 @@ impl History {
         &mut self,
         hour: &PowerHour,
         power: &PowerPrices,
-        hashprice: &HashpriceHistory,
+        (hashprice, gpu): (&HashpriceHistory, Option<&GpuPrices>),
         adder: UsdPerMwh,
     ) {
         let day_ahead = hour.day_ahead.map(|price| price + adder);
@@ -113,11 +127,14 @@ impl History {
             self.skipped.no_power_price += 1;
             return;
         };
+        let gpu_hour = gpu.and_then(|prices| prices.at(hour.start));
         match hashprice.at(hour.start) {
+            Ok(_) if gpu.is_some() && gpu_hour.is_none() => self.skipped.no_gpu_price += 1,
             Ok(recorded) => {
                 let market = matches!(hashprice, HashpriceHistory::Recorded(_));
                 self.without_fees += u32::from(market && recorded.quality > Quality::Measured);
-                self.hours.push(Hour { start: hour.start, day_ahead, price, hashprice: recorded });
+                let start = hour.start;
+                self.hours.push(Hour { start, day_ahead, price, hashprice: recorded, gpu_hour });
             }
             Err(NoHashprice::Btc) => self.skipped.no_btc_price += 1,
             Err(NoHashprice::Difficulty) => self.skipped.no_difficulty += 1,
@@ -133,7 +150,7 @@ mod tests {
     fn history(text: &str, period: Period, adder: f64) -> History {
         let power = power::parse("p.csv", text.as_bytes()).unwrap();
         let hashprice = HashpriceHistory::Fixed(UsdPerPhDay::new(50.0).unwrap());
-        History::new(&power, &hashprice, period, UsdPerMwh::new(adder).unwrap())
+        History::new(&power, &hashprice, None, period, UsdPerMwh::new(adder).unwrap())
     }
 
     #[test]

@@ -8,8 +8,10 @@
 
 mod decide;
 pub mod fleet;
+pub mod gpu;
 pub mod hashprice;
 pub mod history;
+pub mod hosting;
 mod live;
 pub mod policy;
 pub mod power;
@@ -19,6 +21,7 @@ pub mod score;
 
 pub use fleet::{Fleet, HashBlock};
 pub use history::{History, Hour};
+pub use hosting::Hosting;
 pub use policy::Policy;
 pub use replay::{ReplayError, Run, Step, replay};
 pub use rows::CsvError;

@@ -9,8 +9,10 @@ use crate::units::{Usd, Watts};
 
 #[derive(Debug, Clone, thiserror::Error, PartialEq)]
 pub enum ReplayError {
-    #[error("the load besides hashing, {base_kw} kW, is over the cap of {cap_kw} kW")]
-    NoRoom { base_kw: f64, cap_kw: f64 },
+    #[error("what must run draws more than the cap allows: {must_kw} kW of {cap_kw} kW")]
+    NoRoom { must_kw: f64, cap_kw: f64 },
+    #[error("what must run needs more cooling than there is: {must_kw} kW of {cap_kw} kW")]
+    NoCooling { must_kw: f64, cap_kw: f64 },
     #[error("the figures of {start} are out of range")]
     OutOfRange { start: jiff::Timestamp },
 }
@@ -30,13 +32,20 @@ pub struct Run {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// Running units, in the order of the fleet's blocks.
+    /// Running units of the fleet's blocks, and running GPUs of its hostings.
     pub units: Vec<u32>,
-    /// Facility power of the hashing.
+    /// Facility power of all of them, with the GPUs that idle.
     pub power: Watts,
-    pub revenue: Usd,
-    /// At the price that was paid.
+    pub hash_revenue: Usd,
+    pub ai_revenue: Usd,
+    /// Of the power that the site pays for, at the price that was paid.
     pub cost: Usd,
+}
+
+impl Step {
+    pub fn revenue(&self) -> Usd {
+        self.hash_revenue + self.ai_revenue
+    }
 }
 
 /// Plays `policy` through all hours. Advice is given by `thresholds`, and its cooling cap holds for
@@ -64,7 +73,7 @@ pub fn replay(
         };
         state.price(hour);
         if before.is_none() {
-            state.present = state.fill()?;
+            state.present = state.fill(hour)?;
         }
         let units = state.decide(policy.rule, known, hour)?;
         let changed = units.iter().zip(&state.present).filter(|(new, old)| new != old).count();

@@ -1,6 +1,7 @@
 //! What a run earned, and what it left on the table.
 
 use super::replay::{Run, Step};
+use crate::economics::value::shares;
 use crate::units::{Fraction, Usd, UsdPerMwh, WattHours};
 
 const HOURS_PER_YEAR: f64 = 8760.0;
@@ -9,9 +10,10 @@ const HOURS_PER_YEAR: f64 = 8760.0;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Totals {
     pub hours: u32,
-    pub revenue: Usd,
+    pub hash_revenue: Usd,
+    pub ai_revenue: Usd,
     pub cost: Usd,
-    /// Facility energy of the hashing.
+    /// Facility energy of miners and GPUs.
     pub energy: WattHours,
     pub switches: u32,
 }
@@ -21,15 +23,26 @@ impl Totals {
         let sum = |value: fn(&Step) -> Usd| run.steps.iter().map(value).sum();
         Self {
             hours: u32::try_from(run.steps.len()).unwrap_or(u32::MAX),
-            revenue: sum(|step| step.revenue),
+            hash_revenue: sum(|step| step.hash_revenue),
+            ai_revenue: sum(|step| step.ai_revenue),
             cost: sum(|step| step.cost),
             energy: run.steps.iter().map(|step| step.power.over_hours(1.0)).sum(),
             switches: run.switches,
         }
     }
 
+    pub fn revenue(&self) -> Usd {
+        self.hash_revenue + self.ai_revenue
+    }
+
     pub fn margin(&self) -> Usd {
-        self.revenue - self.cost
+        self.revenue() - self.cost
+    }
+
+    /// What AI earned of all revenue. `None` where nothing was earned.
+    pub fn ai_share(&self) -> Option<Fraction> {
+        let parts = shares(&[self.hash_revenue.get(), self.ai_revenue.get()])?;
+        Fraction::new(*parts.get(1)?)
     }
 }
 

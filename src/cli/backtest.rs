@@ -2,16 +2,18 @@
 
 mod advice;
 mod fleet;
+mod hosting;
 mod market;
 mod output;
 mod policy;
 mod report;
+mod site;
 mod steps;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Args;
 
 use crate::backtest::{Policy, replay};
@@ -29,6 +31,8 @@ pub struct BacktestArgs {
     config: Option<PathBuf>,
     #[command(flatten)]
     fleet: fleet::FleetArgs,
+    #[command(flatten)]
+    hosting: hosting::HostingArgs,
     #[command(flatten)]
     market: market::MarketArgs,
     #[command(flatten)]
@@ -55,14 +59,18 @@ impl BacktestArgs {
     /// replay.
     pub async fn run(&self, config: Option<&Config>) -> anyhow::Result<()> {
         let thresholds = self.policy.thresholds(config)?;
-        let history = self.market.history(config)?;
+        let gpu = self.hosting.prices()?;
+        let history = self.market.history(config, gpu.as_ref())?;
         if history.hours.is_empty() {
             bail!("no hour of the period has all prices; skipped: {}", report::skipped(&history.skipped));
         }
         let (fleet, left_out) = match config {
-            Some(config) => fleet::of_site(config).await?,
-            None => (self.fleet.fleet()?, Vec::new()),
+            Some(config) => site::fleet(config, gpu.is_some()).await?,
+            None => (self.fleet.fleet(self.hosting.hosting()?)?, Vec::new()),
         };
+        if gpu.is_some() && fleet.hostings.is_empty() {
+            bail!("--gpu-prices: no GPU is sold: give --hosting, or a config with a [[hosting]]");
+        }
         let runs = Policy::ALL
             .into_iter()
             .filter(|policy| history.can(policy))
@@ -94,4 +102,13 @@ fn check_ranges<const N: usize>(
         }
     }
     Ok(())
+}
+
+/// Parses a file; its errors name it.
+fn read<T, E: std::error::Error + Send + Sync + 'static>(
+    path: &Path,
+    parse: impl FnOnce(&str, &[u8]) -> Result<T, E>,
+) -> anyhow::Result<T> {
+    let bytes = std::fs::read(path).with_context(|| format!("failed to read {}", path.display()))?;
+    Ok(parse(&path.display().to_string(), &bytes)?)
 }

@@ -2,6 +2,10 @@
 
 #[path = "backtest/advised.rs"]
 mod advised;
+#[path = "backtest/gpus.rs"]
+mod gpus;
+#[path = "backtest/outputs.rs"]
+mod outputs;
 #[path = "backtest/program.rs"]
 mod program;
 
@@ -32,7 +36,7 @@ fn recorded() -> History {
         fees: parse_fees("blocks.csv", &bytes("blocks.csv")).unwrap(),
     };
     let power = power::parse("power.csv", &bytes("power.csv")).unwrap();
-    History::new(&power, &HashpriceHistory::Recorded(market), Period::default(), UsdPerMwh::ZERO)
+    History::new(&power, &HashpriceHistory::Recorded(market), None, Period::default(), UsdPerMwh::ZERO)
 }
 
 /// The days with the highest prices.
@@ -52,11 +56,11 @@ fn block(j_per_th: f64, kw: f64) -> HashBlock {
 /// Five blocks, 13 to 33 J/TH, 5.1 MW together.
 fn mixed(cap_kw: Option<f64>) -> Fleet {
     let blocks = (0..5).map(|n| block(13.0 + 5.0 * f64::from(n), 900.0 + 60.0 * f64::from(n))).collect();
-    Fleet { blocks, cap: cap_kw.and_then(Watts::from_kw), base_load: Watts::ZERO }
+    Fleet { blocks, hostings: vec![], cap: cap_kw.and_then(Watts::from_kw), base_load: Watts::ZERO }
 }
 
 fn alone(j_per_th: f64) -> Fleet {
-    Fleet { blocks: vec![block(j_per_th, 1000.0)], cap: None, base_load: Watts::ZERO }
+    Fleet { blocks: vec![block(j_per_th, 1000.0)], hostings: vec![], cap: None, base_load: Watts::ZERO }
 }
 
 fn runs(history: &History, fleet: &Fleet, thresholds: &PolicyConfig) -> Vec<Run> {
@@ -216,7 +220,7 @@ fn a_load_that_leaves_no_room_is_an_error() {
     let history = a_week();
     let mut fleet = mixed(Some(1_000.0));
     fleet.base_load = Watts::from_kw(1_001.0).unwrap();
-    let refused = ReplayError::NoRoom { base_kw: 1_001.0, cap_kw: 1_000.0 };
+    let refused = ReplayError::NoRoom { must_kw: 1_001.0, cap_kw: 1_000.0 };
     for policy in Policy::ALL {
         assert_eq!(
             replay(&history.hours, &fleet, policy, &PolicyConfig::default()),
@@ -234,7 +238,7 @@ fn without_the_price_of_the_hour_before_the_present_state_is_held() {
         2025-01-01,7,10\n";
     let power = power::parse("p.csv", text.as_bytes()).unwrap();
     let hashprice = HashpriceHistory::Fixed(UsdPerPhDay::new(50.0).unwrap());
-    let history = History::new(&power, &hashprice, Period::default(), UsdPerMwh::ZERO);
+    let history = History::new(&power, &hashprice, None, Period::default(), UsdPerMwh::ZERO);
     let late = Policy::ALL[3];
     assert!(matches!(late.rule, Rule::Dispatch));
     let run = replay(&history.hours, &alone(20.0), late, &PolicyConfig::default()).unwrap();

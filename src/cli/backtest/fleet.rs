@@ -1,18 +1,12 @@
-//! Where the fleet comes from: the command line, or the site as it runs now.
+//! A fleet by the command line.
 
 use std::str::FromStr;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 
 use super::check_ranges;
-use crate::advice::GroupPolicy;
-use crate::agent;
-use crate::backtest::fleet::Limits;
-use crate::backtest::{Fleet, HashBlock};
-use crate::config::Config;
-use crate::economics::{GroupTerms, SiteTerms};
-use crate::site::{self, SiteView};
+use crate::backtest::{Fleet, HashBlock, Hosting};
 use crate::units::{JoulesPerTerahash, Watts};
 
 const DEFAULT_KW: f64 = 1000.0;
@@ -28,7 +22,7 @@ pub struct FleetArgs {
     /// Fee of the pool as a fraction: 0.01 is 1 %.
     #[arg(long, default_value_t = 0.0, conflicts_with = "config")]
     pool_fee: f64,
-    /// Most facility power of the fleet, kW.
+    /// Most facility power of the fleet and the GPUs, kW.
     #[arg(long, conflicts_with = "config")]
     cap_kw: Option<f64>,
 }
@@ -36,7 +30,7 @@ pub struct FleetArgs {
 impl FleetArgs {
     /// # Errors
     /// A value out of its range.
-    pub fn fleet(&self) -> anyhow::Result<Fleet> {
+    pub fn fleet(&self, hosting: Option<Hosting>) -> anyhow::Result<Fleet> {
         check_ranges([
             ("--overhead", Some(self.overhead), 1.0..=3.0),
             ("--pool-fee", Some(self.pool_fee), 0.0..=1.0),
@@ -48,6 +42,7 @@ impl FleetArgs {
         });
         Ok(Fleet {
             blocks: blocks.collect::<Option<_>>().context("--fleet: the figures are out of range")?,
+            hostings: hosting.into_iter().collect(),
             cap: self.cap_kw.and_then(Watts::from_kw),
             base_load: Watts::ZERO,
         })
@@ -81,85 +76,6 @@ impl Entry {
         let efficiency = JoulesPerTerahash::new(self.j_per_th)?;
         HashBlock::of_efficiency(id, efficiency, Watts::from_kw(self.kw)?, overhead, pool_fee)
     }
-}
-
-/// The hashing blocks of the site by one sweep, and what had to be left out and why. GPUs and fixed
-/// overhead are the load that a cap must hold beside them.
-///
-/// # Errors
-/// If no miner tells its power and hashrate, and if a cap is to be kept beside a load that is not
-/// known.
-pub async fn of_site(config: &Config) -> anyhow::Result<(Fleet, Vec<String>)> {
-    let (_, picture) = agent::sweep(config).await?;
-    fleet(&picture.view, &config.site_terms(), &config.policy().groups)
-}
-
-fn fleet(
-    view: &SiteView,
-    terms: &SiteTerms,
-    policies: &[GroupPolicy],
-) -> anyhow::Result<(Fleet, Vec<String>)> {
-    let mut left_out = Vec::new();
-    let mut blocks = Vec::new();
-    for block in &view.hash_blocks {
-        let of_group = terms.groups.iter().find(|group| *group.group == *block.group);
-        let policy = policies.iter().find(|policy| policy.group == *block.group);
-        match of_group.and_then(|terms| hash_block(block, terms, policy)) {
-            Some(block) => blocks.push(block),
-            None => left_out.push(block.id.clone()),
-        }
-    }
-    if blocks.is_empty() {
-        bail!("no miner of this site tells its power and hashrate now: there is no fleet to replay");
-    }
-    let base_load = match terms.cap {
-        Some(_) => base_load(view, terms)?,
-        // Nothing asks for it.
-        None => terms.fixed_overhead,
-    };
-    Ok((Fleet { blocks, cap: terms.cap, base_load }, left_out))
-}
-
-/// `None` without power or hashrate, and where nothing hashes.
-fn hash_block(
-    block: &site::HashBlock,
-    terms: &GroupTerms,
-    policy: Option<&GroupPolicy>,
-) -> Option<HashBlock> {
-    let units = block.counts.hashing;
-    let hashrate = block.hashrate.ok()?.value;
-    let efficiency = block.efficiency.ok()?.value;
-    if units == 0 || hashrate.ths() <= 0.0 || efficiency.get() <= 0.0 {
-        return None;
-    }
-    let unit_hashrate = hashrate * (1.0 / f64::from(units));
-    Some(HashBlock {
-        id: block.id.clone(),
-        units,
-        unit_power: Watts::new(efficiency.get() * unit_hashrate.ths())?,
-        unit_hashrate,
-        overhead: terms.overhead,
-        pool_fee: terms.pool_fee,
-        limits: policy.map_or(Limits::default(), |policy| Limits {
-            min_units: policy.min_units,
-            max_units: policy.max_units,
-            start_usd_per_unit: policy.start_usd_per_unit,
-            stop_usd_per_unit: policy.stop_usd_per_unit,
-        }),
-    })
-}
-
-fn base_load(view: &SiteView, terms: &SiteTerms) -> anyhow::Result<Watts> {
-    let mut load = terms.fixed_overhead;
-    for hosting in &terms.hostings {
-        let Some(block) = view.ai_blocks.iter().find(|block| block.id == hosting.name) else { continue };
-        let power = block.it_power.ok().filter(|power| power.coverage.get() >= 1.0);
-        let power = power.with_context(|| {
-            format!("the power of hosting {} is not known as a whole, and [site] has a cap", hosting.name)
-        })?;
-        load = load + power.value * hosting.overhead;
-    }
-    Ok(load)
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! What was paid for power and for hashing, from files.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
 use jiff::civil::Date;
 
-use super::check_ranges;
+use super::{check_ranges, read};
+use crate::backtest::gpu::GpuPrices;
 use crate::backtest::hashprice::{HashpriceHistory, Market, parse_btc, parse_difficulty, parse_fees};
 use crate::backtest::history::Period;
 use crate::backtest::{History, power};
@@ -44,7 +45,7 @@ pub struct MarketArgs {
 impl MarketArgs {
     /// # Errors
     /// Files that cannot be read or understood, and a value out of its range.
-    pub fn history(&self, config: Option<&Config>) -> anyhow::Result<History> {
+    pub fn history(&self, config: Option<&Config>, gpu: Option<&GpuPrices>) -> anyhow::Result<History> {
         check_ranges([
             ("--hashprice", self.hashprice, 0.0..=1e6),
             ("--adder-usd-per-mwh", self.adder_usd_per_mwh, -1e4..=5e4),
@@ -55,7 +56,7 @@ impl MarketArgs {
         let adder = self.adder_usd_per_mwh.or(configured).unwrap_or(0.0);
         let adder = UsdPerMwh::new(adder).context("--adder-usd-per-mwh: expected a number")?;
         let period = Period { from: self.from, to: self.to };
-        Ok(History::new(&power, &hashprice, period, adder))
+        Ok(History::new(&power, &hashprice, gpu, period, adder))
     }
 
     fn hashprice(&self) -> anyhow::Result<HashpriceHistory> {
@@ -70,12 +71,4 @@ impl MarketArgs {
             fees: fees.unwrap_or_default(),
         }))
     }
-}
-
-fn read<T, E: std::error::Error + Send + Sync + 'static>(
-    path: &Path,
-    parse: impl FnOnce(&str, &[u8]) -> Result<T, E>,
-) -> anyhow::Result<T> {
-    let bytes = std::fs::read(path).with_context(|| format!("failed to read {}", path.display()))?;
-    Ok(parse(&path.display().to_string(), &bytes)?)
 }

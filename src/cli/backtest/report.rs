@@ -1,22 +1,23 @@
 //! The replay as a page that a person reads.
 
 use crate::backtest::history::Skipped;
+use crate::backtest::hosting::Earns;
 use crate::backtest::score::{Score, Totals, score};
-use crate::backtest::{Fleet, History, Run};
+use crate::backtest::{Fleet, History, Hosting, Run};
 use crate::cli::table::cells::{MISSING, number};
 use crate::cli::table::grid::{Grid, wrap};
-use crate::units::Watts;
+use crate::units::{Usd, Watts};
 
 /// `runs` begin with always-on and perfect foresight.
 pub fn render(history: &History, fleet: &Fleet, left_out: &[String], runs: &[Run], width: usize) -> String {
     let mut lines = vec![period(history), fleet_line(fleet)];
     if !left_out.is_empty() {
-        lines.push(format!("Left out, power or hashrate not known: {}", left_out.join(", ")));
+        lines.push(format!("Left out, not known: {}", left_out.join(", ")));
     }
-    lines.extend(prices(history));
+    lines.extend(prices(history, fleet));
     let mut text: String = lines.iter().map(|line| wrap(line, 0, width) + "\n").collect();
     text.push('\n');
-    let (table, dropped) = table(runs, width);
+    let (table, dropped) = table(runs, !fleet.hostings.is_empty(), width);
     text.push_str(&table);
     if !dropped.is_empty() {
         text.push_str(&format!("not shown at this width: {}\n", dropped.join(", ")));
@@ -33,7 +34,7 @@ const NOTES: [&str; 3] = [
     "USD/MWh: margin per MWh drawn. k$/MW-y: margin per year and MW that the fleet draws when always on. \
      Off: energy not drawn. Of perfect: gain over always-on, of the gain with perfect foresight. Regret: \
      margin short of perfect foresight.",
-    "Hashing alone; switching costs nothing. A policy decides on the price that is paid unless its name \
+    "Switching costs nothing. A policy decides on the price that is paid unless its name \
      says otherwise.",
     "wattsplit: the advice that the daemon would have given at the beginning of each hour, by the same \
      code, and followed at once.",
@@ -59,6 +60,7 @@ pub fn skipped(skipped: &Skipped) -> String {
         (skipped.no_power_price, "without a price of power"),
         (skipped.no_btc_price, "without a price of bitcoin"),
         (skipped.no_difficulty, "without a difficulty"),
+        (skipped.no_gpu_price, "without a price of GPUs"),
     ];
     let told: Vec<String> = reasons
         .iter()
@@ -83,7 +85,8 @@ fn fleet_line(fleet: &Fleet) -> String {
             }
         })
         .collect();
-    let mut line = format!("Fleet: {}", blocks.join("; "));
+    let gpus = fleet.hostings.iter().map(hosting);
+    let mut line = format!("Fleet: {}", blocks.into_iter().chain(gpus).collect::<Vec<_>>().join("; "));
     if let Some(cap) = fleet.cap {
         line.push_str(&format!("; cap {} kW", number(cap.kw(), 0)));
         if fleet.base_load > Watts::ZERO {
@@ -93,7 +96,18 @@ fn fleet_line(fleet: &Fleet) -> String {
     line
 }
 
-fn prices(history: &History) -> [String; 2] {
+fn hosting(hosting: &Hosting) -> String {
+    format!(
+        "{} {} of {} GPUs sold, {} kW IT, {}",
+        hosting.id,
+        number(f64::from(hosting.sold), 0),
+        number(f64::from(hosting.gpus), 0),
+        number(hosting.power(hosting.sold).kw() / hosting.overhead, 0),
+        if hosting.interruptible { "interruptible" } else { "firm" },
+    )
+}
+
+fn prices(history: &History, fleet: &Fleet) -> Vec<String> {
     let mean = |value: fn(&crate::backtest::Hour) -> f64| {
         number(history.hours.iter().map(value).sum::<f64>() / history.hours.len().max(1) as f64, 2)
     };
@@ -102,13 +116,19 @@ fn prices(history: &History) -> [String; 2] {
         0 => String::new(),
         n => format!("; {} hours without recorded fees count the subsidy alone", number(f64::from(n), 0)),
     };
-    [
+    let mut lines = vec![
         format!("Power: {paid} price, {} USD/MWh on average", mean(|hour| hour.price.get())),
         format!("Hashprice: {} USD/PH/day on average{fees}", mean(|hour| hour.hashprice.value.get())),
-    ]
+    ];
+    let recorded = fleet.hostings.iter().any(|hosting| matches!(hosting.earns, Earns::Recorded { .. }));
+    if let Some(name) = history.gpu.as_ref().filter(|_| recorded) {
+        let usd = mean(|hour| hour.gpu_hour.map_or(0.0, Usd::get));
+        lines.push(format!("GPUs: {name}, {usd} USD per GPU-hour on average"));
+    }
+    lines
 }
 
-fn table(runs: &[Run], width: usize) -> (String, Vec<&'static str>) {
+fn table(runs: &[Run], with_ai: bool, width: usize) -> (String, Vec<&'static str>) {
     let totals: Vec<Totals> = runs.iter().map(Totals::of).collect();
     let [always_on, perfect, ..] = totals.as_slice() else { return (String::new(), Vec::new()) };
     let scores: Vec<Score> = totals.iter().map(|run| score(run, always_on, perfect)).collect();
@@ -121,7 +141,14 @@ fn table(runs: &[Run], width: usize) -> (String, Vec<&'static str>) {
     };
     let names = runs.iter().map(|run| run.policy.name.to_owned()).collect();
     let mut grid = Grid::new("policy", names, false);
-    grid.column("revenue USD", 3, of_totals(0, |t| t.revenue.get()));
+    if with_ai {
+        grid.column("hash USD", 0, of_totals(0, |t| t.hash_revenue.get()));
+        grid.column("AI USD", 0, of_totals(0, |t| t.ai_revenue.get()));
+        let share = |t: &Totals| t.ai_share().map_or(MISSING.to_owned(), |s| number(s.get() * 100.0, 1));
+        grid.column("AI %", 1, totals.iter().map(share).collect());
+    } else {
+        grid.column("revenue USD", 3, of_totals(0, |t| t.revenue().get()));
+    }
     grid.column("power USD", 3, of_totals(0, |t| t.cost.get()));
     grid.column("margin USD", 0, of_totals(0, |t| t.margin().get()));
     grid.column("USD/MWh", 1, of_scores(2, |s| s.usd_per_mwh.map(|usd| usd.get())));

@@ -23,7 +23,7 @@ fn at_prices(prices: &[f64]) -> History {
         prices.iter().enumerate().map(|(n, price)| format!("2025-01-01,{},{price}\n", n + 1)).collect();
     let power = power::parse("p.csv", format!("date_cpt,he,rtm\n{rows}").as_bytes()).unwrap();
     let hashprice = HashpriceHistory::Fixed(UsdPerPhDay::new(50.0).unwrap());
-    History::new(&power, &hashprice, Period::default(), UsdPerMwh::ZERO)
+    History::new(&power, &hashprice, None, Period::default(), UsdPerMwh::ZERO)
 }
 
 fn advised(prices: &[f64], policy: &PolicyConfig) -> Run {
