@@ -1,7 +1,7 @@
 //! What is replayed: blocks of miners and hostings under one cap.
 
 use super::history::Hour;
-use super::hosting::Hosting;
+use super::hosting::{Earns, Hosting};
 use super::replay::Step;
 use crate::advice::PolicyConfig;
 use crate::economics::dispatch::{self, Problem};
@@ -121,19 +121,30 @@ impl Fleet {
             horizon_h: policy.horizon_h,
             min_gain_usd: policy.min_gain_usd(),
             uncertainty: Some(policy.uncertainty()),
-            blocks: self
-                .blocks
-                .iter()
-                .map(HashBlock::dispatched)
-                .chain(self.hostings.iter().map(Hosting::dispatched))
-                .collect(),
+            blocks: self.dispatched().collect(),
         }
+    }
+
+    fn dispatched(&self) -> impl Iterator<Item = dispatch::Block> {
+        self.blocks.iter().map(HashBlock::dispatched).chain(self.hostings.iter().map(Hosting::dispatched))
     }
 
     /// Of one running unit of each block, in USD/h, in the order of the problem's blocks.
     pub(super) fn unit_revenues(&self, hour: &Hour) -> impl Iterator<Item = Result<f64, &'static str>> {
         let hash = self.blocks.iter().map(|block| block.revenue(hour.hashprice.value));
         hash.chain(self.hostings.iter().map(|hosting| hosting.unit_revenue(hour)))
+    }
+
+    /// Price of power at which the next unit of each block, then of each hosting, earns nothing, in
+    /// USD/MWh. Rent is paid whatever runs and has none.
+    pub fn break_evens(&self, hour: &Hour) -> Vec<Option<f64>> {
+        let rented = |h: &Hosting| matches!(h.earns, Earns::Rent(_));
+        let has_one = self.blocks.iter().map(|_| true).chain(self.hostings.iter().map(|h| !rented(h)));
+        let value = |((mut block, revenue), has_one): ((dispatch::Block, _), bool)| {
+            block.revenue_usd_per_unit_h = revenue;
+            block.marginal_value_usd_per_mwh().filter(|_| has_one)
+        };
+        self.dispatched().zip(self.unit_revenues(hour)).zip(has_one).map(value).collect()
     }
 
     /// What `units` earn and cost in `hour`. `None` if that is no finite number.

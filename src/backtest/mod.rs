@@ -1,8 +1,9 @@
 //! A fleet on recorded prices: what a way of deciding would have earned. Pure: no clock, no I/O.
 //!
 //! Decisions come from `economics::dispatch` and `advice`, revenue and cost from the formulae of
-//! `economics`: the functions that the live code calls. Only hashing is replayed. What the site draws besides it is
-//! one constant load that takes its room under the cap, and no part of the money.
+//! `economics`: the functions that the live code calls. Miners and hostings are replayed; what the
+//! site draws besides them is one constant load that takes its room under the cap, and no part of the
+//! money.
 //!
 //! The step is an hour. Units start and stop at its beginning and at no cost; switches are counted.
 

@@ -46,6 +46,10 @@ impl Step {
     pub fn revenue(&self) -> Usd {
         self.hash_revenue + self.ai_revenue
     }
+
+    pub fn margin(&self) -> Usd {
+        self.revenue() - self.cost
+    }
 }
 
 /// Plays `policy` through all hours. Advice is given by `thresholds`, and its cooling cap holds for

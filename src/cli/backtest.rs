@@ -5,6 +5,8 @@ mod fleet;
 mod hosting;
 mod market;
 mod output;
+#[cfg(feature = "plot")]
+mod plot;
 mod policy;
 mod report;
 mod site;
@@ -44,6 +46,10 @@ pub struct BacktestArgs {
     /// `-` writes them to standard output instead of the page.
     #[arg(long, value_name = "FILE")]
     advice: Option<PathBuf>,
+    /// Also draws what each policy gained, and power against the break-evens: FILE.svg or FILE.png.
+    #[cfg(feature = "plot")]
+    #[arg(long, value_name = "FILE")]
+    plot: Option<plot::Target>,
 }
 
 impl BacktestArgs {
@@ -78,6 +84,10 @@ impl BacktestArgs {
             .collect::<Result<Vec<_>, _>>()?;
         if let Some(path) = &self.csv {
             Output::File(path).write(|out| Ok(steps::write(out, &history, &fleet, &runs)?))?;
+        }
+        #[cfg(feature = "plot")]
+        if let Some(target) = &self.plot {
+            Output::File(&target.path).write(|out| target.draw(out, &history, &fleet, &runs))?;
         }
         let site = config.map_or(advice::NO_SITE, |config| &config.site.name);
         let lines = |out: &mut dyn Write| Ok(advice::write(out, site, &runs)?);

@@ -6,6 +6,9 @@ mod advised;
 mod gpus;
 #[path = "backtest/outputs.rs"]
 mod outputs;
+#[cfg(feature = "plot")]
+#[path = "backtest/picture.rs"]
+mod picture;
 #[path = "backtest/program.rs"]
 mod program;
 

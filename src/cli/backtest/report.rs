@@ -23,11 +23,18 @@ pub fn render(history: &History, fleet: &Fleet, left_out: &[String], runs: &[Run
         text.push_str(&format!("not shown at this width: {}\n", dropped.join(", ")));
     }
     text.push('\n');
-    for line in NOTES {
-        text.push_str(&wrap(line, 0, width));
+    for line in NOTES.into_iter().map(str::to_owned).chain(reserve(runs)) {
+        text.push_str(&wrap(&line, 0, width));
         text.push('\n');
     }
     text
+}
+
+/// What advice leaves free that no other policy does.
+fn reserve(runs: &[Run]) -> Option<String> {
+    let kw = runs.iter().flat_map(|run| &run.advice).map(|advice| advice.reserve_kw).fold(0.0, f64::max);
+    let told = || format!("It keeps {} kW under the cap free for AI load that rises.", number(kw, 0));
+    (kw > 0.0).then(told)
 }
 
 const NOTES: [&str; 3] = [

@@ -41,7 +41,7 @@ pub fn write(out: &mut dyn Write, history: &History, fleet: &Fleet, runs: &[Run]
                 step.hash_revenue.get().to_string(),
                 step.ai_revenue.get().to_string(),
                 step.cost.get().to_string(),
-                (step.revenue() - step.cost).get().to_string(),
+                step.margin().get().to_string(),
             ];
             row.extend(step.units.iter().map(u32::to_string));
             out.write_record(&row)?;
