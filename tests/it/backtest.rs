@@ -11,6 +11,8 @@ mod outputs;
 mod picture;
 #[path = "backtest/program.rs"]
 mod program;
+#[path = "backtest/site.rs"]
+mod site;
 
 use std::path::{Path, PathBuf};
 

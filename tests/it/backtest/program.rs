@@ -6,7 +6,6 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 use super::series;
-use crate::fake_miner::FakeMiner;
 
 pub fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wattsplit"));
@@ -121,72 +120,4 @@ fn what_to_replay_and_at_which_hashprice_must_be_said_once() {
         let output = command(args).arg("--power").arg(&power).output().unwrap();
         assert!(matches!(output.status.code(), Some(1 | 2)), "{args:?}: {}", stderr(&output));
     }
-}
-
-/// Its hosts, which must answer or be `unreachable`.
-fn site(dir: &TempDir, hosts: &[String], cap: &str) -> std::path::PathBuf {
-    let file = dir.path().join("wattsplit.toml");
-    let config = format!(
-        r#"
-[site]
-name = "test"
-{cap}
-[[asic]]
-group = "row-a"
-hosts = {hosts:?}
-overhead = 1.1
-pool_fee = 0.02
-[power]
-kind = "fixed"
-usd_per_mwh = 45.0
-adder_usd_per_mwh = 7.0
-[btc]
-coinbase_url = ""
-kraken_url = ""
-bitstamp_url = ""
-"#
-    );
-    std::fs::write(&file, config).unwrap();
-    file
-}
-
-#[tokio::test]
-async fn the_fleet_of_a_site_is_what_its_miners_tell_now() {
-    let dir = TempDir::new().unwrap();
-    let miners = [
-        FakeMiner::serve("antminer-s19pro-stock-2022.12").await,
-        FakeMiner::serve("antminer-s19pro-stock-2022.12").await,
-    ];
-    let config = site(&dir, &miners.each_ref().map(|miner| miner.host.to_string()), "");
-    let mut command = recorded(&["--config", path(&config)]);
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let page = stdout(&output);
-    let fleet = page.lines().find(|line| line.starts_with("Fleet: ")).unwrap();
-    assert!(fleet.starts_with("Fleet: row-a-s19pro 29.5 J/TH "), "{fleet}");
-    // 42.03 on average and the 7 of the config.
-    let mean = |page: &str| -> f64 {
-        let line = page.lines().find(|line| line.starts_with("Power: ")).unwrap();
-        line.split_whitespace().find_map(|word| word.parse().ok()).unwrap()
-    };
-    let without = stdout(&recorded(&["--fleet", "29.5"]).output().unwrap());
-    assert!((mean(&page) - mean(&without) - 7.0).abs() < 0.011, "{page}");
-}
-
-#[tokio::test]
-async fn a_site_whose_miners_do_not_answer_has_no_fleet() {
-    let dir = TempDir::new().unwrap();
-    let config = site(&dir, &["127.200.0.1:9".to_owned()], "cap_kw = 100.0");
-    let mut command = recorded(&["--config", path(&config)]);
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("there is no fleet to replay"), "{}", stderr(&output));
-}
-
-#[test]
-fn a_bad_config_is_exit_78() {
-    let dir = TempDir::new().unwrap();
-    let file = dir.path().join("wattsplit.toml");
-    std::fs::write(&file, "[site]\nnam = \"x\"\n").unwrap();
-    let output = recorded(&["--config", path(&file)]).output().unwrap();
-    assert_eq!(output.status.code(), Some(78));
 }
