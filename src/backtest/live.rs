@@ -53,9 +53,8 @@ impl<'a> Live<'a> {
             moved.map_or(block.current, |m| m.to_units)
         });
         let units = units.collect();
-        if before.is_none_or(|before| before.id != advice.id) {
-            self.given.push(advice);
-        }
+        // Each is new: none is valid longer than its hour.
+        self.given.push(advice);
         units
     }
 
@@ -69,7 +68,9 @@ impl<'a> Live<'a> {
             Assumption::new("price", "usd_per_mwh", price, now, true),
             Assumption::new("hashprice", "usd_per_ph_day", Ok(hashprice), now, true),
         ];
-        all.extend(gpu_hour.map(|usd| Assumption::new("gpu_hour", "usd", Ok(usd), now, self.contested)));
+        all.extend(
+            gpu_hour.map(|usd| Assumption::new("gpu_price", "usd_per_gpu_h", Ok(usd), now, self.contested)),
+        );
         all.extend(self.reserve.map(|kw| Assumption::new("ramp_reserve_kw", "kw", Ok(kw), None, false)));
         all
     }

@@ -26,7 +26,7 @@ pub struct Run {
     /// Blocks that changed their units, summed over the hours. The replay begins with everything
     /// running that the cap allows.
     pub switches: u32,
-    /// Each advice that was new, in order of time. Empty for a rule that gives none.
+    /// One for each hour. Empty for a rule that gives none.
     pub advice: Vec<Advice>,
 }
 

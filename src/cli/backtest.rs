@@ -70,10 +70,13 @@ impl BacktestArgs {
         if history.hours.is_empty() {
             bail!("no hour of the period has all prices; skipped: {}", report::skipped(&history.skipped));
         }
-        let (fleet, left_out) = match config {
+        let (fleet, mut left_out) = match config {
             Some(config) => site::fleet(config, gpu.is_some()).await?,
             None => (self.fleet.fleet(self.hosting.hosting()?)?, Vec::new()),
         };
+        if thresholds.dr_credit_usd_per_mwh > 0.0 {
+            left_out.push("credits for demand response".to_owned());
+        }
         if gpu.is_some() && fleet.hostings.is_empty() {
             bail!("--gpu-prices: no GPU is sold: give --hosting, or a config with a [[hosting]]");
         }

@@ -20,7 +20,8 @@ pub fn render(history: &History, fleet: &Fleet, left_out: &[String], runs: &[Run
     let (table, dropped) = table(runs, !fleet.hostings.is_empty(), width);
     text.push_str(&table);
     if !dropped.is_empty() {
-        text.push_str(&format!("not shown at this width: {}\n", dropped.join(", ")));
+        let line = format!("not shown at this width: {}", dropped.join(", "));
+        text.push_str(&format!("{}\n", wrap(&line, 0, width)));
     }
     text.push('\n');
     for line in NOTES.into_iter().map(str::to_owned).chain(reserve(runs)) {
@@ -41,7 +42,7 @@ const NOTES: [&str; 3] = [
     "USD/MWh: margin per MWh drawn. k$/MW-y: margin per year and MW that the fleet draws when always on. \
      Off: energy not drawn. Of perfect: gain over always-on, of the gain with perfect foresight. Regret: \
      margin short of perfect foresight.",
-    "Switching costs nothing. A policy decides on the price that is paid unless its name \
+    "Switching costs nothing, though advice weighs what the config says it does. A policy decides on the price that is paid unless its name \
      says otherwise.",
     "wattsplit: the advice that the daemon would have given at the beginning of each hour, by the same \
      code, and followed at once.",

@@ -77,6 +77,12 @@ fn a_file_that_is_wrong_is_named_with_line_and_column() {
         ),
         ("date_cpt,he,dam\n2025-01-01,1\n", ":2: column 3: expected 3 columns, found 2"),
         ("hour,price\n1,2\n", ":1: no column `date_cpt`; the header is `hour,price`"),
+        ("", ":1: no column `date_cpt`; the header is ``"),
+        ("date_cpt,he,dam\n", ": no rows"),
+        (
+            "date_cpt,he,dam\n2025-01-01,1,5\n2025-01-01,1,5\n",
+            ":3: column 2 (he): expected an hour after the one before, found `1`",
+        ),
     ] {
         std::fs::write(&file, text).unwrap();
         let output =
