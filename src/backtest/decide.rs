@@ -1,5 +1,7 @@
 //! Which units run in an hour, by the rule of a policy.
 
+use std::collections::BTreeMap;
+
 use super::fleet::Fleet;
 use super::history::Hour;
 use super::live::Live;
@@ -7,16 +9,7 @@ use super::policy::Rule;
 use super::replay::ReplayError;
 use crate::advice::{Advice, PolicyConfig};
 use crate::economics::dispatch::{Block, Problem, Status, solve};
-use crate::units::{Usd, UsdPerMwh};
-
-/// What the answer of [`State::fill`] depends on: the blocks that are wanted, and the prices of
-/// hashing and GPUs where a hosting can give way to miners. Otherwise the hashprice scales the revenue
-/// of all that can move alike, and the answer stays.
-#[derive(Debug, Clone, PartialEq)]
-struct Question {
-    wanted: Vec<bool>,
-    prices: Option<(f64, Option<f64>)>,
-}
+use crate::units::UsdPerMwh;
 
 /// A site on its way through the hours.
 pub(super) struct State<'a> {
@@ -27,8 +20,10 @@ pub(super) struct State<'a> {
     pub present: Vec<u32>,
     /// Blocks that the band lets run, room or not.
     wanted: Vec<bool>,
-    /// The last answer of [`State::fill`], and to which question.
-    filled: Option<(Question, Vec<u32>)>,
+    /// Answers of [`State::fill`] by `wanted`. Those hold for all hours: the hashprice scales the
+    /// revenue of all miners alike. Where GPUs can give way to miners, none is kept.
+    filled: BTreeMap<Vec<bool>, Vec<u32>>,
+    contested: bool,
     live: Live<'a>,
 }
 
@@ -41,7 +36,8 @@ impl<'a> State<'a> {
             problem,
             present: vec![0; blocks],
             wanted: vec![true; blocks],
-            filled: None,
+            filled: BTreeMap::new(),
+            contested: fleet.is_contested(),
             live: Live::new(fleet, policy),
         }
     }
@@ -65,7 +61,7 @@ impl<'a> State<'a> {
         }
         self.problem.price_usd_per_mwh = known.map(UsdPerMwh::get);
         match rule {
-            Rule::AlwaysOn => self.fill(hour),
+            Rule::AlwaysOn => self.fill(),
             Rule::Dispatch => Ok(solve(&unhindered(&self.problem)).target),
             Rule::Band { stop_above, start_below } => {
                 let Some(price) = known else { return Ok(self.present.clone()) };
@@ -74,7 +70,7 @@ impl<'a> State<'a> {
                     let limit = value * if *wanted { stop_above } else { start_below };
                     *wanted = price.get() < limit || *wanted && price.get() == limit;
                 }
-                self.fill(hour)
+                self.fill()
             }
             Rule::Advice => Ok(self.live.advise(&self.problem, hour)),
         }
@@ -82,11 +78,8 @@ impl<'a> State<'a> {
 
     /// The most revenue that the caps allow with the blocks that are wanted: what dispatch runs
     /// where power is free and nothing runs yet.
-    pub fn fill(&mut self, hour: &Hour) -> Result<Vec<u32>, ReplayError> {
-        let contested = self.fleet.hostings.iter().any(|hosting| hosting.interruptible);
-        let prices = contested.then(|| (hour.hashprice.value.get(), hour.gpu_hour.map(Usd::get)));
-        let question = Question { wanted: self.wanted.clone(), prices };
-        if let Some((_, units)) = self.filled.as_ref().filter(|(last, _)| *last == question) {
+    pub fn fill(&mut self) -> Result<Vec<u32>, ReplayError> {
+        if let Some(units) = self.filled.get(&self.wanted) {
             return Ok(units.clone());
         }
         let mut problem = unhindered(&self.problem);
@@ -101,7 +94,9 @@ impl<'a> State<'a> {
         if matches!(solution.status, Status::Infeasible | Status::Mandatory) {
             return Err(no_room(&problem));
         }
-        self.filled = Some((question, solution.target.clone()));
+        if !self.contested {
+            self.filled.insert(self.wanted.clone(), solution.target.clone());
+        }
         Ok(solution.target)
     }
 

@@ -125,6 +125,11 @@ impl Fleet {
         }
     }
 
+    /// GPUs may give way to miners.
+    pub(super) fn is_contested(&self) -> bool {
+        self.hostings.iter().any(|hosting| hosting.interruptible)
+    }
+
     fn dispatched(&self) -> impl Iterator<Item = dispatch::Block> {
         self.blocks.iter().map(HashBlock::dispatched).chain(self.hostings.iter().map(Hosting::dispatched))
     }

@@ -29,7 +29,7 @@ impl<'a> Live<'a> {
         Self {
             policy,
             reserve: reserve.map(|_| ramp_reserve(policy, None, load_kw)),
-            contested: fleet.hostings.iter().any(|hosting| hosting.interruptible),
+            contested: fleet.is_contested(),
             given: Vec::new(),
         }
     }

@@ -77,7 +77,7 @@ pub fn replay(
         };
         state.price(hour);
         if before.is_none() {
-            state.present = state.fill(hour)?;
+            state.present = state.fill()?;
         }
         let units = state.decide(policy.rule, known, hour)?;
         let changed = units.iter().zip(&state.present).filter(|(new, old)| new != old).count();

@@ -14,11 +14,13 @@ mod steps;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::thread::ScopedJoinHandle;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 
-use crate::backtest::{Policy, replay};
+use crate::advice::PolicyConfig;
+use crate::backtest::{Fleet, History, Policy, Run, replay};
 use crate::config::Config;
 
 use output::Output;
@@ -80,11 +82,7 @@ impl BacktestArgs {
         if gpu.is_some() && fleet.hostings.is_empty() {
             bail!("--gpu-prices: no GPU is sold: give --hosting, or a config with a [[hosting]]");
         }
-        let runs = Policy::ALL
-            .into_iter()
-            .filter(|policy| history.can(policy))
-            .map(|policy| replay(&history.hours, &fleet, policy, &thresholds))
-            .collect::<Result<Vec<_>, _>>()?;
+        let runs = replays(&history, &fleet, &thresholds)?;
         if let Some(path) = &self.csv {
             Output::File(path).write(|out| Ok(steps::write(out, &history, &fleet, &runs)?))?;
         }
@@ -102,6 +100,18 @@ impl BacktestArgs {
         let text = report::render(&history, &fleet, &left_out, &runs, super::terminal_width());
         Output::Stdout.write(|out| Ok(out.write_all(text.as_bytes())?))
     }
+}
+
+/// Every policy that the prices allow, each on a thread of its own: a year of hours under a cap keeps
+/// a core busy for a while.
+fn replays(history: &History, fleet: &Fleet, thresholds: &PolicyConfig) -> anyhow::Result<Vec<Run>> {
+    let policies: Vec<Policy> = Policy::ALL.into_iter().filter(|policy| history.can(policy)).collect();
+    std::thread::scope(|scope| {
+        let play = |policy| scope.spawn(move || replay(&history.hours, fleet, policy, thresholds));
+        let running: Vec<_> = policies.into_iter().map(play).collect();
+        let joined = |run: ScopedJoinHandle<'_, _>| run.join().map_err(|_| anyhow!("a replay broke off"));
+        running.into_iter().map(|run| Ok(joined(run)??)).collect()
+    })
 }
 
 /// # Errors
