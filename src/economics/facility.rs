@@ -1,6 +1,6 @@
 //! Facility power of the site and of its blocks: by the meter, else by the operator's figures.
 
-use crate::reading::{Missing, Quality, Read, Reading};
+use crate::reading::{Missing, Quality, Read, Reading, at_best};
 use crate::site::{MeterView, Tally};
 use crate::units::Watts;
 
@@ -25,7 +25,8 @@ pub(super) struct Draw {
     pub earning: Read<Watts>,
 }
 
-/// With a fresh meter the site draws what it shows, and each block its part of that. `no_miners`: why
+/// With a fresh meter the site draws what it shows, and each block its part of that. A meter that shows
+/// less than the machines alone draw frees no room under a cap: it is left out. `no_miners`: why
 /// there is no block of miners, if there should be one.
 pub(super) fn facility(
     meter: &MeterView,
@@ -42,6 +43,7 @@ pub(super) fn facility(
         None => earners.iter().zip(modelled).map(|(earner, power)| with_unread(earner, power)).collect(),
     };
     let site_power = match meter.fresh() {
+        Ok(_) if metering.is_contradicted() => at_best(sum, Quality::Estimated),
         Ok(metered) => Ok(Reading { value: metered.value, quality: metered.quality, source: metered.source }),
         Err(_) => sum,
     };

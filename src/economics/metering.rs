@@ -39,7 +39,8 @@ pub struct Residual {
     /// Meter per IT power: the PUE of the whole site.
     pub pue: Read<Fraction>,
     /// It is part of the blocks' facility power. Not so while the power of a hosting or of more than a
-    /// tenth of the miners is not known: what they draw is in the residual, and nobody else's.
+    /// tenth of the miners is not known: what they draw is in the residual, and nobody else's. Nor where
+    /// the meter is contradicted.
     pub spread: bool,
 }
 
@@ -53,6 +54,13 @@ impl Default for Metering {
 }
 
 impl Metering {
+    /// It shows clearly less than the machines alone draw: it is dead, or measures something else.
+    pub fn is_contradicted(&self) -> bool {
+        let shown = self.power.map(|meter| meter.value.get());
+        let drawn = self.it_power.map(|it| it.value.get());
+        matches!((shown, drawn), (Ok(shown), Ok(drawn)) if shown < (1.0 - RESIDUAL_OK_FRACTION) * drawn)
+    }
+
     /// No meter is configured.
     pub fn is_absent(&self) -> bool {
         self.power == Err(Missing::NotConfigured)
@@ -73,7 +81,9 @@ pub(super) fn hold_against(
     let known_power = sum(earners, absent, Watts::ZERO, |earner| earner.overhead);
     let modelled_power = sum(earners, absent, fixed, |earner| earner.overhead);
     let parts: Vec<Part> = earners.iter().map(part).collect();
-    let spread = absent.is_none() && can_be_spread(earners);
+    let unheld = Err(Missing::NotConfigured);
+    let metering = Metering { power, energy, it_power, known_power, modelled_power, residual: unheld };
+    let spread = absent.is_none() && can_be_spread(earners) && !metering.is_contradicted();
     let held = meter.fresh().and_then(|metered| {
         let known = known_power?;
         let attribution = attribute(metered.value.get(), &parts, RESIDUAL_OK_FRACTION);
@@ -96,8 +106,7 @@ pub(super) fn hold_against(
         };
         earners.iter().zip(&attribution.allocated).map(block).collect()
     });
-    let residual = held.map(|(residual, _)| residual);
-    (Metering { power, energy, it_power, known_power, modelled_power, residual }, blocks)
+    (Metering { residual: held.map(|(residual, _)| residual), ..metering }, blocks)
 }
 
 fn residual(

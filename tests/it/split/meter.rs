@@ -91,6 +91,22 @@ fn a_residual_that_cannot_be_is_questionable_and_never_clipped() {
 }
 
 #[test]
+fn a_meter_that_shows_clearly_less_than_the_machines_alone_draw_frees_no_room() {
+    // The machines draw 120 kW at their plugs: a meter may be off by a tenth.
+    for kw in [0.0, 107.9] {
+        let (view, terms) = metered(kw);
+        let got = split(&view, &terms);
+        let (site, residual) = (got.site_power.unwrap(), residual(&got));
+        assert!(close(site.value.kw(), 144.0) && site.quality == Quality::Estimated, "{site:?}");
+        assert!(!residual.spread && close(residual.power.value.kw(), kw - 144.0), "{residual:?}");
+        assert_eq!(got.issues, ["residual: questionable"]);
+        assert_close!(got.hash.facility_power, 44_000.0);
+    }
+    let (view, terms) = metered(108.1);
+    assert_close!(split(&view, &terms).site_power, 108_100.0);
+}
+
+#[test]
 fn without_a_fresh_meter_all_is_as_without_one() {
     let (view, terms) = mixed();
     let wanted = without_the_meter(split(&view, &terms));
