@@ -15,6 +15,19 @@ pub const MAX_GAP: Duration = Duration::from_secs(120);
 /// A quality that holds for no more than this share of the observed time does not taint the rest.
 pub const NEGLIGIBLE: f64 = 0.01;
 
+/// Quality of a sum that holds `coverage` of its time: what holds for a negligible part of the `covered`
+/// time does not taint the rest.
+pub(super) fn quality_of_sum(covered: f64, [estimated, stale]: [f64; 2], coverage: f64) -> Quality {
+    let matters = |part: f64| part > covered * NEGLIGIBLE;
+    if matters(stale) {
+        Quality::Stale
+    } else if matters(estimated) || energy::quality(coverage) != Some(Quality::Measured) {
+        Quality::Estimated
+    } else {
+        Quality::Measured
+    }
+}
+
 /// Sums a rate over one interval after the other.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Meter {

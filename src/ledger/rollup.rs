@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::clock::UnixMs;
-use crate::economics::energy;
 use crate::reading::Quality;
 
 use super::INTERVAL_MS;
-use super::meter::NEGLIGIBLE;
+use super::meter::quality_of_sum;
 
 pub const HOUR_MS: i64 = 3_600_000;
 pub const DAY_MS: i64 = 86_400_000;
@@ -183,14 +182,7 @@ impl Tally {
             return Part { amount: Err(self.missing), coverage: 0.0 };
         };
         let coverage = (self.covered / intervals).min(1.0);
-        let matters = |part: f64| part > self.covered * NEGLIGIBLE;
-        let quality = if matters(self.stale) {
-            Quality::Stale
-        } else if matters(self.estimated) || energy::quality(coverage) != Some(Quality::Measured) {
-            Quality::Estimated
-        } else {
-            Quality::Measured
-        };
+        let quality = quality_of_sum(self.covered, [self.estimated, self.stale], coverage);
         Part { amount: Ok((amount, quality)), coverage }
     }
 }
