@@ -2,9 +2,24 @@
 //!
 //! Start and stop cost, minimum up and down times, and one cap on the site's power. Runs may be cut
 //! by the end of the horizon. Without a full cap every block is on its own and dynamic programming
-//! over (on or off, for how many steps) is exact. A cap that is full in some step gets a shadow
-//! price there, which gives an upper bound; branch and bound on the steps where the bound and the
-//! best plan disagree closes the gap.
+//! over (on or off, for how many steps) is exact.
+//!
+//! Method. Each step in which the cap is full gets a shadow price ([`rents`]), and from those each
+//! block in each step a price of its own ([`split`]): the blocks plan on their own at these prices,
+//! the steps fill their room on their own, and together they give a bound that no plan can beat.
+//! Each decision of a block then *loses* a known amount of that bound ([`losses`]), and so does
+//! room that a step fills badly ([`step`]). The search ([`search`]) goes from step to step with
+//! every joint state of the blocks that loses little, then with those that lose more, until a plan
+//! is among them; of two ways into the same joint state only the better one is kept. Money is in
+//! integers there: floats only choose prices and rule out what is far from the best.
+
+mod fill;
+mod losses;
+mod polish;
+mod rents;
+mod search;
+mod split;
+mod step;
 
 /// A horizon of equal steps.
 #[derive(Debug, Clone)]
@@ -40,13 +55,9 @@ pub struct Plan {
     pub profit: i128,
     /// Whether every other plan was ruled out.
     pub proven: bool,
+    /// How much more another plan may earn, in nano-dollars: 0 with a proof.
+    pub gap: i128,
 }
-
-/// Plans looked at before the search settles for the best so far.
-const NODES: u32 = 120;
-
-/// Rounds of the shadow prices at each node.
-const ROUNDS: u32 = 15;
 
 impl Switched {
     fn step(&self, t: usize, on: bool) -> i128 {
@@ -158,175 +169,30 @@ impl Switched {
     }
 }
 
-/// Choices that a branch has made, by block and step.
-type Fixed = Vec<Vec<Option<bool>>>;
-
 /// The best plan; `None` if the cap cannot be kept.
 pub fn plan(horizon: &Horizon) -> Option<Plan> {
     let free = vec![0.0; horizon.steps];
-    let alone: Option<Vec<Vec<bool>>> = horizon
-        .blocks
-        .iter()
-        .map(|b| b.best(horizon.steps, &free, |_, _| true).map(|(_, plan)| plan))
-        .collect();
-    let alone = alone?;
-    if overdrawn(horizon, &alone).is_none() {
-        return Some(Plan { profit: profit(horizon, &alone), on: alone, proven: true });
+    let alone = rents::plans(horizon, &free)?.1;
+    if horizon.fits(&alone) {
+        return Some(Plan { profit: horizon.profit(&alone), on: alone, proven: true, gap: 0 });
     }
-    let mut search = Search { horizon, best: None, nodes: 0 };
-    let fixed = vec![vec![None; horizon.steps]; horizon.blocks.len()];
-    search.node(&fixed, free);
-    let proven = search.nodes <= NODES;
-    search.best.map(|(profit, on)| Plan { on, profit, proven })
+    search::plan(horizon)
 }
 
-fn profit(horizon: &Horizon, plan: &[Vec<bool>]) -> i128 {
-    horizon.blocks.iter().zip(plan).map(|(block, plan)| block.profit(plan)).sum()
-}
+impl Horizon {
+    fn profit(&self, plan: &[Vec<bool>]) -> i128 {
+        self.blocks.iter().zip(plan).map(|(block, plan)| block.profit(plan)).sum()
+    }
 
-/// By how much each step draws more than the room; negative where there is room left.
-fn excess(horizon: &Horizon, room: i64, plan: &[Vec<bool>]) -> Vec<i64> {
-    (0..horizon.steps)
-        .map(|t| {
-            let drawn = horizon.blocks.iter().zip(plan);
+    /// By how much each step draws more than the room; negative where there is room left.
+    fn excess(&self, room: i64, plan: &[Vec<bool>]) -> impl Iterator<Item = i64> {
+        (0..self.steps).map(move |t| {
+            let drawn = self.blocks.iter().zip(plan);
             drawn.map(|(b, plan)| b.draw(plan.get(t).copied().unwrap_or(false))).sum::<i64>() - room
         })
-        .collect()
-}
-
-/// The step that breaks the cap most.
-fn overdrawn(horizon: &Horizon, plan: &[Vec<bool>]) -> Option<usize> {
-    let excess = excess(horizon, horizon.room?, plan);
-    let (step, most) = excess.into_iter().enumerate().max_by_key(|&(t, e)| (e, std::cmp::Reverse(t)))?;
-    (most > 0).then_some(step)
-}
-
-struct Search<'a> {
-    horizon: &'a Horizon,
-    best: Option<(i128, Vec<Vec<bool>>)>,
-    nodes: u32,
-}
-
-impl Search<'_> {
-    fn node(&mut self, fixed: &Fixed, rent: Vec<f64>) {
-        self.nodes += 1;
-        if self.nodes > NODES {
-            return;
-        }
-        let Some((bound, rent, plan)) = self.bound(fixed, rent) else { return };
-        self.try_plan(fixed, &rent);
-        if self.best.as_ref().is_some_and(|(best, _)| bound < *best as f64 + 1.0) {
-            return;
-        }
-        let Some((block, step)) = self.branch_at(fixed, &plan, &rent) else { return };
-        let wish = plan.get(block).and_then(|p| p.get(step)).copied().unwrap_or(false);
-        for choice in [!wish, wish] {
-            let mut next = fixed.clone();
-            if let Some(place) = next.get_mut(block).and_then(|f| f.get_mut(step)) {
-                *place = Some(choice);
-            }
-            self.node(&next, rent.clone());
-        }
     }
 
-    /// Improves the rents by subgradient steps: the least bound found, its rents and its plan.
-    fn bound(&self, fixed: &Fixed, start: Vec<f64>) -> Option<(f64, Vec<f64>, Vec<Vec<bool>>)> {
-        let room = self.horizon.room?;
-        let mut rent = start;
-        let mut least: Option<(f64, Vec<f64>, Vec<Vec<bool>>)> = None;
-        for round in 0..ROUNDS {
-            let mut value: f64 = rent.iter().map(|r| r * room as f64).sum();
-            let mut plan = Vec::with_capacity(self.horizon.blocks.len());
-            for (block, fixed) in self.horizon.blocks.iter().zip(fixed) {
-                let allowed = |t: usize, on: bool| fixed.get(t).copied().flatten().is_none_or(|f| f == on);
-                let (best, on) = block.best(self.horizon.steps, &rent, allowed)?;
-                value += best;
-                plan.push(on);
-            }
-            let excess = excess(self.horizon, room, &plan);
-            if least.as_ref().is_none_or(|(bound, ..)| value < *bound) {
-                least = Some((value, rent.clone(), plan));
-            }
-            let target = self.best.as_ref().map_or(value - value.abs() * 0.05, |(best, _)| *best as f64);
-            let norm: f64 = excess
-                .iter()
-                .zip(&rent)
-                .filter(|&(&e, &r)| e > 0 || r > 0.0)
-                .map(|(&e, _)| (e as f64).powi(2))
-                .sum();
-            if norm == 0.0 || value <= target {
-                break;
-            }
-            let scale = (1.5 / f64::from(1 + round / 8)) * (value - target) / norm;
-            for (r, &e) in rent.iter_mut().zip(&excess) {
-                *r = (*r + scale * e as f64).max(0.0);
-            }
-        }
-        least
-    }
-
-    /// A plan that keeps the cap: block by block, each in the room that the earlier ones left,
-    /// the most valuable first.
-    fn try_plan(&mut self, fixed: &Fixed, rent: &[f64]) {
-        let Some(room) = self.horizon.room else { return };
-        let blocks = &self.horizon.blocks;
-        let idle: i64 = blocks.iter().map(|b| b.draw_off.min(b.draw_on)).sum();
-        let worth = |b: &Switched| {
-            let gain: i128 = (0..self.horizon.steps).map(|t| b.step(t, true) - b.step(t, false)).sum();
-            gain as f64 / ((b.draw_on - b.draw_off).max(1) as f64)
-        };
-        let priced =
-            |b: &Switched| b.best(self.horizon.steps, rent, |_, _| true).map_or(0.0, |(value, _)| value);
-        for by_worth in [true, false] {
-            let mut order: Vec<usize> = (0..blocks.len()).collect();
-            let key = |i: &usize| blocks.get(*i).map_or(0.0, |b| if by_worth { worth(b) } else { priced(b) });
-            order.sort_by(|a, b| key(b).total_cmp(&key(a)).then(a.cmp(b)));
-            let mut left = vec![room - idle; self.horizon.steps];
-            let mut plan = vec![Vec::new(); blocks.len()];
-            let placed = order.iter().all(|&index| {
-                let (Some(block), Some(fixed)) = (blocks.get(index), fixed.get(index)) else { return false };
-                let extra = |on: bool| block.draw(on) - block.draw_off.min(block.draw_on);
-                let allowed = |t: usize, on: bool| {
-                    fixed.get(t).copied().flatten().is_none_or(|f| f == on)
-                        && left.get(t).is_some_and(|&l| extra(on) <= l)
-                };
-                let Some((_, on)) = block.best(self.horizon.steps, &[], allowed) else { return false };
-                for (l, &on) in left.iter_mut().zip(&on) {
-                    *l -= extra(on);
-                }
-                if let Some(place) = plan.get_mut(index) {
-                    *place = on;
-                }
-                true
-            });
-            if placed && overdrawn(self.horizon, &plan).is_none() {
-                let value = profit(self.horizon, &plan);
-                if self.best.as_ref().is_none_or(|(best, _)| value > *best) {
-                    self.best = Some((value, plan));
-                }
-            }
-        }
-    }
-
-    /// Where the bound's plan breaks the cap, or wastes paid-for room, most; there the free block
-    /// that draws most.
-    fn branch_at(&self, fixed: &Fixed, plan: &[Vec<bool>], rent: &[f64]) -> Option<(usize, usize)> {
-        let excess = excess(self.horizon, self.horizon.room?, plan);
-        let mut steps: Vec<usize> = (0..self.horizon.steps).collect();
-        let weight = |t: usize| {
-            let e = excess.get(t).copied().unwrap_or(0) as f64;
-            if e > 0.0 { e } else { -e * rent.get(t).copied().unwrap_or(0.0).min(1.0) }
-        };
-        steps.sort_by(|&a, &b| weight(b).total_cmp(&weight(a)).then(a.cmp(&b)));
-        for step in steps {
-            let open = |i: &usize| fixed.get(*i).and_then(|f| f.get(step)).is_some_and(Option::is_none);
-            let size = |i: &usize| self.horizon.blocks.get(*i).map_or(0, |b| b.draw_on - b.draw_off);
-            let block =
-                (0..self.horizon.blocks.len()).filter(open).max_by_key(|i| (size(i), std::cmp::Reverse(*i)));
-            if let Some(block) = block {
-                return Some((block, step));
-            }
-        }
-        None
+    fn fits(&self, plan: &[Vec<bool>]) -> bool {
+        self.room.is_none_or(|room| self.excess(room, plan).all(|excess| excess <= 0))
     }
 }
