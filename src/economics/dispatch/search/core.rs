@@ -6,9 +6,13 @@ use super::layer::{Layer, Prices, Rest};
 use super::price;
 use super::states::{Paths, State, Ties};
 
-/// Ways kept after each curve, try by try. The first tries only look for a good choice: the better
-/// it is, the fewer ways the next one needs. A try that never had to drop a way is a proof.
-const WIDTHS: [usize; 3] = [100, 2_000, 30_000];
+/// Ways kept after each curve, try by try. A try that never had to drop a way has met the best
+/// choice, or else ruled out all that lose as little as it looked for.
+const WIDTHS: [usize; 3] = [300, 3_000, 30_000];
+
+/// The first try looks for choices that lose this part of what the first choice loses: the less
+/// may be lost, the fewer ways there are.
+const FIRST_LOOK: i128 = 1 << 40;
 
 /// Ways looked at before the best so far is taken without a proof: bounds time and memory. Random
 /// sites need up to 400,000, and most of them a few hundred.
@@ -25,7 +29,8 @@ pub struct Core<'a> {
     /// The best choice so far, as units of each curve, and what it loses of the bound.
     best: Vec<i64>,
     loss: i128,
-    /// The least loss that was seen. The choice follows at the end of the layer.
+    /// What a choice may lose: the least loss that was seen, or what this try looks for. The choice
+    /// follows at the end of the layer.
     gap: i128,
     steps: u64,
     /// What the ways that were dropped lose at least.
@@ -72,15 +77,25 @@ impl<'a> Core<'a> {
     }
 
     pub fn solve(mut self) -> Counts {
-        let mut least = 0.0;
-        for width in WIDTHS {
-            self.dropped = f64::INFINITY;
-            if self.pass(width) {
-                return Counts { units: self.best, proven: true, gap: 0 };
+        let mut least = 0;
+        let mut limit = self.loss / FIRST_LOOK;
+        let mut widths = WIDTHS.into_iter();
+        let mut width = widths.next();
+        while let Some(wide) = width {
+            self.gap = self.loss.min(limit);
+            self.dropped = limit as f64;
+            if self.pass(wide) {
+                if self.loss <= self.gap {
+                    return Counts { units: self.best, proven: true, gap: 0 };
+                }
+                least = limit;
+                limit = (16 * limit).max(1).min(self.loss);
+            } else {
+                least = least.max(self.dropped as i128);
+                width = widths.next().filter(|_| self.steps <= STEPS);
             }
-            least = self.dropped.max(least);
         }
-        Counts { units: self.best, proven: false, gap: (self.loss - least as i128).max(0) }
+        Counts { units: self.best, proven: false, gap: (self.loss - least).max(0) }
     }
 
     /// A first choice that fits: frees what is overdrawn where that loses least, then fills what is
@@ -117,11 +132,12 @@ impl<'a> Core<'a> {
         self.gap = self.loss;
     }
 
-    /// What is left to do after each layer.
-    fn reckon_rest(&mut self) {
+    /// The layers with steps that do not lose too much, and what is left to do after each of them.
+    fn open_layers(&self) -> Vec<Layer> {
+        let mut layers: Vec<Layer> = self.layers.iter().filter_map(|layer| layer.trimmed(self.gap)).collect();
         let price = self.prices.0.map(|price| price as f64);
         let mut rest = [Rest::nothing(price[0]), Rest::nothing(price[1]), Rest::nothing(1.0)];
-        for layer in self.layers.iter_mut().rev() {
+        for layer in layers.iter_mut().rev() {
             layer.rest = rest;
             for side in &layer.sides {
                 let draws = [side.draw[0] as f64, side.draw[1] as f64, self.prices.rent(side.draw) as f64];
@@ -130,28 +146,23 @@ impl<'a> Core<'a> {
                 }
             }
         }
+        layers
     }
 
     /// Goes through all layers. Whether no way had to be dropped for want of space.
     fn pass(&mut self, width: usize) -> bool {
-        for layer in &mut self.layers {
-            layer.sides.iter_mut().for_each(|side| side.trim(self.gap));
-        }
-        self.layers.retain(|layer| !layer.is_fixed());
-        self.reckon_rest();
+        let layers = self.open_layers();
         let mut paths = Paths::new();
         let cost = self.prices.rent(self.slack);
         let mut states = vec![State { slack: self.slack, cost, from: 0, step: 0 }];
         self.take(&states, &paths, 0);
         let mut next: Vec<State> = Vec::new();
         let mut complete = true;
-        let layers = std::mem::take(&mut self.layers);
         for layer in &layers {
             let mut limit = 4 * width;
             for state in &states {
                 self.steps += layer.expand(&self.prices, state, &mut self.gap, &mut next);
                 if self.steps > STEPS {
-                    self.layers = layers;
                     self.dropped = 0.0;
                     return false;
                 }
@@ -165,7 +176,6 @@ impl<'a> Core<'a> {
             std::mem::swap(&mut states, &mut next);
             next.clear();
         }
-        self.layers = layers;
         complete
     }
 

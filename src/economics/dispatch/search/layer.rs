@@ -6,6 +6,11 @@ use super::states::State;
 /// What rounding may add to a bound that is reckoned in floats.
 const MARGIN: f64 = 1.0 - 1e-9;
 
+/// Most numbers fit 64 bits, and those convert in one instruction.
+fn float(of: i128) -> f64 {
+    i64::try_from(of).map_or_else(|_| of as f64, |of| of as f64)
+}
+
 /// The shadow prices: worth per milliwatt of each room.
 #[derive(Debug, Clone, Copy)]
 pub struct Prices(pub [i128; 2]);
@@ -106,8 +111,11 @@ impl Layer {
         Self { curve: index, sides, rate, rest: [Rest::nothing(0.0); 3] }
     }
 
-    pub fn is_fixed(&self) -> bool {
-        self.sides.iter().all(|side| side.runs.is_empty())
+    /// The steps that lose no more than this; `None` if there are none.
+    pub fn trimmed(&self, most: i128) -> Option<Self> {
+        let sides = self.sides.each_ref().map(|side| side.trimmed(most));
+        let open = sides.iter().any(|side| !side.runs.is_empty());
+        open.then_some(Self { sides, ..*self })
     }
 
     /// The least that a state still loses, after what it has lost.
@@ -116,8 +124,9 @@ impl Layer {
     }
 
     fn rest_loss(&self, prices: &Prices, slack: [i128; 2]) -> f64 {
-        let slacks = [slack[0] as f64, slack[1] as f64, prices.rent(slack) as f64];
-        self.rest.iter().zip(slacks).map(|(rest, slack)| rest.loss(slack)).fold(0.0, f64::max)
+        let each = self.rest[0].loss(float(slack[0])).max(self.rest[1].loss(float(slack[1])));
+        // The rent of both rooms says no more where only one of them has a price.
+        if prices.0.contains(&0) { each } else { each.max(self.rest[2].loss(float(prices.rent(slack)))) }
     }
 
     /// All that can follow `state` without losing more than `gap`, which falls with every better
@@ -128,7 +137,7 @@ impl Layer {
         let windows = self.rest.map(|rest| rest.window((*gap - lost) as f64));
         let mut consider = |slack: [i128; 2], loss: i128, step: i64| {
             looked += 1;
-            if (loss as f64 + self.rest_loss(prices, slack)) * MARGIN > *gap as f64 {
+            if loss > *gap || (float(loss) + self.rest_loss(prices, slack)) * MARGIN > float(*gap) {
                 return;
             }
             let cost = loss + prices.rent(slack);
@@ -187,7 +196,7 @@ impl Side {
 
     /// The steps that leave the slack where later layers can mend it.
     fn steps_within(&self, prices: &Prices, slack: [i128; 2], windows: &[[f64; 2]; 3]) -> Option<(i64, i64)> {
-        let slacks = [slack[0] as f64, slack[1] as f64, prices.rent(slack) as f64];
+        let slacks = [float(slack[0]), float(slack[1]), float(prices.rent(slack))];
         let draws = [self.draw[0] as f64, self.draw[1] as f64, prices.rent(self.draw) as f64];
         let (mut first, mut last) = (1.0f64, f64::INFINITY);
         for ((slack, draw), [low, high]) in slacks.into_iter().zip(draws).zip(windows) {
@@ -201,15 +210,18 @@ impl Side {
         (first <= last).then_some((first as i64, last as i64))
     }
 
-    /// Drops the steps that lose more than this.
-    pub fn trim(&mut self, most: i128) {
-        let mut left = most;
-        self.runs.retain_mut(|(units, loss)| {
-            if *loss > 0 {
-                *units = (*units).min(i64::try_from(left / *loss).unwrap_or(i64::MAX));
+    /// Without the steps that lose more than this.
+    fn trimmed(&self, most: i128) -> Self {
+        let (mut left, mut runs) = (most, Vec::new());
+        for &(units, loss) in &self.runs {
+            let fits = if loss > 0 { i64::try_from(left / loss).unwrap_or(i64::MAX) } else { units };
+            let kept = units.min(fits);
+            if kept == 0 {
+                break;
             }
-            left -= i128::from(*units) * *loss;
-            *units > 0
-        });
+            left -= i128::from(kept) * loss;
+            runs.push((kept, loss));
+        }
+        Self { draw: self.draw, runs }
     }
 }
