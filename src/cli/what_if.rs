@@ -205,6 +205,22 @@ struct Output<'a> {
     site_kw_before: Option<f64>,
     #[serde(flatten)]
     moves: Option<Moves<'a>>,
+    #[serde(flatten)]
+    unproven: Option<Unproven>,
+}
+
+/// Said only of an answer that may not be the best.
+#[derive(Serialize)]
+struct Unproven {
+    proven: bool,
+    /// How much more another answer may earn, at most.
+    gap_usd: f64,
+}
+
+impl Unproven {
+    fn of(proven: bool, gap_usd: f64) -> Option<Self> {
+        (!proven).then_some(Self { proven, gap_usd })
+    }
 }
 
 #[derive(Serialize)]
@@ -317,6 +333,7 @@ fn output<'a>(problem: &'a Problem, solution: &'a Solution) -> Output<'a> {
         merit_order: known.then(|| merit_order(&problem.blocks)),
         site_kw_before: solution.before.map(|account| account.site_kw),
         moves: moves(problem, solution),
+        unproven: Unproven::of(solution.proven, solution.gap_usd),
     }
 }
 

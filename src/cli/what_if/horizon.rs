@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{HashRevenue, InputClass, one};
+use super::{HashRevenue, InputClass, Unproven, one};
 use crate::economics::commitment::{Horizon, Switched, plan};
 
 /// Blocks and a price forecast.
@@ -102,6 +102,8 @@ struct HorizonOutput<'a> {
     myopic_schedule: Option<BTreeMap<&'a str, Vec<u8>>>,
     myopic_profit_usd: Option<f64>,
     myopic_regret_usd: Option<f64>,
+    #[serde(flatten)]
+    unproven: Option<Unproven>,
 }
 
 /// Solves a case of this kind.
@@ -141,5 +143,6 @@ pub(super) fn solve(input: &HorizonInput) -> anyhow::Result<serde_json::Value> {
         myopic_schedule: myopic.as_deref().map(named),
         myopic_profit_usd: myopic.as_deref().map(total),
         myopic_regret_usd: myopic.as_deref().map(|plans| profit_usd - total(plans)),
+        unproven: Unproven::of(best.proven, usd(best.gap)),
     })?)
 }
