@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row as SqlRow, Transaction, params
 use serde::{Deserialize, Serialize};
 
 use super::INTERVAL_MS;
-use super::meter::{Meter, Piece, quality_of_sum};
+use super::meter::{Meter, Piece, is_complete, quality_of_sum};
 use super::rollup::DAY_MS;
 use crate::clock::UnixMs;
 use crate::economics::energy;
@@ -161,7 +161,7 @@ pub(super) fn sum(connection: &Connection, from: UnixMs, to: UnixMs) -> rusqlite
     let decided = |row: &SqlRow<'_>| {
         let [covered, estimated, stale]: [f64; 3] = [row.get(3)?, row.get(4)?, row.get(5)?];
         let coverage = (covered / intervals).min(1.0);
-        let quality = quality_of_sum(covered, [estimated, stale], coverage);
+        let quality = quality_of_sum(covered, [estimated, stale], is_complete(coverage));
         Ok(Decided {
             start: from,
             actual_micro_usd: row.get(0)?,

@@ -15,17 +15,22 @@ pub const MAX_GAP: Duration = Duration::from_secs(120);
 /// A quality that holds for no more than this share of the observed time does not taint the rest.
 pub const NEGLIGIBLE: f64 = 0.01;
 
-/// Quality of a sum that holds `coverage` of its time: what holds for a negligible part of the `covered`
-/// time does not taint the rest.
-pub(super) fn quality_of_sum(covered: f64, [estimated, stale]: [f64; 2], coverage: f64) -> Quality {
+/// Quality of a sum, estimated at best unless it is `complete`. What holds for a negligible part of the
+/// `covered` time does not taint the rest.
+pub(super) fn quality_of_sum(covered: f64, [estimated, stale]: [f64; 2], complete: bool) -> Quality {
     let matters = |part: f64| part > covered * NEGLIGIBLE;
     if matters(stale) {
         Quality::Stale
-    } else if matters(estimated) || energy::quality(coverage) != Some(Quality::Measured) {
+    } else if matters(estimated) || !complete {
         Quality::Estimated
     } else {
         Quality::Measured
     }
+}
+
+/// Whether so much of the time is covered that the amount counts as measured.
+pub(super) fn is_complete(coverage: f64) -> bool {
+    energy::quality(coverage) == Some(Quality::Measured)
 }
 
 /// Sums a rate over one interval after the other.

@@ -16,7 +16,7 @@ use crate::economics::energy;
 use crate::reading::{Missing, Quality, Read, Reading, SettledKind};
 use crate::units::{Fraction, Sats};
 
-use super::meter::NEGLIGIBLE;
+use super::meter::{NEGLIGIBLE, quality_of_sum};
 
 use super::rollup::{DAY_MS, INTERVALS_PER_DAY};
 
@@ -129,14 +129,8 @@ impl Accrual {
     }
 
     fn quality(&self) -> Quality {
-        let matters = |part: f64| part > self.covered * NEGLIGIBLE;
-        if matters(self.stale) {
-            Quality::Stale
-        } else if matters(self.estimated) || self.coverage() < 1.0 - NEGLIGIBLE {
-            Quality::Estimated
-        } else {
-            Quality::Measured
-        }
+        let complete = self.coverage() >= 1.0 - NEGLIGIBLE;
+        quality_of_sum(self.covered, [self.estimated, self.stale], complete)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::clock::UnixMs;
 use crate::reading::Quality;
 
 use super::INTERVAL_MS;
-use super::meter::quality_of_sum;
+use super::meter::{is_complete, quality_of_sum};
 
 pub const HOUR_MS: i64 = 3_600_000;
 pub const DAY_MS: i64 = 86_400_000;
@@ -182,7 +182,7 @@ impl Tally {
             return Part { amount: Err(self.missing), coverage: 0.0 };
         };
         let coverage = (self.covered / intervals).min(1.0);
-        let quality = quality_of_sum(self.covered, [self.estimated, self.stale], coverage);
+        let quality = quality_of_sum(self.covered, [self.estimated, self.stale], is_complete(coverage));
         Part { amount: Ok((amount, quality)), coverage }
     }
 }

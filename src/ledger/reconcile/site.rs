@@ -7,7 +7,7 @@ use crate::economics::capture::is_unit_error;
 use crate::economics::energy;
 use crate::economics::energy_capture::{SiteDay, band};
 use crate::ledger::INTERVAL_MS;
-use crate::ledger::meter::NEGLIGIBLE;
+use crate::ledger::meter::{NEGLIGIBLE, quality_of_sum};
 use crate::ledger::rollup::{DAY_MS, INTERVALS_PER_DAY};
 use crate::reading::{Missing, Quality, Read, Reading};
 use crate::units::{Fraction, WattHours};
@@ -104,13 +104,7 @@ impl Sums {
     }
 
     fn quality(&self) -> Quality {
-        let matters = |part: f64| part > self.covered * NEGLIGIBLE;
-        if matters(self.stale) {
-            Quality::Stale
-        } else if matters(self.estimated) || self.coverage() < 1.0 - NEGLIGIBLE {
-            Quality::Estimated
-        } else {
-            Quality::Measured
-        }
+        let complete = self.coverage() >= 1.0 - NEGLIGIBLE;
+        quality_of_sum(self.covered, [self.estimated, self.stale], complete)
     }
 }
