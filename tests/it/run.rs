@@ -177,57 +177,6 @@ async fn a_mixed_site_is_published_and_the_end_is_announced() {
     assert_eq!(seen.text("wattsplit/demo/status"), Some("offline"));
 }
 
-/// Milliseconds of energy in the ledger, rows and open interval together, and where it ends.
-fn accrued(dir: &Path) -> (f64, i64) {
-    let ledger = rusqlite::Connection::open(dir.join("ledger.sqlite")).unwrap();
-    let in_rows = "SELECT coalesce(sum(energy_coverage), 0.0) * 300000.0 FROM interval";
-    let in_rows: f64 = ledger.query_row(in_rows, [], |row| row.get(0)).unwrap();
-    let state: String = ledger.query_row("SELECT state FROM open_interval", [], |row| row.get(0)).unwrap();
-    let state: Value = serde_json::from_str(&state).unwrap();
-    let blocks = state["blocks"].as_array().unwrap().iter();
-    let open = blocks.flat_map(|block| block["energy"]["observed_ms"].as_array().unwrap());
-    (in_rows + open.map(|ms| ms.as_f64().unwrap()).sum::<f64>(), state["done_ms"].as_i64().unwrap())
-}
-
-#[tokio::test]
-async fn an_interval_that_is_open_survives_the_end_of_the_daemon() {
-    let Some(broker) = Broker::open() else { return };
-    let dir = TempDir::new().unwrap();
-    let miner = FakeMiner::serve("antminer-s19pro-stock-2022.12").await;
-    let config = site(&dir, broker.port, &[of(&miner)]);
-    let begun = wattsplit::clock::now().wall.0;
-    let (mut before, mut ended) = (0.0, begun);
-    for kill in [false, true, false] {
-        let mut subscriber = Subscriber::start(broker.observer_port).await;
-        let now = wattsplit::clock::now().wall.0;
-        let mut daemon = Daemon::run(&config);
-        // Some pictures of this process in which the block is there.
-        subscriber
-            .until("the block", |seen| {
-                let block = seen.newest.get("wattsplit/test/block/row-a-s19pro");
-                let ts = block.map(|p| serde_json::from_slice::<Value>(p).unwrap()["ts"].as_i64().unwrap());
-                ts.is_some_and(|ts| ts > now + 4_000)
-            })
-            .await;
-        if kill {
-            // What it had not written is lost, and nothing that was.
-            drop(daemon);
-            let (observed, done) = accrued(dir.path());
-            assert!(observed >= before && done >= ended, "{observed} ms up to {done}");
-            continue;
-        }
-        daemon.terminate();
-        assert_eq!(daemon.ended().await.code(), Some(0));
-        let (observed, done) = accrued(dir.path());
-        assert!(
-            observed > before && done > ended,
-            "{observed} ms up to {done}, after {before} up to {ended}"
-        );
-        assert!(observed <= (done - begun) as f64, "{observed} ms in {} ms", done - begun);
-        (before, ended) = (observed, done);
-    }
-}
-
 #[tokio::test]
 async fn what_the_pool_settled_is_in_the_ledger_and_is_held_against_what_was_accrued() {
     let Some(broker) = Broker::open() else { return };
