@@ -175,8 +175,8 @@ pub struct Solution {
     pub net_gain_range_usd: Option<(f64, f64)>,
     /// Caps that keep the optimum from being better.
     pub binding: Vec<Limit>,
-    /// Whether the search ended by proof. Only sites of very many blocks that are worth almost the
-    /// same need more than it looks at.
+    /// Whether the search ruled out every other choice. Where many units of different power are
+    /// worth the same per MWh, or nearly so, there can be more choices than it looks at.
     pub proven: bool,
     /// How much better than the optimum another choice may be: 0 with a proof.
     pub gap_usd: f64,

@@ -1,5 +1,5 @@
 //! The search: a bounded knapsack with concave values, at most two rooms, and ties that keep the
-//! present state. It is exact.
+//! present state. It is exact where it ends by proof, and says so where it does not.
 //!
 //! Method. Without a full room every block is on its own. Otherwise blocks whose units draw the
 //! same are first joined into one ([`curve`]): which of them run is a matter of their own merit
