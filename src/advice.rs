@@ -165,6 +165,9 @@ pub struct Advice {
     pub missing: Vec<String>,
     /// Inputs that are missing and cannot.
     pub not_needed: Vec<String>,
+    /// Where the search for the best move ended without a proof: how much more another one may gain
+    /// over the horizon, USD.
+    pub gap_usd: Option<f64>,
     pub inputs_sha256: String,
     /// Blocks that were advised to move lately.
     pub moved: BTreeMap<String, Moved>,
@@ -260,8 +263,8 @@ pub struct Gain {
     pub net_usd: f64,
 }
 
-/// How sure an advice is, by rule. `High`: every deciding input is measured and fresh, and the gain is
-/// above the threshold even in the worst corner. `Low`: an input is stale, or only the sign of the
+/// How sure an advice is, by rule. `High`: every deciding input is measured and fresh, the gain is above
+/// the threshold even in the worst corner, and no other move gains more. `Low`: an input is stale, or only the sign of the
 /// gain is sure. `Medium`: the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confidence {

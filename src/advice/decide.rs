@@ -111,7 +111,7 @@ pub fn decide(basis: &Basis, policy: &PolicyConfig, fleet: &Fleet<'_>, previous:
         status: solution.status,
         hold_reason: solution.hold_reason,
         text: reason::text(basis, policy, &choice, &moves, gain),
-        confidence: confidence(basis, solution, gain),
+        confidence: confidence(basis, &choice, gain),
         horizon_h: problem.horizon_h,
         price_usd_per_mwh: problem.price_usd_per_mwh,
         dr_credit_usd_per_mwh: problem.dr_credit_usd_per_mwh,
@@ -125,6 +125,7 @@ pub fn decide(basis: &Basis, policy: &PolicyConfig, fleet: &Fleet<'_>, previous:
         assumptions: basis.assumptions.clone(),
         missing: solution.missing.clone(),
         not_needed: not_needed(problem, &solution.missing),
+        gap_usd: choice.gap_usd,
         inputs_sha256: sha,
         moves: if moves_something { moves } else { Vec::new() },
         gain,
@@ -136,6 +137,8 @@ pub fn decide(basis: &Basis, policy: &PolicyConfig, fleet: &Fleet<'_>, previous:
 pub(super) struct Choice {
     pub solution: Solution,
     pub binding: Vec<Limit>,
+    /// See [`Advice::gap_usd`].
+    pub gap_usd: Option<f64>,
 }
 
 /// The target is sought with the band as a cost of switching, so that one search weighs band, caps and
@@ -144,7 +147,7 @@ pub(super) fn choose(basis: &Basis, policy: &PolicyConfig, previous: Option<&Adv
     let problem = &basis.problem;
     let plain = solve(problem);
     if matches!(plain.status, Status::NoRecommendation | Status::Infeasible) {
-        return Choice { solution: plain, binding: Vec::new() };
+        return Choice { solution: plain, binding: Vec::new(), gap_usd: None };
     }
     let broken = plain.status == Status::Mandatory;
     let mut banded = Problem { min_gain_usd: 0.0, uncertainty: None, ..problem.clone() };
@@ -166,7 +169,8 @@ pub(super) fn choose(basis: &Basis, policy: &PolicyConfig, previous: Option<&Adv
     for (block, &units) in pinned.blocks.iter_mut().zip(&found.target) {
         (block.min_units, block.max_units) = (units, units);
     }
-    Choice { solution: solve(&pinned), binding: found.binding }
+    let gap_usd = (!found.proven).then_some(found.gap_usd);
+    Choice { solution: solve(&pinned), binding: found.binding, gap_usd }
 }
 
 /// Starting units may fill the cap up to the reserve. What runs already may stay, as long as it keeps
@@ -286,13 +290,15 @@ fn gain(problem: &Problem, solution: &Solution) -> Option<Gain> {
     })
 }
 
-fn confidence(basis: &Basis, solution: &Solution, gain: Option<Gain>) -> Confidence {
+fn confidence(basis: &Basis, choice: &Choice, gain: Option<Gain>) -> Confidence {
+    let solution = &choice.solution;
     let threshold = basis.problem.min_gain_usd / basis.problem.horizon_h;
     let only_the_sign =
         solution.status == Status::Change && gain.is_some_and(|gain| gain.lo_usd_per_h <= threshold);
     match worst(basis) {
         _ if only_the_sign || matches!(solution.status, Status::NoRecommendation) => Confidence::Low,
-        Quality::Measured => Confidence::High,
+        Quality::Measured if choice.gap_usd.is_none() => Confidence::High,
+        Quality::Measured => Confidence::Medium,
         Quality::Estimated => Confidence::Medium,
         Quality::Stale => Confidence::Low,
     }

@@ -19,6 +19,8 @@ mod plant;
 mod silence;
 #[path = "advice/site.rs"]
 mod site;
+#[path = "advice/unproven.rs"]
+mod unproven;
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use random::{Random, legal, site};
 
 mod commitment;
 mod exact;
-mod random;
+pub mod random;
 
 fn site_kw(p: &Problem, units: &[u32]) -> f64 {
     p.fixed_overhead_kw + p.blocks.iter().zip(units).map(|(b, &n)| b.overhead * it_kw(b, n)).sum::<f64>()

@@ -192,7 +192,8 @@ fn advice(state: State, at: Now) -> Advice {
     let policy = PolicyConfig { stop_above: 1.0, start_below: 1.0, ..PolicyConfig::default() };
     let fleet = Fleet::default();
     let first = decide(&basis, &policy, &fleet, None);
-    decide(&basis, &policy, &fleet, Some(&first))
+    let gap_usd = (state.quality() == Quality::Estimated).then_some(0.25);
+    Advice { gap_usd, ..decide(&basis, &policy, &fleet, Some(&first)) }
 }
 
 /// A site right after its first start, with nothing configured but the broker.
