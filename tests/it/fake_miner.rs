@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,12 +23,26 @@ struct Shared {
     folder: Mutex<PathBuf>,
     /// Requests in order, as they came.
     asked: Mutex<Vec<String>>,
+    refuses_joined: AtomicBool,
     open_now: AtomicUsize,
     open_at_most: AtomicUsize,
 }
 
 pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/asic")
+}
+
+/// Every folder of fixtures, as [`FakeMiner::serve`] takes it.
+pub fn folders() -> Vec<String> {
+    let below = |folder: &str| -> Vec<String> {
+        let entries = std::fs::read_dir(fixtures().join(folder)).unwrap().map(|entry| entry.unwrap());
+        let folders = entries.filter(|entry| entry.path().join("caps.json").exists());
+        folders.map(|entry| format!("{folder}{}", entry.file_name().to_str().unwrap())).collect()
+    };
+    let mut all = below("");
+    all.extend(below("malformed/"));
+    all.sort();
+    all
 }
 
 pub fn json(path: &Path) -> Value {
@@ -53,6 +67,7 @@ impl FakeMiner {
         let shared = Arc::new(Shared {
             folder: Mutex::new(fixtures().join(folder)),
             asked: Mutex::default(),
+            refuses_joined: AtomicBool::new(false),
             open_now: AtomicUsize::new(0),
             open_at_most: AtomicUsize::new(0),
         });
@@ -67,6 +82,11 @@ impl FakeMiner {
     /// Another machine answers at the same address from now on.
     pub fn swap(&self, folder: &str) {
         *self.shared.folder.lock().unwrap() = fixtures().join(folder);
+    }
+
+    /// Joined commands are errors from now on.
+    pub fn refuse_joined(&self) {
+        self.shared.refuses_joined.store(true, Ordering::SeqCst);
     }
 
     /// What was asked since the last call.
@@ -116,7 +136,10 @@ async fn serve_api(stream: &mut TcpStream, shared: &Shared) -> Option<bool> {
     let request = read_until(stream, b"}").await?;
     shared.asked.lock().unwrap().push(request.clone());
     let folder = shared.folder.lock().unwrap().clone();
-    let caps = json(&folder.join("caps.json"));
+    let mut caps = json(&folder.join("caps.json"));
+    if shared.refuses_joined.load(Ordering::SeqCst) {
+        caps["combined"] = "code14".into();
+    }
     let mut reply = reply(&folder, &caps, &serde_json::from_str(&request).ok()?);
     if reply.last() == Some(&b'\n') {
         reply.pop();
@@ -130,6 +153,9 @@ async fn serve_api(stream: &mut TcpStream, shared: &Shared) -> Option<bool> {
 
 fn reply(folder: &Path, caps: &Value, request: &Value) -> Vec<u8> {
     let command = request["command"].as_str().unwrap_or_default();
+    if command.contains('+') && caps["combined"] == "join" {
+        return joined(folder, caps, command);
+    }
     if request["new_api"] == true && caps["new_api"] == true {
         return std::fs::read(folder.join("stats.new_api.json")).unwrap();
     }
@@ -150,6 +176,18 @@ fn reply(folder: &Path, caps: &Value, request: &Value) -> Vec<u8> {
         }
         .into_bytes()
     })
+}
+
+/// `a+b` is answered as `{"a":[…],"b":[…],"id":1}`.
+fn joined(folder: &Path, caps: &Value, commands: &str) -> Vec<u8> {
+    let mut all = b"{".to_vec();
+    for command in commands.split('+') {
+        all.extend(format!("\"{command}\":[").bytes());
+        all.extend(reply(folder, caps, &serde_json::json!({ "command": command })));
+        all.extend(b"],");
+    }
+    all.extend(b"\"id\":1}");
+    all
 }
 
 async fn serve_page(stream: &mut TcpStream, shared: &Shared) -> Option<bool> {

@@ -1,13 +1,18 @@
 //! Stock Antminers (cgminer and bmminer, S9 to S21, L3+ to L11).
 //!
-//! Two replies make a report: `summary` (hashrate, shares, uptime) and `stats`, whose second row
-//! holds all boards as numbered fields (`chain_rate1`, `temp_pcb1`, `fan1`). Most machines tell no
-//! power at all; newer ones measure it and tell it on a page of its own or behind a flag.
+//! `stats` makes almost the whole report: its second row holds all boards as numbered fields
+//! (`chain_rate1`, `temp_pcb1`, `fan1`). `summary` adds the shares. Most machines tell no power at all; newer
+//! ones measure it and tell it on a page of its own or behind a flag.
+//!
+//! A poll costs one connection, and one more for measured power where there is any; every fifth one more
+//! each for shares and pools. Commands cannot be joined: this firmware refuses that.
 
+use super::antminer_report::{self, GHS_5S, GHS_AV, POOLS, SHARES, STATS, SUMMARY_INSTEAD};
 use super::antminer_stats::Stats;
 use super::command::Command;
-use super::driver::{Answer, Ask, Driver, Known, Replies, When, pool_in_use, state};
+use super::driver::{Answer, Ask, Driver, Replies, When};
 use super::field::{self, Unit, first_of};
+use super::known::{Known, remember};
 use super::models;
 use super::reply::{Reply, Row};
 use crate::reading::{AsicReport, Missing, Read, Reading};
@@ -15,10 +20,13 @@ use crate::units::{Hashrate, Watts};
 
 pub static DRIVER: Driver = Driver {
     name: "antminer",
+    opening: &[Command::Stats],
     asks: &[
-        Ask::new(Command::Stats, When::EveryPoll),
+        STATS,
+        SUMMARY_INSTEAD,
+        SHARES,
         Ask::new(Command::Version, When::Identifying),
-        Ask::new(Command::Pools, When::Seldom),
+        POOLS,
         Ask::new(Command::MinerPower, When::EveryPoll).worth(page_has_power),
         Ask::new(Command::StatsNewApi, When::EveryPoll).unless(Command::MinerPower).worth(reply_has_power),
     ],
@@ -32,7 +40,7 @@ const MAX_SCRYPT_THS: f64 = 0.1;
 /// Stock calls itself `Antminer <model>` and names its miner program. Other firmware adds its own
 /// name to the type (`Antminer S9 (vnish 3.8.6)`) or names no program of Bitmain's (LuxOS).
 pub fn recognises(replies: &Replies) -> bool {
-    identity(replies).is_some_and(|row| {
+    antminer_report::identity(replies).is_some_and(|row| {
         let stock_name = row.text("Type").and_then(|t| t.strip_prefix("Antminer ")).is_some_and(|model| {
             let model = model.to_ascii_lowercase();
             !["(", "vnish", "hive", "msk", "nicehash", "v."].iter().any(|mark| model.contains(mark))
@@ -43,68 +51,29 @@ pub fn recognises(replies: &Replies) -> bool {
     })
 }
 
-/// The row that says what the machine is: of `version`, else the first one of `stats`.
-fn identity(replies: &Replies) -> Option<Row<'_>> {
-    let version = replies.row(Command::Version, "VERSION", 0);
-    version.or_else(|_| replies.row(Command::Stats, "STATS", 0)).ok()
-}
-
 fn learn(replies: &Replies, known: &mut Known) {
     // `version` and `stats` may name different versions: the first one that was read stays.
     if known.model.is_none() || replies.get(Command::Version).is_ok() {
-        let row = identity(replies).filter(|_| recognises(replies));
+        let row = antminer_report::identity(replies).filter(|_| recognises(replies));
         if let Some(row) = row {
             let model = row.text("Type").and_then(|t| t.strip_prefix("Antminer "));
-            known.make = Some("Antminer".into());
-            known.firmware = Some("stock".into());
-            known.model = model.map(|model| field::short(model.trim().trim_end_matches('.')));
+            remember(&mut known.make, Some("Antminer"));
+            remember(&mut known.firmware, Some("stock"));
+            remember(&mut known.model, model.map(|model| model.trim().trim_end_matches('.')));
             known.algorithm = row.text("Type").map(models::algorithm).unwrap_or_default();
-            known.firmware_version = field::text(row, "Miner");
+            remember(&mut known.firmware_version, row.text("Miner"));
         }
     }
     known.learn_pool(replies);
+    known.learn_shares(replies);
 }
 
 fn report(replies: &Replies, known: &Known) -> AsicReport {
-    let summary = replies.row(Command::Summary, "SUMMARY", 0);
-    let stats_row = replies.row(Command::Stats, "STATS", 1);
-    let pool = replies.get(Command::Pools).ok().and_then(pool_in_use);
+    let stats = antminer_report::stats(replies);
     let model = known.model.as_deref();
-    let table = model.and_then(models::find);
-    let shares = |key| {
-        summary.ok().and_then(|row| field::count(row, key)).or(pool.and_then(|row| field::count(row, key)))
-    };
-
-    let hashrate_now = first_of([
-        summary.and_then(|row| hashrate(row, "GHS 5s", model, "summary.GHS 5s")),
-        stats_row.and_then(|row| hashrate(row, "GHS 5s", model, "stats.GHS 5s")),
-    ]);
-    let hashrate_avg = first_of([
-        summary.and_then(|row| hashrate(row, "GHS av", model, "summary.GHS av")),
-        stats_row.and_then(|row| hashrate(row, "GHS av", model, "stats.GHS av")),
-    ]);
-    let stats = stats_row.map(Stats::read);
-    let boards = stats.as_ref().ok().filter(|stats| stats.has_boards());
-    let standing = hashrate_now.is_ok_and(|rate| rate.value.ths() == 0.0);
-
-    AsicReport {
-        state: state(&hashrate_now, &known.faults),
-        hashrate_now,
-        hashrate_avg,
-        power: power(replies, stats.as_ref().ok()),
-        nameplate: table.map(|model| model.nameplate),
-        temp_chip_max: stats.as_ref().map_err(|why| *why).and_then(Stats::temp_chip_max),
-        temp_board_max: stats.as_ref().map_err(|why| *why).and_then(Stats::temp_board_max),
-        temp_inlet: Err(Missing::NotReported),
-        fans_rpm: stats.as_ref().map(Stats::fans_rpm).unwrap_or_default(),
-        uptime_s: [summary, stats_row].into_iter().flatten().find_map(|row| field::seconds(row, "Elapsed")),
-        accepted: shares("Accepted"),
-        rejected: shares("Rejected"),
-        boards_expected: boards
-            .map(|boards| table.and_then(|model| model.boards).unwrap_or(0).max(boards.present())),
-        boards_working: boards.map(|boards| if standing { 0 } else { boards.working() }),
-        ..known.report(Missing::NotReported)
-    }
+    let power = power(replies, &stats);
+    let read = |row: Row<'_>, key: &str, source| hashrate(row, key, model, source);
+    antminer_report::report(replies, known, &stats, (&GHS_5S, &GHS_AV), &read, power)
 }
 
 /// The unit of the `GHS` fields depends on the model: old scrypt and X11 machines send MH/s under
@@ -125,7 +94,7 @@ fn hashrate(row: Row<'_>, key: &str, model: Option<&str>, source: &'static str) 
 }
 
 /// In order of worth: the page, the reply to the flag, the firmware's own estimate per board.
-fn power(replies: &Replies, stats: Option<&Stats>) -> Read<Watts> {
+fn power(replies: &Replies, stats: &Result<Stats, Missing>) -> Read<Watts> {
     // What goes wrong on a page that few machines have says nothing about this machine's power.
     let measured = |watts: Result<f64, Missing>, source| {
         let watts = watts.map_err(|_| Missing::NotReported).and_then(field::watts)?;
@@ -133,11 +102,10 @@ fn power(replies: &Replies, stats: Option<&Stats>) -> Read<Watts> {
     };
     let page = replies.page(Command::MinerPower).and_then(|page| page_power(page).ok_or(Missing::Garbage));
     let flagged = replies.get(Command::StatsNewApi).and_then(flagged_power);
-    let estimated = stats.and_then(Stats::chain_power).ok_or(Missing::NotReported).and_then(field::watts);
     first_of([
         measured(page, "http:6060/miner_power"),
         measured(flagged, "stats new_api.power"),
-        estimated.map(|watts| Reading::estimated(watts, "stats.chain_power")),
+        antminer_report::computed_power(stats, "stats.chain_power"),
     ])
 }
 

@@ -15,7 +15,7 @@ pub struct Stats {
     /// Speed by slot, as far as plausible.
     fans: Vec<(usize, u32)>,
     fan_count: Option<usize>,
-    /// `chain_power` of the whole machine, W.
+    /// `chain_power` or `total_power` of the whole machine, W.
     total_power: Option<f64>,
 }
 
@@ -29,7 +29,7 @@ struct Chain {
     rate: Option<f64>,
     chip_max: Option<Celsius>,
     board_max: Option<Celsius>,
-    /// `chain_power` of the board, W.
+    /// `chain_power` or `chain_consumption` of the board, W.
     power: Option<f64>,
 }
 
@@ -39,7 +39,7 @@ impl Stats {
         for (key, value) in row.fields() {
             match key {
                 "fan_num" => stats.fan_count = value.number().map(|n| n as usize),
-                "chain_power" => stats.total_power = leading_number(value),
+                "chain_power" | "total_power" => stats.total_power = leading_number(value),
                 _ => stats.take_numbered(key, value),
             }
         }
@@ -66,7 +66,7 @@ impl Stats {
                 }
             }
             "chain_rate" => chain.rate = value.number(),
-            "chain_power" => chain.power = leading_number(value),
+            "chain_power" | "chain_consumption" => chain.power = leading_number(value),
             "temp_chip" | "temp2_" | "temp_in_chip_" | "temp_out_chip_" => {
                 chain.chip_max = hotter(chain.chip_max, hottest(value));
             }

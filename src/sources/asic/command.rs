@@ -16,11 +16,11 @@ pub enum Command {
     Version,
     /// Pools and workers.
     Pools,
-    /// Boards of WhatsMiners.
+    /// Boards of WhatsMiners, and the hash chains of Braiins.
     Devs,
     /// The same on firmware that moved it.
     Edevs,
-    /// Model of WhatsMiners.
+    /// Model of WhatsMiners and of machines with Braiins.
     DevDetails,
     /// Firmware version of WhatsMiners.
     GetVersion,
@@ -28,6 +28,22 @@ pub enum Command {
     GetErrorCode,
     /// The page of newer stock Antminers with the power that the supply measures, without login.
     MinerPower,
+    /// Everything about an Avalon.
+    Estats,
+    /// Boards and chips of Braiins, °C.
+    Temps,
+    /// Fans of Braiins.
+    Fans,
+    /// What the tuner of Braiins reckons its machine to draw.
+    TunerStatus,
+    /// What LuxOS reckons or measures its machine to draw.
+    Power,
+    /// All that a WhatsMiner is asked at every poll, over one connection.
+    WhatsMinerPoll,
+    /// The same on firmware that moved the boards.
+    WhatsMinerEdevsPoll,
+    /// All that Braiins is asked at every poll, over one connection.
+    BraiinsPoll,
 }
 
 /// How a command goes over the wire.
@@ -35,12 +51,14 @@ pub enum Command {
 pub enum Request {
     /// JSON to the API port; the reply ends at NUL, at the end of its JSON, or when closed.
     Api(&'static str),
+    /// The same for several at once (`a+b`): the reply holds one for each, under its name.
+    Joined { json: &'static str, parts: &'static [(&'static str, Command)] },
     /// `GET` over HTTP/1.0 on a port of its own.
     Page { port: u16, path: &'static str },
 }
 
 impl Command {
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 19;
 
     pub fn request(self) -> Request {
         match self {
@@ -56,6 +74,37 @@ impl Command {
             Command::GetVersion => Request::Api(r#"{"command":"get_version"}"#),
             Command::GetErrorCode => Request::Api(r#"{"command":"get_error_code"}"#),
             Command::MinerPower => Request::Page { port: 6060, path: "/miner_power" },
+            Command::Estats => Request::Api(r#"{"command":"estats"}"#),
+            Command::Temps => Request::Api(r#"{"command":"temps"}"#),
+            Command::Fans => Request::Api(r#"{"command":"fans"}"#),
+            Command::TunerStatus => Request::Api(r#"{"command":"tunerstatus"}"#),
+            Command::Power => Request::Api(r#"{"command":"power"}"#),
+            Command::WhatsMinerPoll => Request::Joined {
+                json: r#"{"command":"summary+devs"}"#,
+                parts: &[("summary", Command::Summary), ("devs", Command::Devs)],
+            },
+            Command::WhatsMinerEdevsPoll => Request::Joined {
+                json: r#"{"command":"summary+edevs"}"#,
+                parts: &[("summary", Command::Summary), ("edevs", Command::Edevs)],
+            },
+            Command::BraiinsPoll => Request::Joined {
+                json: r#"{"command":"summary+devs+temps+fans+tunerstatus"}"#,
+                parts: &[
+                    ("summary", Command::Summary),
+                    ("devs", Command::Devs),
+                    ("temps", Command::Temps),
+                    ("fans", Command::Fans),
+                    ("tunerstatus", Command::TunerStatus),
+                ],
+            },
+        }
+    }
+
+    /// The commands in a joined one.
+    pub fn parts(self) -> &'static [(&'static str, Command)] {
+        match self.request() {
+            Request::Joined { parts, .. } => parts,
+            Request::Api(_) | Request::Page { .. } => &[],
         }
     }
 
@@ -67,7 +116,7 @@ impl Command {
 
 /// Some of the commands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct CommandSet(u16);
+pub struct CommandSet(u32);
 
 impl CommandSet {
     pub fn insert(&mut self, command: Command) {
@@ -95,6 +144,32 @@ mod tests {
         Command::GetVersion,
         Command::GetErrorCode,
         Command::MinerPower,
+        Command::Estats,
+        Command::Temps,
+        Command::Fans,
+        Command::TunerStatus,
+        Command::Power,
+        Command::WhatsMinerPoll,
+        Command::WhatsMinerEdevsPoll,
+        Command::BraiinsPoll,
+    ];
+
+    /// Each of these only reads, on every firmware whose documents name it.
+    const READS: [&str; 14] = [
+        "summary",
+        "stats",
+        "estats",
+        "version",
+        "pools",
+        "devs",
+        "edevs",
+        "devdetails",
+        "get_version",
+        "get_error_code",
+        "temps",
+        "fans",
+        "tunerstatus",
+        "power",
     ];
 
     #[test]
@@ -106,17 +181,28 @@ mod tests {
 
     #[test]
     fn nothing_that_can_be_sent_writes() {
-        let reads = ["summary", "stats", "version", "pools", "devs", "edevs", "devdetails"];
-        let reads = reads.into_iter().chain(["get_version", "get_error_code"]).collect::<Vec<_>>();
         for command in ALL {
             match command.request() {
-                Request::Api(json) => {
+                Request::Api(json) | Request::Joined { json, .. } => {
                     let sent: serde_json::Value = serde_json::from_str(json).unwrap();
-                    assert!(reads.contains(&sent["command"].as_str().unwrap()), "{json}");
+                    let words = sent["command"].as_str().unwrap();
+                    assert!(words.split('+').all(|word| READS.contains(&word)), "{json}");
                     let keys = sent.as_object().unwrap().keys().map(String::as_str).collect::<Vec<_>>();
                     assert!(keys == ["command"] || keys == ["command", "new_api"], "{json}");
                 }
                 Request::Page { path, .. } => assert_eq!(path, "/miner_power"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_joined_command_are_those_that_it_asks_for() {
+        for command in ALL {
+            let Request::Joined { json, parts } = command.request() else { continue };
+            let names: Vec<&str> = parts.iter().map(|(name, _)| *name).collect();
+            assert_eq!(json, format!("{{\"command\":\"{}\"}}", names.join("+")));
+            for (name, part) in parts {
+                assert_eq!(part.request(), Request::Api(&format!("{{\"command\":\"{name}\"}}").leak()[..]));
             }
         }
     }

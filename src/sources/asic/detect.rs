@@ -9,13 +9,18 @@ use super::{antminer, generic, whatsminer};
 /// What to ask of a machine that is not recognised yet, beside `summary`, until it is.
 pub const ASKS: [Command; 2] = [Command::Version, Command::Stats];
 
+/// A family: how it is recognised, and its driver.
+type Family = (fn(&Replies) -> bool, &'static Driver);
+
+/// Those whose program names itself come before those that are told by the name of a machine.
+const FAMILIES: [Family; 2] =
+    [(whatsminer::recognises, &whatsminer::DRIVER), (antminer::recognises, &antminer::DRIVER)];
+
 /// The driver for the machine that sent these replies; `None` if they do not tell.
 pub fn driver(replies: &Replies) -> Option<&'static Driver> {
-    if whatsminer::recognises(replies) {
-        return Some(&whatsminer::DRIVER);
-    }
-    if antminer::recognises(replies) {
-        return Some(&antminer::DRIVER);
+    let family = FAMILIES.iter().find(|(recognises, _)| recognises(replies));
+    if let Some((_, driver)) = family {
+        return Some(driver);
     }
     // It has said what it is, and it is none of the above.
     let named = replies.row(Command::Version, "VERSION", 0).is_ok()
@@ -76,7 +81,7 @@ mod tests {
     fn a_machine_that_does_not_say_what_it_is_is_not_decided_about() {
         assert!(driver(&Replies::of(&[(Command::Summary, SUMMARY)])).is_none());
         assert!(driver(&Replies::of(&[(Command::Summary, SUMMARY), (Command::Version, ERROR)])).is_none());
-        let named = r#"{"VERSION":[{"BDMiner":"4.11.1"}]}"#;
+        let named = r#"{"VERSION":[{"sgminer":"4.11.1"}]}"#;
         let decided = driver(&Replies::of(&[(Command::Summary, SUMMARY), (Command::Version, named)]));
         assert_eq!(decided.unwrap().name, "generic");
     }

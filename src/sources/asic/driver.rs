@@ -2,12 +2,10 @@
 //!
 //! A new firmware is one file with one `pub static DRIVER: Driver`, and one arm in `detect.rs`.
 
-use std::sync::Arc;
-
-use super::command::Command;
-use super::field;
+use super::command::{Command, Request};
+use super::known::Known;
 use super::reply::{Reply, Row};
-use crate::reading::{Algorithm, AsicReport, AsicState, Missing, Read};
+use crate::reading::{AsicReport, AsicState, Missing, Read};
 use crate::units::Hashrate;
 
 /// A family of firmware. Both functions are pure.
@@ -15,7 +13,10 @@ use crate::units::Hashrate;
 pub struct Driver {
     /// For logs: `antminer`, `whatsminer`…
     pub name: &'static str,
-    /// What is asked, in this order, one at a time. `summary` is asked of everything, always first.
+    /// What a machine that is known is asked first: of these, the first one that it takes. One that does not
+    /// answer it is not asked for more; a machine that is not known yet is asked for its `summary`.
+    pub opening: &'static [Command],
+    /// What is asked then, in this order, one at a time, as far as the opening has not answered it.
     pub asks: &'static [Ask],
     /// Takes up what these replies say about the machine and does not change at every poll.
     pub learn: fn(&Replies, &mut Known),
@@ -23,15 +24,21 @@ pub struct Driver {
     pub report: fn(&Replies, &Known) -> AsicReport,
 }
 
+/// A test that an answer passes or not.
+pub type Test = fn(&Answer) -> bool;
+
 /// One question of a driver.
 #[derive(Debug, Clone, Copy)]
 pub struct Ask {
     pub command: Command,
     pub when: When,
-    /// Not asked if this one was answered in the same poll.
-    pub unless: Option<Command>,
+    /// Not asked if this one was answered in the same poll with a reply that passes the test.
+    pub unless: Option<(Command, Test)>,
     /// A reply that fails this test is not asked for again before the machine is identified anew.
-    pub worth: fn(&Answer) -> bool,
+    pub worth: Test,
+    /// Neither is it after a refusal. False for the replies that carry the hashrate: they are asked for
+    /// whatever came before.
+    pub extra: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,20 +52,20 @@ pub enum When {
 
 impl Ask {
     pub const fn new(command: Command, when: When) -> Self {
-        Self { command, when, unless: None, worth: |_| true }
+        let extra = !matches!(command, Command::Summary | Command::Stats);
+        Self { command, when, unless: None, worth: |_| true, extra }
     }
 
     pub const fn unless(self, answered: Command) -> Self {
-        Self { unless: Some(answered), ..self }
+        self.unless_told(answered, |_| true)
     }
 
-    pub const fn worth(self, worth: fn(&Answer) -> bool) -> Self {
-        Self { worth, ..self }
+    pub const fn unless_told(self, answered: Command, tells: Test) -> Self {
+        Self { unless: Some((answered, tells)), ..self }
     }
 
-    /// False for the replies that carry the hashrate: they are asked for whatever came before.
-    pub fn is_extra(&self) -> bool {
-        !matches!(self.command, Command::Summary | Command::Stats)
+    pub const fn worth(self, worth: Test) -> Self {
+        Self { worth, extra: true, ..self }
     }
 }
 
@@ -68,22 +75,6 @@ pub enum Answer {
     Api(Reply),
     /// Body of a page.
     Page(String),
-}
-
-/// What is kept of a miner between polls. Absent: it has not said so.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Known {
-    pub make: Option<Arc<str>>,
-    pub model: Option<Arc<str>>,
-    pub algorithm: Algorithm,
-    pub firmware: Option<Arc<str>>,
-    pub firmware_version: Option<Arc<str>>,
-    pub mac: Option<Arc<str>>,
-    pub serial: Option<Arc<str>>,
-    pub pool_url: Option<Arc<str>>,
-    pub worker: Option<Arc<str>>,
-    /// Faults from replies that are not asked for at every poll.
-    pub faults: Vec<String>,
 }
 
 /// The replies of one poll.
@@ -97,6 +88,28 @@ impl Replies {
         if let Some(slot) = self.slots.get_mut(command.index()) {
             *slot = Some(answer);
         }
+    }
+
+    /// Reads the bytes that answer `command`; each part of a joined one gets its own place.
+    ///
+    /// # Errors
+    /// As [`Reply::parse`] and [`Reply::parse_joined`].
+    pub fn take(&mut self, command: Command, bytes: &[u8]) -> Result<(), Missing> {
+        match command.request() {
+            Request::Api(_) => self.put(command, Ok(Answer::Api(Reply::parse(bytes)?))),
+            Request::Page { .. } => {
+                self.put(command, Ok(Answer::Page(String::from_utf8_lossy(bytes).into_owned())));
+            }
+            Request::Joined { parts, .. } => {
+                let replies = Reply::parse_joined(bytes, parts.iter().map(|(name, _)| *name))?;
+                for ((_, part), reply) in parts.iter().zip(replies) {
+                    if let Some(reply) = reply {
+                        self.put(*part, Ok(Answer::Api(reply)));
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The reply to `command`, whatever its status says; `None` if there is none.
@@ -151,56 +164,28 @@ impl Replies {
         }
     }
 
+    /// True if a reply, be it an error, says that it comes from one of these programs.
+    pub fn come_from(&self, programs: &[&str]) -> bool {
+        let replies = self.slots.iter().filter_map(|slot| match slot {
+            Some(Ok(Answer::Api(reply))) => Some(reply),
+            _ => None,
+        });
+        let starts = |description: &str, program: &str| {
+            description.get(..program.len()).is_some_and(|start| start.eq_ignore_ascii_case(program))
+        };
+        replies.map(Reply::description).any(|text| programs.iter().any(|program| starts(text, program)))
+    }
+
     /// True if one of the replies that carry the hashrate came back readable, with whatever status.
     pub fn heard(&self) -> bool {
-        [Command::Summary, Command::Stats].into_iter().any(|command| self.any(command).is_some())
+        [Command::Summary, Command::Stats, Command::Estats]
+            .into_iter()
+            .any(|command| self.any(command).is_some())
     }
 
     /// True also if nothing came back.
     pub fn asked(&self, command: Command) -> bool {
         self.slots.get(command.index()).is_some_and(Option::is_some)
-    }
-}
-
-impl Known {
-    /// A report that holds what is known and nothing that was read.
-    pub fn report(&self, why: Missing) -> AsicReport {
-        AsicReport {
-            make: self.make.clone(),
-            model: self.model.clone(),
-            firmware: self.firmware.clone(),
-            firmware_version: self.firmware_version.clone(),
-            serial: self.serial.clone(),
-            mac: self.mac.clone(),
-            algorithm: self.algorithm,
-            state: AsicState::Unknown,
-            hashrate_now: Err(why),
-            hashrate_avg: Err(why),
-            power: Err(why),
-            nameplate: None,
-            temp_chip_max: Err(why),
-            temp_board_max: Err(why),
-            temp_inlet: Err(why),
-            fans_rpm: Vec::new(),
-            uptime_s: None,
-            pool_url: self.pool_url.clone(),
-            worker: self.worker.clone(),
-            accepted: None,
-            rejected: None,
-            boards_expected: None,
-            boards_working: None,
-            faults: self.faults.clone(),
-        }
-    }
-
-    /// Takes pool and worker out of a `pools` reply: of the pool in use, and never of one that the
-    /// firmware collects its fee at.
-    pub fn learn_pool(&mut self, replies: &Replies) {
-        if let Ok(reply) = replies.get(Command::Pools) {
-            let pool = pool_in_use(reply);
-            self.pool_url = pool.and_then(|row| field::text(row, "URL"));
-            self.worker = pool.and_then(|row| field::text(row, "User"));
-        }
     }
 }
 
@@ -214,30 +199,6 @@ impl Replies {
         }
         all
     }
-}
-
-/// The active pool, else the first that is alive.
-pub fn pool_in_use(pools: &Reply) -> Option<Row<'_>> {
-    let is = |row: Row<'_>, key: &str, want: &str| match row.get(key) {
-        Some(super::reply::Scalar::Bool(truth)) => truth && want == "true",
-        Some(super::reply::Scalar::Text(text)) => text.eq_ignore_ascii_case(want),
-        _ => false,
-    };
-    let of_operator = |row: &Row<'_>| {
-        let user = row.text("User").unwrap_or_default();
-        let url = row.text("URL").unwrap_or_default();
-        !user.eq_ignore_ascii_case("devfee") && !url.to_ascii_lowercase().contains("devfee")
-    };
-    let mut alive = None;
-    for row in pools.rows("POOLS").filter(of_operator) {
-        if is(row, "Stratum Active", "true") {
-            return Some(row);
-        }
-        if alive.is_none() && is(row, "Status", "alive") {
-            alive = Some(row);
-        }
-    }
-    alive
 }
 
 /// What the machine does, from its hashrate alone: absence says nothing.
@@ -254,23 +215,6 @@ pub fn state(hashrate: &Read<Hashrate>, faults: &[String]) -> AsicState {
 mod tests {
     use super::*;
     use crate::reading::Reading;
-
-    fn pools(json: &str) -> Reply {
-        Reply::parse(json.as_bytes()).unwrap()
-    }
-
-    #[test]
-    fn the_pool_in_use_is_the_active_one_that_is_not_the_firmwares_own() {
-        let reply = pools(
-            r#"{"POOLS":[{"URL":"a","User":"u","Status":"Dead","Stratum Active":false},
-                {"URL":"*** DevFee ***","User":"DevFee","Status":"Alive","Stratum Active":true},
-                {"URL":"b","User":"v","Status":"Alive","Stratum Active":"true"}]}"#,
-        );
-        assert_eq!(pool_in_use(&reply).unwrap().text("URL"), Some("b"));
-        let reply = pools(r#"{"POOLS":[{"URL":"a","Status":"Dead"},{"URL":"b","Status":"Alive"}]}"#);
-        assert_eq!(pool_in_use(&reply).unwrap().text("URL"), Some("b"));
-        assert!(pool_in_use(&pools(r#"{"POOLS":[{"URL":"a","Status":"Dead"}]}"#)).is_none());
-    }
 
     #[test]
     fn the_state_is_never_inferred_from_missing_data() {

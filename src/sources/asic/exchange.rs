@@ -34,7 +34,7 @@ const CHUNK: usize = 4096;
 pub async fn ask(host: &HostPort, command: Command, deadline: Duration) -> Result<Vec<u8>, Missing> {
     let exchange = async {
         let (port, text, page) = match command.request() {
-            Request::Api(json) => (host.port, json.to_owned(), false),
+            Request::Api(json) | Request::Joined { json, .. } => (host.port, json.to_owned(), false),
             Request::Page { port, path } => {
                 let at = HostPort { port, ..host.clone() };
                 (port, format!("GET {path} HTTP/1.0\r\nHost: {at}\r\nConnection: close\r\n\r\n"), true)
@@ -155,6 +155,8 @@ fn why(error: std::io::Error) -> Missing {
 /// Finds the end of a reply in chunks, looking at each byte once.
 #[derive(Debug, Default)]
 struct EndOfJson {
+    /// Text form: brackets belong to its values, and only a NUL ends it.
+    text: Option<bool>,
     depth: u32,
     in_string: bool,
     escaped: bool,
@@ -164,6 +166,12 @@ impl EndOfJson {
     /// Length of the part of `chunk` that belongs to the reply, if it ends in this chunk: at a NUL,
     /// or behind the brace that closes the first one.
     fn find(&mut self, chunk: &[u8]) -> Option<usize> {
+        if self.text.is_none() {
+            self.text = chunk.first().map(u8::is_ascii_alphabetic);
+        }
+        if self.text == Some(true) {
+            return chunk.iter().position(|byte| *byte == 0);
+        }
         for (at, byte) in chunk.iter().enumerate() {
             match byte {
                 0 => return Some(at),
@@ -204,6 +212,7 @@ mod tests {
         assert_eq!(ends_at(&["{\"a\":1\0}"]), Some(6));
         assert_eq!(ends_at(&["{\"a\":[{}", "{}]", "}\0rest"]), Some(12));
         assert_eq!(ends_at(&["STATUS=S|", "\0"]), Some(9));
+        assert_eq!(ends_at(&["STATUS=S|STATS=0,MM ID0=Ver[1346]", " Temp[33]|", "\0"]), Some(43));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::reply::Row;
+use super::reply::{Reply, Row};
 use crate::reading::{Missing, Read, Reading};
 use crate::units::{Celsius, Hashrate, Watts};
 
@@ -35,7 +35,14 @@ pub enum Unit {
 /// [`Missing::NotReported`] if the field is not there, [`Missing::Implausible`] if it is negative
 /// or more than any machine makes.
 pub fn hashrate(row: Row<'_>, key: &str, unit: Unit, source: &'static str) -> Read<Hashrate> {
-    let value = row.number(key)?;
+    rate(row.number(key)?, unit, source)
+}
+
+/// `value` as a hashrate.
+///
+/// # Errors
+/// [`Missing::Implausible`] if it is negative or more than any machine makes.
+pub fn rate(value: f64, unit: Unit, source: &'static str) -> Read<Hashrate> {
     let rate = match unit {
         Unit::Mhs => Hashrate::from_mhs(value),
         Unit::Ghs => Hashrate::from_ghs(value),
@@ -57,6 +64,37 @@ pub fn watts(watts: f64) -> Result<Watts, Missing> {
 /// `celsius` if that can be a temperature of a miner.
 pub fn celsius(celsius: f64) -> Option<Celsius> {
     Celsius::new(celsius).filter(|c| CELSIUS.contains(&c.get()))
+}
+
+/// Reads a temperature. A sensor that is not there reports exactly 0.
+///
+/// # Errors
+/// [`Missing::NotReported`] if there is none, [`Missing::Implausible`] if no miner can be at that.
+pub fn sensor(row: Row<'_>, key: &str, source: &'static str) -> Read<Celsius> {
+    match row.number(key)? {
+        0.0 => Err(Missing::NotReported),
+        value => celsius(value).map(|c| Reading::measured(c, source)).ok_or(Missing::Implausible),
+    }
+}
+
+/// The hottest of the sensors `key` of all rows.
+///
+/// # Errors
+/// [`Missing::NotReported`] if none of them can be read.
+pub fn hottest<'r>(rows: impl Iterator<Item = Row<'r>>, key: &str, source: &'static str) -> Read<Celsius> {
+    let readings = rows.filter_map(|row| sensor(row, key, source).ok());
+    readings.reduce(|a, b| if b.value > a.value { b } else { a }).ok_or(Missing::NotReported)
+}
+
+/// Boards that a `devs` reply lists, and those of them whose most current hashrate is above zero. `None` if
+/// it lists none.
+pub fn boards(devs: &Reply) -> Option<(u32, u32)> {
+    let hashes = |row: &Row<'_>| {
+        let rates = ["HS RT", "MHS 5s", "MHS 1m", "MHS 5m", "MHS av"].into_iter();
+        rates.filter_map(|key| row.number(key).ok()).next().is_some_and(|rate| rate > 0.0)
+    };
+    let present = devs.rows("DEVS").count() as u32;
+    (present > 0).then(|| (present, devs.rows("DEVS").filter(hashes).count() as u32))
 }
 
 /// `rpm` if that can be a fan, standing or turning.
@@ -104,7 +142,6 @@ pub fn first_of<T>(reads: impl IntoIterator<Item = Read<T>>) -> Read<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sources::asic::reply::Reply;
 
     #[test]
     fn memory_rubbish_is_implausible_and_absent_is_not_reported() {

@@ -15,6 +15,12 @@ pub enum Unreadable {
     Malformed,
 }
 
+impl From<serde_json::Error> for Unreadable {
+    fn from(error: serde_json::Error) -> Self {
+        if error.is_eof() { Unreadable::Unfinished } else { Unreadable::Malformed }
+    }
+}
+
 /// Reads one document.
 ///
 /// # Errors
@@ -22,15 +28,12 @@ pub enum Unreadable {
 pub fn parse(bytes: &[u8]) -> Result<Reply, Unreadable> {
     let mut reply = Reply { text: String::with_capacity(bytes.len()), ..Reply::default() };
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    match Document(&mut reply).deserialize(&mut json).and_then(|()| json.end()) {
-        Ok(()) => Ok(reply),
-        Err(error) if error.is_eof() => Err(Unreadable::Unfinished),
-        Err(_) => Err(Unreadable::Malformed),
-    }
+    Document(&mut reply).deserialize(&mut json).and_then(|()| json.end()).map_err(Unreadable::from)?;
+    Ok(reply)
 }
 
 /// The outermost object.
-struct Document<'a>(&'a mut Reply);
+pub(super) struct Document<'a>(pub(super) &'a mut Reply);
 
 impl<'de> DeserializeSeed<'de> for Document<'_> {
     type Value = ();

@@ -1,10 +1,14 @@
-//! ASIC miners that speak the cgminer API on TCP 4028: stock Antminers and WhatsMiners so far, and
-//! the common part of any other.
+//! ASIC miners that speak the cgminer API on TCP 4028: one file per family of firmware, and `generic` for the
+//! common part of any other.
 //!
 //! One poll of one miner is a few questions ([`command`]), each over a connection of its own
-//! ([`exchange`]). Its replies are read strictly or repaired ([`reply`], [`repair`]); they tell which
-//! driver ([`driver`]) turns them into a report ([`detect`]). Only [`miner`] and [`exchange`] do
-//! I/O.
+//! ([`exchange`]); what they are follows from what the miner is and what it has answered before ([`memory`]).
+//! Its replies are read strictly or repaired ([`reply`], [`repair`]); they tell which driver ([`driver`]) turns
+//! them into a report ([`detect`]). Only [`miner`] and [`exchange`] do I/O.
+//!
+//! A new family is a file with its `DRIVER`, a line in `detect.rs`, and a folder of replies. A family that is
+//! asked over HTTP gets its pages as commands ([`command::Request::Page`]), and [`detect::ASKS`] the one by which
+//! it is recognised.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,15 +18,20 @@ use serde::Deserialize;
 use crate::units::JoulesPerTerahash;
 
 pub mod antminer;
+mod antminer_report;
 mod antminer_stats;
 pub mod command;
 pub mod detect;
 pub mod driver;
+mod estimate;
 pub mod exchange;
 mod field;
 pub mod generic;
 pub mod hosts;
+mod joined;
 mod json;
+pub mod known;
+mod memory;
 pub mod miner;
 pub mod models;
 pub mod names;

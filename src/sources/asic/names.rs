@@ -5,14 +5,24 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::driver::Known;
+use super::known::Known;
 
 /// Names that are kept. Only machines that make up names reach it; theirs are not shared.
 const MAX_NAMES: usize = 2_048;
 
-/// A set of names that all miners of a group hold on to.
+/// Unknown names that are told. Whoever has more has seen enough of them.
+const MAX_TOLD: usize = 64;
+
+/// The names that all miners of a group hold on to.
 #[derive(Debug, Clone, Default)]
-pub struct Names(Rc<RefCell<HashSet<Arc<str>>>>);
+pub struct Names(Rc<RefCell<Sets>>);
+
+#[derive(Debug, Default)]
+struct Sets {
+    shared: HashSet<Arc<str>>,
+    /// Names of which the operator was told that they are not known.
+    told: HashSet<Arc<str>>,
+}
 
 impl Names {
     /// Replaces the names in `known` by shared ones.
@@ -29,12 +39,18 @@ impl Names {
         }
     }
 
+    /// True once for each name, so that an unknown one is told once and not by each miner at each poll.
+    pub fn tell_once(&self, name: &Arc<str>) -> bool {
+        let mut sets = self.0.borrow_mut();
+        sets.told.len() < MAX_TOLD && !sets.told.contains(name) && sets.told.insert(name.clone())
+    }
+
     fn share(&self, name: &mut Arc<str>) {
         // Shared already: the set holds one of the references.
         if Arc::strong_count(name) > 1 {
             return;
         }
-        let mut names = self.0.borrow_mut();
+        let names = &mut self.0.borrow_mut().shared;
         if let Some(shared) = names.get(name) {
             *name = shared.clone();
         } else if names.len() < MAX_NAMES {
@@ -59,11 +75,20 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_name_is_told_once_for_all_miners_of_a_group() {
+        let names = Names::default();
+        let other = names.clone();
+        assert!(names.tell_once(&"S99".into()) && !other.tell_once(&"S99".into()));
+        let told = (0..1_000).filter(|n| other.tell_once(&format!("X{n}").into())).count();
+        assert_eq!(told, MAX_TOLD - 1);
+    }
+
+    #[test]
     fn a_flood_of_names_is_not_kept() {
         let names = Names::default();
         for number in 0..MAX_NAMES * 2 {
             names.share_all(&mut Known { model: Some(number.to_string().into()), ..Known::default() });
         }
-        assert_eq!(names.0.borrow().len(), MAX_NAMES);
+        assert_eq!(names.0.borrow().shared.len(), MAX_NAMES);
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::reading::Missing;
 
-use super::{json, repair, text};
+use super::{joined, json, repair, text};
 
 /// A reply that could be read.
 #[derive(Debug, Default)]
@@ -83,6 +83,26 @@ impl Reply {
                 json::parse(repaired.as_bytes()).map_err(|_| Missing::Garbage)
             }
         }
+    }
+
+    /// Reads the reply to several commands at once: one for each of `names`, `None` for those that it lacks.
+    ///
+    /// # Errors
+    /// As [`Reply::parse`]; [`Missing::RemoteError`] if it holds none of them, as the error of firmware that
+    /// does not know joined commands.
+    pub fn parse_joined<'n>(
+        bytes: &[u8],
+        names: impl Iterator<Item = &'n str> + Clone,
+    ) -> Result<Vec<Option<Self>>, Missing> {
+        let replies = match joined::parse(bytes, names.clone()) {
+            Ok(replies) => replies,
+            Err(json::Unreadable::Unfinished) => return Err(Missing::CutOff),
+            Err(json::Unreadable::Malformed) => {
+                let repaired = repair::repair(bytes)?;
+                joined::parse(repaired.as_bytes(), names).map_err(|_| Missing::Garbage)?
+            }
+        };
+        if replies.iter().all(Option::is_none) { Err(Missing::RemoteError) } else { Ok(replies) }
     }
 
     /// What the status of the reply says: `S`, `I` and `W` replies carry data.

@@ -1,21 +1,25 @@
 //! WhatsMiners with API 1 and 2 (btminer on TCP 4028, firmware before about November 2024).
 //!
-//! `summary` holds almost everything, power included; `devs` (or `edevs`) the boards.
+//! `summary` holds almost everything, power included; `devs` (or `edevs`) the boards. A poll costs one
+//! connection where both are answered over it, else two; every fifth one more each for pools and faults.
 //!
 //! Architecture invariant: a read that is denied is reported as denied. Nothing here asks for a
 //! token or unlocks the API, as that would open the machine for writing.
 
 use super::command::Command;
-use super::driver::{Ask, Driver, Known, Replies, When, pool_in_use, state};
+use super::driver::{Ask, Driver, Replies, When, state};
 use super::field::{self, Unit, first_of};
+use super::known::{Known, remember};
 use super::models;
 use super::reply::{Reply, Row, Scalar};
 use crate::reading::{AsicReport, Missing, Read, Reading};
-use crate::units::{Celsius, Watts};
+use crate::units::Watts;
 
 pub static DRIVER: Driver = Driver {
     name: "whatsminer",
+    opening: &[Command::WhatsMinerPoll, Command::WhatsMinerEdevsPoll],
     asks: &[
+        Ask::new(Command::Summary, When::EveryPoll),
         Ask::new(Command::Devs, When::EveryPoll),
         Ask::new(Command::Edevs, When::EveryPoll).unless(Command::Devs),
         Ask::new(Command::DevDetails, When::Identifying),
@@ -44,15 +48,13 @@ pub fn recognises(replies: &Replies) -> bool {
 }
 
 fn learn(replies: &Replies, known: &mut Known) {
-    if known.make.is_none() {
-        known.make = Some("WhatsMiner".into());
-        known.firmware = Some("stock".into());
-    }
+    remember(&mut known.make, Some("WhatsMiner"));
+    remember(&mut known.firmware, Some("stock"));
     if let Ok(row) = replies.row(Command::DevDetails, "DEVDETAILS", 0)
         && let Some(model) = row.text("Model")
     {
         // `M56S_VH30`: the variant behind the underscore is a bin of the same machine.
-        known.model = Some(field::short(model.split('_').next().unwrap_or(model)));
+        remember(&mut known.model, model.split('_').next());
     }
     let summary = replies.row(Command::Summary, "SUMMARY", 0);
     // Older firmware puts single quotes around the version.
@@ -66,15 +68,7 @@ fn learn(replies: &Replies, known: &mut Known) {
         known.faults = error_codes(reply);
     }
     known.learn_pool(replies);
-}
-
-/// Keeps what was there if it is the same, or if this poll does not say.
-fn remember(slot: &mut Option<std::sync::Arc<str>>, text: Option<&str>) {
-    if let Some(text) = text
-        && slot.as_deref() != Some(text)
-    {
-        *slot = Some(field::short(text));
-    }
+    known.learn_shares(replies);
 }
 
 fn report(replies: &Replies, known: &Known) -> AsicReport {
@@ -87,12 +81,8 @@ fn report(replies: &Replies, known: &Known) -> AsicReport {
     ]);
     let devs = replies.get(Command::Devs).or_else(|_| replies.get(Command::Edevs));
     let standing = hashrate_now.is_ok_and(|rate| rate.value.ths() == 0.0);
-    let boards = devs.ok().map(boards).filter(|(present, _)| *present > 0);
+    let boards = devs.ok().and_then(field::boards);
     let table = known.model.as_deref().and_then(models::find);
-    let pool = replies.get(Command::Pools).ok().and_then(pool_in_use);
-    let shares = |key| {
-        summary.ok().and_then(|row| field::count(row, key)).or(pool.and_then(|row| field::count(row, key)))
-    };
     let mut faults = summary.map(summary_errors).unwrap_or_default();
     faults.extend(known.faults.iter().filter(|code| !faults.contains(code)).cloned().collect::<Vec<_>>());
 
@@ -103,18 +93,16 @@ fn report(replies: &Replies, known: &Known) -> AsicReport {
         power: power(summary),
         nameplate: table.map(|model| model.nameplate),
         temp_chip_max: first_of([
-            summary.and_then(|row| celsius(row, "Chip Temp Max", "summary.Chip Temp Max")),
-            devs.and_then(|reply| hottest(reply, "Chip Temp Max", "devs.Chip Temp Max")),
+            summary.and_then(|row| field::sensor(row, "Chip Temp Max", "summary.Chip Temp Max")),
+            devs.and_then(|reply| field::hottest(reply.rows("DEVS"), "Chip Temp Max", "devs.Chip Temp Max")),
         ]),
         temp_board_max: first_of([
-            summary.and_then(|row| celsius(row, "Temperature", "summary.Temperature")),
-            devs.and_then(|reply| hottest(reply, "Temperature", "devs.Temperature")),
+            summary.and_then(|row| field::sensor(row, "Temperature", "summary.Temperature")),
+            devs.and_then(|reply| field::hottest(reply.rows("DEVS"), "Temperature", "devs.Temperature")),
         ]),
-        temp_inlet: summary.and_then(|row| celsius(row, "Env Temp", "summary.Env Temp")),
+        temp_inlet: summary.and_then(|row| field::sensor(row, "Env Temp", "summary.Env Temp")),
         fans_rpm: summary.map(fans).unwrap_or_default(),
         uptime_s: summary.ok().and_then(|row| field::seconds(row, "Elapsed")),
-        accepted: shares("Accepted"),
-        rejected: shares("Rejected"),
         boards_expected: boards.map(|(present, _)| table.and_then(|t| t.boards).unwrap_or(0).max(present)),
         boards_working: boards.map(|(_, working)| if standing { 0 } else { working }),
         faults,
@@ -131,19 +119,6 @@ fn power(summary: Result<Row<'_>, Missing>) -> Read<Watts> {
     first_of([watts("Power", "summary.Power"), watts("Power_RT", "summary.Power_RT")])
 }
 
-/// A sensor that is not there reports exactly 0.
-fn celsius(row: Row<'_>, key: &str, source: &'static str) -> Read<Celsius> {
-    match row.number(key)? {
-        0.0 => Err(Missing::NotReported),
-        value => field::celsius(value).map(|c| Reading::measured(c, source)).ok_or(Missing::Implausible),
-    }
-}
-
-fn hottest(devs: &Reply, key: &str, source: &'static str) -> Read<Celsius> {
-    let boards = devs.rows("DEVS").filter_map(|row| celsius(row, key, source).ok());
-    boards.reduce(|a, b| if b.value > a.value { b } else { a }).ok_or(Missing::NotReported)
-}
-
 /// Empty for machines that are cooled by water or oil.
 fn fans(summary: Row<'_>) -> Vec<u32> {
     if summary.get("Liquid Cooling") == Some(Scalar::Bool(true)) {
@@ -152,15 +127,6 @@ fn fans(summary: Row<'_>) -> Vec<u32> {
     // `Power Fanspeed` is the fan of the supply.
     let speeds = ["Fan Speed In", "Fan Speed Out"].into_iter();
     speeds.filter_map(|key| summary.number(key).ok().and_then(field::rpm)).collect()
-}
-
-/// Boards present, and boards whose most current hashrate is above zero.
-fn boards(devs: &Reply) -> (u32, u32) {
-    let hashes = |row: &Row<'_>| {
-        let rates = ["HS RT", "MHS 5s", "MHS 1m", "MHS 5m", "MHS av"].into_iter();
-        rates.filter_map(|key| row.number(key).ok()).next().is_some_and(|rate| rate > 0.0)
-    };
-    (devs.rows("DEVS").count() as u32, devs.rows("DEVS").filter(hashes).count() as u32)
 }
 
 /// `Error Code 0`, `Error Code 1`… (`Error Code Count` counts them).

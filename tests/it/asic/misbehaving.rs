@@ -158,6 +158,38 @@ async fn a_connection_that_stays_open_behind_its_reply_delays_nothing() {
 }
 
 #[tokio::test]
+async fn a_machine_that_hangs_at_its_large_reply_is_read_from_the_small_one() {
+    let stats_asked = Arc::new(AtomicUsize::new(0));
+    let stuck = misbehaving(move |mut stream| {
+        let asked = stats_asked.clone();
+        async move {
+            let mut request = Vec::new();
+            while request.last() != Some(&b'}') {
+                request.push(stream.read_u8().await?);
+            }
+            let reply: &[u8] = match () {
+                () if request.windows(7).any(|w| w == b"summary") => br#"{"SUMMARY":[{"GHS 5s":100000.0}]}"#,
+                () if !request.windows(5).any(|w| w == b"stats") => {
+                    br#"{"STATUS":[{"STATUS":"E","Code":14}]}"#
+                }
+                // Well when it is met, stuck from then on.
+                () if asked.fetch_add(1, Ordering::Relaxed) > 0 => std::future::pending().await,
+                () => br#"{"STATS":[{"BMMiner":"1.0.0","Type":"Antminer S21"},{"GHS 5s":100000.0}]}"#,
+            };
+            stream.write_all(reply).await
+        }
+    })
+    .await;
+    // Also the limit for the exchanges that succeed: a busy machine must not miss it.
+    let limits = Limits { exchange: Duration::from_secs(2), rest: LONG, poll: LONG };
+    let mut miner = miner(&stuck, limits);
+    for _ in 0..2 {
+        let report = report(&mut miner, START).await;
+        assert_eq!((report.model.as_deref(), report.state), (Some("S21"), AsicState::Hashing));
+    }
+}
+
+#[tokio::test]
 async fn a_power_page_that_hangs_costs_nothing_that_was_read() {
     let fake = FakeMiner::serve("antminer-s19pro-stock-2022.12").await;
     let page = TcpListener::bind((fake.host.host.as_str(), 6060)).await.unwrap();

@@ -1,0 +1,100 @@
+//! What is remembered of a miner between polls: what it is, and what is worth asking.
+
+use super::command::{Command, CommandSet, Request};
+use super::detect::Fingerprint;
+use super::driver::{Ask, Driver, Replies, When};
+use super::generic;
+use super::known::Known;
+use crate::clock::Now;
+use crate::reading::Missing;
+
+/// Pools and the like are asked at every fifth poll.
+pub const SELDOM: u32 = 5;
+
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// `None`: it has not said yet what it is.
+    driver: Option<&'static Driver>,
+    pub known: Known,
+    pub fingerprint: Fingerprint,
+    pub identified: Option<Now>,
+    pub polls: u32,
+    /// Not asked again before the next identification.
+    worthless: CommandSet,
+    /// Gave something since the last identification: a failure does not make these worthless.
+    proven: CommandSet,
+}
+
+impl Memory {
+    pub fn at_poll(polls: u32) -> Self {
+        Self { polls, ..Self::default() }
+    }
+
+    pub fn driver(&self) -> &'static Driver {
+        self.driver.unwrap_or(&generic::DRIVER)
+    }
+
+    /// Takes up what the machine is. What was known of another kind of machine is forgotten.
+    pub fn identify(&mut self, found: &'static Driver) {
+        if self.driver.is_some_and(|driver| driver.name != found.name) {
+            self.known = Known::default();
+        }
+        self.driver = Some(found);
+    }
+
+    /// Everything is worth asking again.
+    pub fn forget_refusals(&mut self) {
+        self.worthless = CommandSet::default();
+        self.proven = CommandSet::default();
+    }
+
+    /// What to ask first: rather nothing of which a part is refused, but better that than each by itself.
+    pub fn opening(&self) -> Command {
+        let takes = |command: Command| !self.worthless.contains(command);
+        let openings = self.driver.map_or(&[][..], |driver| driver.opening);
+        let mut taken = openings.iter().copied().filter(|command| takes(*command));
+        let whole = taken.clone().find(|command| command.parts().iter().all(|(_, part)| takes(*part)));
+        whole.or_else(|| taken.next()).unwrap_or(Command::Summary)
+    }
+
+    pub fn wants(&self, ask: &Ask, due: bool) -> bool {
+        let now = match ask.when {
+            When::EveryPoll => true,
+            When::Seldom => due || self.polls.is_multiple_of(SELDOM),
+            When::Identifying => due,
+        };
+        now && !self.worthless.contains(ask.command)
+    }
+
+    /// Remembers whether it is worth to ask this again at the next poll. False if the machine refuses what
+    /// it has answered before: then it is another one, or runs another firmware.
+    pub fn judge(&mut self, ask: &Ask, replies: &Replies) -> bool {
+        let page = matches!(ask.command.request(), Request::Page { .. });
+        let worthless = match replies.answer(ask.command) {
+            Ok(answer) if (ask.worth)(answer) => {
+                self.proven.insert(ask.command);
+                false
+            }
+            Err(Missing::RemoteError) if !page && self.proven.contains(ask.command) => return false,
+            Ok(_) | Err(Missing::Denied | Missing::RemoteError) => true,
+            // Most machines have no page, and a port that swallows connections costs time.
+            Err(_) => page,
+        };
+        if worthless && ask.extra && !self.proven.contains(ask.command) {
+            self.worthless.insert(ask.command);
+        }
+        true
+    }
+
+    /// The same for a joined command. One that has never been answered is dropped at the first failure: some
+    /// firmware answers it with an error, some with the first part alone, and some not at all.
+    pub fn judge_joined(&mut self, command: Command, outcome: Result<(), Missing>) {
+        match outcome {
+            Ok(()) => self.proven.insert(command),
+            // Nobody is there to be asked.
+            Err(Missing::Refused | Missing::Unreachable) => {}
+            Err(_) if !self.proven.contains(command) => self.worthless.insert(command),
+            Err(_) => {}
+        }
+    }
+}
