@@ -1,26 +1,77 @@
-//! What makers say their machines draw: nameplate efficiency and number of boards.
+//! What makers say their machines make and draw, by the names that firmware gives them: `models.csv`.
 //!
-//! From the makers' data sheets, at 25 °C and for the most common bin of each model. An estimate
-//! made with it is typically 5 to 10 % below the wall; measured power always wins over it.
+//! An estimate of power made with it is typically 5 to 10 % below the wall; measured power always wins over it.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use crate::reading::Algorithm;
-use crate::units::JoulesPerTerahash;
+use crate::units::{Hashrate, JoulesPerTerahash, Watts};
+
+const FILE: &str = include_str!("models.csv");
+
+/// By the key of each name and alias.
+static TABLE: LazyLock<HashMap<String, Model>> = LazyLock::new(|| {
+    let models = lines().filter_map(Line::parse);
+    models.flat_map(|line| line.names().map(|name| (key(name), line.model)).collect::<Vec<_>>()).collect()
+});
 
 /// A line of the table.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Model {
+    pub maker: &'static str,
     pub name: &'static str,
+    /// At the nameplate, of a machine that is well.
+    pub hashrate: Hashrate,
+    pub power: Watts,
     pub nameplate: JoulesPerTerahash,
     /// Hashboards of a complete machine; `None` where batches differ.
     pub boards: Option<u32>,
 }
 
-/// Finds a model by its name without the make, in any case and with or without a final dot
+/// Finds a model by a name that firmware gives it, with or without the make, in any case, blanks and dots
 /// (`S19 XP Hyd.`).
 pub fn find(name: &str) -> Option<Model> {
-    let name = name.trim().trim_end_matches('.');
-    let (name, j_per_th, boards) = TABLE.iter().find(|(known, ..)| known.eq_ignore_ascii_case(name))?;
-    Some(Model { name, nameplate: JoulesPerTerahash::new(*j_per_th)?, boards: *boards })
+    TABLE.get(&key(name)).copied()
+}
+
+/// What two spellings of one name have in common.
+fn key(name: &str) -> String {
+    let plain: String =
+        name.chars().filter(|c| !c.is_whitespace() && *c != '.').map(|c| c.to_ascii_lowercase()).collect();
+    let makes = ["antminer", "whatsminer", "avalonminer", "avalon", "sealminer"];
+    let bare = makes.iter().find_map(|make| plain.strip_prefix(make));
+    bare.map(str::to_owned).unwrap_or(plain)
+}
+
+/// The lines that hold a model.
+fn lines() -> impl Iterator<Item = &'static str> {
+    FILE.lines().filter(|line| !line.starts_with('#')).skip(1)
+}
+
+struct Line {
+    model: Model,
+    aliases: &'static str,
+}
+
+impl Line {
+    fn parse(line: &'static str) -> Option<Self> {
+        let fields: Vec<&str> = line.split(',').collect();
+        let [maker, name, ths, watts, j_per_th, boards, _source, aliases] = fields[..] else { return None };
+        let model = Model {
+            maker,
+            name,
+            hashrate: Hashrate::new(ths.parse().ok()?)?,
+            power: Watts::new(watts.parse().ok()?)?,
+            nameplate: JoulesPerTerahash::new(j_per_th.parse().ok()?)?,
+            boards: if boards.is_empty() { None } else { Some(boards.parse().ok()?) },
+        };
+        Some(Self { model, aliases })
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.model.name).chain(self.aliases.split('|').filter(|alias| !alias.is_empty()))
+    }
 }
 
 /// What a machine computes, from the type that it calls itself. Bitmain's letters name the algorithm:
@@ -40,80 +91,30 @@ pub fn algorithm(kind: &str) -> Algorithm {
     if bitcoin { Algorithm::Sha256 } else { Algorithm::Other }
 }
 
-/// Name, J/TH, boards.
-const TABLE: &[(&str, f64, Option<u32>)] = &[
-    // Bitmain Antminer, SHA-256.
-    ("S9", 98.0, Some(3)),
-    ("S9i", 94.0, Some(3)),
-    ("S9j", 93.0, Some(3)),
-    ("S9k", 85.0, Some(3)),
-    ("S9 SE", 80.0, Some(3)),
-    ("S15", 57.0, Some(3)),
-    ("T15", 67.0, Some(3)),
-    ("S17", 45.0, Some(3)),
-    ("S17 Pro", 39.5, Some(3)),
-    ("S17+", 40.0, Some(3)),
-    ("S17e", 45.0, Some(3)),
-    ("T17", 55.0, Some(3)),
-    ("T17+", 50.0, Some(3)),
-    ("T17e", 55.0, Some(3)),
-    ("S19", 34.2, Some(3)),
-    ("S19 Pro", 29.5, Some(3)),
-    ("S19a", 34.5, Some(3)),
-    ("S19a Pro", 29.5, Some(3)),
-    ("S19j", 34.5, Some(3)),
-    ("S19j Pro", 29.5, Some(3)),
-    ("S19j Pro+", 27.5, Some(3)),
-    ("S19k Pro", 23.0, Some(3)),
-    ("S19 XP", 21.5, Some(3)),
-    ("S19 Pro+ Hyd", 27.5, None),
-    ("S19 XP Hyd", 20.8, None),
-    ("S19 XP+ Hyd", 19.0, None),
-    ("T19", 37.5, Some(3)),
-    ("S21", 17.5, Some(3)),
-    ("S21+", 16.5, Some(3)),
-    ("S21 Pro", 15.0, Some(3)),
-    ("S21 XP", 13.5, Some(3)),
-    ("S21 Hyd", 16.0, None),
-    ("S21+ Hyd", 15.0, None),
-    ("S21 XP Hyd", 12.0, None),
-    ("T21", 19.0, Some(3)),
-    // MicroBT WhatsMiner. Air-cooled machines have three boards.
-    ("M20S", 49.4, Some(3)),
-    ("M21S", 60.0, Some(3)),
-    ("M30S", 38.0, Some(3)),
-    ("M30S+", 34.0, Some(3)),
-    ("M30S++", 31.0, Some(3)),
-    ("M31S", 42.0, Some(3)),
-    ("M31S+", 42.0, Some(3)),
-    ("M50", 29.0, Some(3)),
-    ("M50S", 26.0, Some(3)),
-    ("M50S++", 22.0, Some(3)),
-    ("M53", 29.0, None),
-    ("M53S", 26.0, None),
-    ("M56", 29.0, None),
-    ("M56S", 26.0, None),
-    ("M60", 19.9, Some(3)),
-    ("M60S", 18.5, Some(3)),
-    ("M60S+", 17.0, Some(3)),
-    ("M60S++", 15.5, Some(3)),
-    ("M63", 19.9, None),
-    ("M63S", 18.5, None),
-    ("M66", 19.9, None),
-    ("M66S", 18.5, None),
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_model_is_found_by_its_whole_name_only() {
+    fn a_model_is_found_by_its_whole_name_however_it_is_spelled() {
         assert_eq!(find("s19 pro").unwrap().nameplate.get(), 29.5);
         assert_eq!(find("S19 XP Hyd.").unwrap().nameplate.get(), 20.8);
-        assert_eq!(find("S21"), find(" S21 "));
-        for unknown in ["S19 Pro Max", "S2", "", "L9", "S19-88 v.2.6.0.39"] {
+        assert_eq!(find("S21"), find(" Antminer S21 "));
+        assert_eq!(find("S19jPro"), find("S19j Pro"));
+        assert_eq!(find("1246"), find("AvalonMiner A1246"));
+        assert_eq!(find("Avalon Nano3s").unwrap().name, "Nano 3S");
+        for unknown in ["S19 Pro Max", "S2", "", "L9", "S19-88 v.2.6.0.39", "15", "Antminer"] {
             assert_eq!(find(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn every_machine_of_the_recorded_replies_is_in_the_table() {
+        for name in ["S9", "S17", "S19", "S19 Pro", "S19k Pro", "S21", "S21 Pro", "M56S", "A2"] {
+            assert!(find(name).is_some(), "{name}");
+        }
+        for name in ["1066", "1126Pro-S", "1246", "1346", "15-194", "Q"] {
+            assert!(find(name).is_some(), "{name}");
         }
     }
 
@@ -130,10 +131,27 @@ mod tests {
     }
 
     #[test]
-    fn every_line_is_plausible_and_unique() {
-        for (at, (name, j_per_th, _)) in TABLE.iter().enumerate() {
-            assert!((9.0..110.0).contains(j_per_th), "{name}");
-            assert!(TABLE.iter().skip(at + 1).all(|(other, ..)| !other.eq_ignore_ascii_case(name)), "{name}");
+    fn every_line_can_be_read_and_agrees_with_itself() {
+        assert!(lines().count() >= 80);
+        for text in lines() {
+            let Some(Line { model, .. }) = Line::parse(text) else { panic!("{text}") };
+            let (ths, watts, j_per_th) = (model.hashrate.ths(), model.power.get(), model.nameplate.get());
+            // Makers round each of the three.
+            assert!((watts / ths - j_per_th).abs() <= 0.01 * j_per_th, "{text}");
+            assert!((1.0..2_000.0).contains(&ths) && (50.0..12_000.0).contains(&watts), "{text}");
+            assert!((9.0..180.0).contains(&j_per_th), "{text}");
+            assert!(model.boards.is_none_or(|boards| (1..=4).contains(&boards)), "{text}");
+            let source = text.split(',').nth(6);
+            assert_eq!(source, Some("memory"), "what was checked is named here and in the head: {text}");
+            assert!(!model.maker.is_empty() && !model.name.is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_name_means_two_machines() {
+        let mut seen = std::collections::HashSet::new();
+        for name in lines().filter_map(Line::parse).flat_map(|line| line.names().collect::<Vec<_>>()) {
+            assert!(seen.insert(key(name)), "{name}");
         }
     }
 }
