@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::command::Command;
 use super::driver::{Driver, Replies};
-use super::{antminer, generic, whatsminer};
+use super::{antminer, generic, vnish, whatsminer};
 
 /// What to ask of a machine that is not recognised yet, beside `summary`, until it is.
 pub const ASKS: [Command; 2] = [Command::Version, Command::Stats];
@@ -13,8 +13,11 @@ pub const ASKS: [Command; 2] = [Command::Version, Command::Stats];
 type Family = (fn(&Replies) -> bool, &'static Driver);
 
 /// Those whose program names itself come before those that are told by the name of a machine.
-const FAMILIES: [Family; 2] =
-    [(whatsminer::recognises, &whatsminer::DRIVER), (antminer::recognises, &antminer::DRIVER)];
+const FAMILIES: [Family; 3] = [
+    (whatsminer::recognises, &whatsminer::DRIVER),
+    (vnish::recognises, &vnish::DRIVER),
+    (antminer::recognises, &antminer::DRIVER),
+];
 
 /// The driver for the machine that sent these replies; `None` if they do not tell.
 pub fn driver(replies: &Replies) -> Option<&'static Driver> {

@@ -38,6 +38,7 @@ pub mod names;
 mod repair;
 pub mod reply;
 mod text;
+pub mod vnish;
 pub mod whatsminer;
 
 pub use hosts::{HostPort, HostSpecError};

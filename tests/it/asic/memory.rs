@@ -61,6 +61,7 @@ async fn another_machine_at_the_same_address_is_noticed_in_the_same_poll() {
         ("antminer-s21-stock-2024.07-chainpower", Some("S21")),
         ("whatsminer-m56s-v2-suspended-simulated", Some("M56S")),
         ("antminer-s9-stock-handmade", Some("S9")),
+        ("antminer-s21pro-vnish-1.2.7", Some("S21 Pro")),
     ] {
         fake.swap(folder);
         let report = report(&mut miner, START).await;

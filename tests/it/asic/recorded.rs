@@ -183,6 +183,11 @@ async fn faults_are_reported_in_the_machines_own_codes() {
 }
 
 #[tokio::test]
+async fn other_firmware_on_antminers_is_read_as_it_is() {
+    check(&["antminer-s21pro-vnish-1.2.7"]).await;
+}
+
+#[tokio::test]
 async fn of_a_machine_that_is_not_known_what_all_of_them_tell_is_read() {
     check(&["cgminer-fork-handmade"]).await;
 }
