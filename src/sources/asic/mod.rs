@@ -34,6 +34,7 @@ pub mod known;
 mod memory;
 pub mod miner;
 pub mod models;
+pub mod mskminer;
 pub mod names;
 mod repair;
 pub mod reply;
