@@ -31,6 +31,7 @@ pub mod hosts;
 mod joined;
 mod json;
 pub mod known;
+pub mod luxos;
 mod memory;
 pub mod miner;
 pub mod models;
