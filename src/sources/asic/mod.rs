@@ -27,6 +27,7 @@ mod estimate;
 pub mod exchange;
 mod field;
 pub mod generic;
+pub mod hammer;
 pub mod hosts;
 mod joined;
 mod json;

@@ -188,6 +188,11 @@ async fn other_firmware_on_antminers_is_read_as_it_is() {
 }
 
 #[tokio::test]
+async fn machines_of_other_makers_are_read_as_they_are() {
+    check(&["hammer-d10-stock-2023.05"]).await;
+}
+
+#[tokio::test]
 async fn of_a_machine_that_is_not_known_what_all_of_them_tell_is_read() {
     check(&["cgminer-fork-handmade"]).await;
 }
