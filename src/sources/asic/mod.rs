@@ -20,6 +20,7 @@ use crate::units::JoulesPerTerahash;
 pub mod antminer;
 mod antminer_report;
 mod antminer_stats;
+pub mod braiins;
 pub mod command;
 pub mod detect;
 pub mod driver;

@@ -63,6 +63,7 @@ async fn another_machine_at_the_same_address_is_noticed_in_the_same_poll() {
         ("antminer-s9-stock-handmade", Some("S9")),
         ("antminer-s21pro-vnish-1.2.7", Some("S21 Pro")),
         ("luxos-s19kpro-2025.4.8", Some("S19k Pro")),
+        ("braiins-s9-22.08-4028", Some("S9")),
         ("hammer-d10-stock-2023.05", Some("D10")),
         ("antminer-s19-mskminer-2.6.0.39", Some("S19")),
     ] {

@@ -184,7 +184,14 @@ async fn faults_are_reported_in_the_machines_own_codes() {
 
 #[tokio::test]
 async fn other_firmware_on_antminers_is_read_as_it_is() {
-    check(&["antminer-s19-mskminer-2.6.0.39", "antminer-s21pro-vnish-1.2.7", "luxos-s19kpro-2025.4.8"]).await;
+    check(&[
+        "antminer-s19-mskminer-2.6.0.39",
+        "antminer-s21pro-vnish-1.2.7",
+        "braiins-s9-22.08-4028",
+        "braiins-unknown-25.03-4028",
+        "luxos-s19kpro-2025.4.8",
+    ])
+    .await;
 }
 
 #[tokio::test]
