@@ -41,6 +41,7 @@ pub mod mskminer;
 pub mod names;
 mod repair;
 pub mod reply;
+pub mod sealminer;
 mod text;
 pub mod vnish;
 pub mod whatsminer;

@@ -60,6 +60,7 @@ async fn another_machine_at_the_same_address_is_noticed_in_the_same_poll() {
     for (folder, model) in [
         ("antminer-s21-stock-2024.07-chainpower", Some("S21")),
         ("whatsminer-m56s-v2-suspended-simulated", Some("M56S")),
+        ("sealminer-a2-2025091001", Some("A2")),
         ("antminer-s9-stock-handmade", Some("S9")),
         ("antminer-s21pro-vnish-1.2.7", Some("S21 Pro")),
         ("luxos-s19kpro-2025.4.8", Some("S19k Pro")),

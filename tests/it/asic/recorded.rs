@@ -196,7 +196,7 @@ async fn other_firmware_on_antminers_is_read_as_it_is() {
 
 #[tokio::test]
 async fn machines_of_other_makers_are_read_as_they_are() {
-    check(&["hammer-d10-stock-2023.05"]).await;
+    check(&["hammer-d10-stock-2023.05", "sealminer-a2-2025091001"]).await;
 }
 
 #[tokio::test]
