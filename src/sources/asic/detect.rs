@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::command::Command;
 use super::driver::{Driver, Replies};
-use super::{antminer, braiins, generic, hammer, luxos, mskminer, sealminer, vnish, whatsminer};
+use super::{antminer, avalon, braiins, generic, hammer, luxos, mskminer, sealminer, vnish, whatsminer};
 
 /// What to ask of a machine that is not recognised yet, beside `summary`, until it is.
 pub const ASKS: [Command; 2] = [Command::Version, Command::Stats];
@@ -13,11 +13,12 @@ pub const ASKS: [Command; 2] = [Command::Version, Command::Stats];
 type Family = (fn(&Replies) -> bool, &'static Driver);
 
 /// Those whose program names itself come before those that are told by the name of a machine.
-const FAMILIES: [Family; 8] = [
+const FAMILIES: [Family; 9] = [
     (whatsminer::recognises, &whatsminer::DRIVER),
     (braiins::recognises, &braiins::DRIVER),
     (luxos::recognises, &luxos::DRIVER),
     (sealminer::recognises, &sealminer::DRIVER),
+    (avalon::recognises, &avalon::DRIVER),
     (vnish::recognises, &vnish::DRIVER),
     (mskminer::recognises, &mskminer::DRIVER),
     (hammer::recognises, &hammer::DRIVER),

@@ -62,10 +62,12 @@ async fn another_machine_at_the_same_address_is_noticed_in_the_same_poll() {
         ("whatsminer-m56s-v2-suspended-simulated", Some("M56S")),
         ("sealminer-a2-2025091001", Some("A2")),
         ("antminer-s9-stock-handmade", Some("S9")),
+        ("avalon-1346-text-simulated", Some("1346")),
         ("antminer-s21pro-vnish-1.2.7", Some("S21 Pro")),
         ("luxos-s19kpro-2025.4.8", Some("S19k Pro")),
         ("braiins-s9-22.08-4028", Some("S9")),
         ("hammer-d10-stock-2023.05", Some("D10")),
+        ("avalon-q-25052801-idle", Some("Q")),
         ("antminer-s19-mskminer-2.6.0.39", Some("S19")),
     ] {
         fake.swap(folder);

@@ -195,6 +195,19 @@ async fn other_firmware_on_antminers_is_read_as_it_is() {
 }
 
 #[tokio::test]
+async fn avalons_are_read_as_they_are() {
+    check(&[
+        "avalon-1126pro-six-element-ps-handmade",
+        "avalon-1246-21072802",
+        "avalon-1346-text-simulated",
+        "avalon-1566-24102401",
+        "avalon-q-25052801-idle",
+        "malformed/m03-bare-nan",
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn machines_of_other_makers_are_read_as_they_are() {
     check(&["hammer-d10-stock-2023.05", "sealminer-a2-2025091001"]).await;
 }
