@@ -2,7 +2,9 @@
 
 mod memory;
 mod misbehaving;
+mod questions;
 mod recorded;
+mod units;
 
 use std::time::Duration;
 

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 use wattsplit::reading::{AsicReport, Missing, Quality};
-use wattsplit::sources::asic::antminer;
 use wattsplit::sources::asic::command::Command;
-use wattsplit::sources::asic::driver::{Answer, Replies};
+use wattsplit::sources::asic::driver::Replies;
 use wattsplit::sources::asic::known::Known;
 use wattsplit::sources::asic::reply::Reply;
+use wattsplit::sources::asic::{antminer, avalon, braiins, luxos, sealminer, vnish, whatsminer};
 
 use super::{PATIENT, START, miner, sample};
 use crate::fake_miner::{self, FakeMiner};
@@ -218,6 +218,14 @@ async fn of_a_machine_that_is_not_known_what_all_of_them_tell_is_read() {
 }
 
 #[tokio::test]
+async fn no_folder_is_left_out() {
+    let source = include_str!("recorded.rs");
+    for folder in fake_miner::folders() {
+        assert!(source.contains(&format!("\"{folder}\"")), "{folder}");
+    }
+}
+
+#[tokio::test]
 async fn the_comparison_finds_what_is_wrong() {
     let wrong = differences(
         "antminer-s9-stock-handmade",
@@ -250,29 +258,42 @@ fn no_part_of_a_reply_is_taken_for_the_whole() {
 
 #[test]
 fn damaged_replies_never_panic_and_never_report_the_impossible() {
-    let mut random = fastrand::Rng::with_seed(4028);
-    let whole = stats_of("antminer-s19pro-stock-2022.12");
-    let mut readable = 0;
-    for _ in 0..4_000 {
-        let mut bytes = whole.clone();
-        for _ in 0..random.usize(1..=4) {
-            let at = random.usize(..bytes.len());
-            match random.u8(0..4) {
-                0 => drop(bytes.remove(at)),
-                1 => bytes.insert(at, random.u8(..)),
-                2 => bytes[at] = *random.choice(b"{}[]\",:\\0-e.").unwrap(),
-                _ => bytes[at] = random.u8(..),
+    for (driver, command, file) in [
+        (&antminer::DRIVER, Command::Stats, "antminer-s19pro-stock-2022.12/stats.json"),
+        (&vnish::DRIVER, Command::Stats, "antminer-s21pro-vnish-1.2.7/stats.json"),
+        (&luxos::DRIVER, Command::Stats, "luxos-s19kpro-2025.4.8/stats.json"),
+        (&sealminer::DRIVER, Command::Stats, "sealminer-a2-2025091001/stats.json"),
+        (&whatsminer::DRIVER, Command::Summary, "whatsminer-unknown-v1-20210322/summary.json"),
+        (&braiins::DRIVER, Command::Temps, "braiins-s9-22.08-4028/temps.json"),
+        (&avalon::DRIVER, Command::Estats, "avalon-1566-24102401/estats.json"),
+        (&avalon::DRIVER, Command::Estats, "avalon-1346-text-simulated/estats.txt"),
+    ] {
+        let whole = std::fs::read(fake_miner::fixtures().join(file)).unwrap();
+        let mut random = fastrand::Rng::with_seed(4028);
+        let mut readable = 0;
+        for _ in 0..1_000 {
+            let mut bytes = whole.clone();
+            for _ in 0..random.usize(1..=4) {
+                let at = random.usize(..bytes.len());
+                match random.u8(0..4) {
+                    0 => drop(bytes.remove(at)),
+                    1 => bytes.insert(at, random.u8(..)),
+                    2 => bytes[at] = *random.choice(b"{}[]\",:\\0-e.| =").unwrap(),
+                    _ => bytes[at] = random.u8(..),
+                }
             }
+            let mut replies = Replies::default();
+            readable += u32::from(replies.take(command, &bytes).is_ok());
+            let mut known = Known::default();
+            (driver.learn)(&replies, &mut known);
+            let report = (driver.report)(&replies, &known);
+            assert!(report.hashrate_now.is_err() || report.hashrate_now.unwrap().value.ths() <= 2_000.0);
+            assert!(report.power.is_err() || report.power.unwrap().value.get() <= 20_000.0);
+            assert!(report.temp_chip_max.is_err() || report.temp_chip_max.unwrap().value.get() <= 200.0);
+            let expected = report.boards_expected;
+            assert!(expected.is_none_or(|boards| report.boards_working <= Some(boards)), "{file}");
+            assert!(report.fans_rpm.iter().all(|rpm| *rpm <= 20_000));
         }
-        let mut replies = Replies::default();
-        replies.put(Command::Stats, Reply::parse(&bytes).map(Answer::Api));
-        readable += u32::from(replies.heard());
-        let mut known = Known::default();
-        (antminer::DRIVER.learn)(&replies, &mut known);
-        let report = (antminer::DRIVER.report)(&replies, &known);
-        assert!(report.hashrate_now.is_err() || report.hashrate_now.unwrap().value.ths() <= 2_000.0);
-        assert!(report.temp_chip_max.is_err() || report.temp_chip_max.unwrap().value.get() <= 200.0);
-        assert!(report.boards_working <= report.boards_expected);
+        assert!(readable > 200, "{file}: only {readable} could be read at all");
     }
-    assert!(readable > 1_000, "only {readable} could be read at all");
 }
