@@ -144,10 +144,9 @@ pub(super) struct Choice {
 /// The target is sought with the band as a cost of switching, so that one search weighs band, caps and
 /// values together; then that target alone is judged at its real costs.
 pub(super) fn choose(basis: &Basis, policy: &PolicyConfig, previous: Option<&Advice>) -> Choice {
-    let problem = &basis.problem;
-    let plain = solve(problem);
+    let (plain, problem) = &judged(&basis.problem);
     if matches!(plain.status, Status::NoRecommendation | Status::Infeasible) {
-        return Choice { solution: plain, binding: Vec::new(), gap_usd: None };
+        return Choice { solution: plain.clone(), binding: Vec::new(), gap_usd: None };
     }
     let broken = plain.status == Status::Mandatory;
     let mut banded = Problem { min_gain_usd: 0.0, uncertainty: None, ..problem.clone() };
@@ -171,6 +170,25 @@ pub(super) fn choose(basis: &Basis, policy: &PolicyConfig, previous: Option<&Adv
     }
     let gap_usd = (!found.proven).then_some(found.gap_usd);
     Choice { solution: solve(&pinned), binding: found.binding, gap_usd }
+}
+
+/// The answer at the real costs, and the problem that it answers. A broken cap waits for nothing: blocks
+/// that stand still and of which not enough is known to start them then stay where they are.
+fn judged(problem: &Problem) -> (Solution, Problem) {
+    let plain = solve(problem);
+    if plain.status == Status::NoRecommendation {
+        let mut running = problem.clone();
+        for block in running.blocks.iter_mut().filter(|block| block.current == 0) {
+            if block.unit_kw.is_none() || block.revenue_usd_per_unit_h.is_err() {
+                (block.min_units, block.max_units) = (0, 0);
+            }
+        }
+        let solution = solve(&running);
+        if solution.status == Status::Mandatory {
+            return (solution, running);
+        }
+    }
+    (plain, problem.clone())
 }
 
 /// Starting units may fill the cap up to the reserve. What runs already may stay, as long as it keeps

@@ -7,7 +7,7 @@ use super::{Block, Problem, Uncertainty};
 use crate::economics::Class;
 
 /// Inputs that are missing and can change the answer. The revenue of a block that cannot move
-/// changes nothing; its power does as soon as there is a cap to check.
+/// changes nothing; its power does as soon as one of its units runs under a cap.
 pub fn missing_inputs(problem: &Problem) -> Vec<String> {
     let mut missing = Vec::new();
     if problem.price_usd_per_mwh.is_none() {
@@ -21,7 +21,7 @@ pub fn missing_inputs(problem: &Problem) -> Vec<String> {
         {
             missing.push(format!("{}.{name}", block.id));
         }
-        if block.unit_kw.is_none() && (moves || capped) {
+        if block.unit_kw.is_none() && (moves || capped && block.current > 0) {
             missing.push(format!("{}.unit_kw", block.id));
         }
     }

@@ -77,7 +77,7 @@ pub struct Block {
 impl Block {
     /// Nothing but the present state is allowed.
     pub fn is_fixed(&self) -> bool {
-        self.min_units == self.max_units && self.current == self.min_units
+        self.min_units == self.max_units.min(self.units) && self.current == self.min_units
     }
 
     /// Facility power as it runs now, kW; `None` without the power of a unit that runs.

@@ -104,3 +104,16 @@ fn a_hosting_that_could_move_and_is_not_read_is_missing_where_there_is_nothing_e
         (Status::NoRecommendation, vec!["market.unit_kw".to_owned()])
     );
 }
+
+#[test]
+fn a_broken_cap_waits_for_nothing_that_stands_still() {
+    // The old row idles since before the start: what it draws and hashes when it runs is not known.
+    let mut plant = Plant::new();
+    plant.hashing = [0, 10];
+    let advice = plant.tick(0);
+    assert_eq!((advice.status, advice.missing[0].as_str()), (Status::NoRecommendation, "old-s.hashrate"));
+    plant.terms.cap = Watts::from_kw(25.0);
+    let advice = plant.tick(60);
+    assert_eq!(advice.status, Status::Mandatory, "{}", advice.text);
+    assert!(advice.moves.iter().all(|m| m.block == "new-s" && m.to_units < m.from_units), "{advice:#?}");
+}
