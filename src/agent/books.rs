@@ -21,6 +21,10 @@ use crate::reading::Batch;
 const KEEP_OPEN_EVERY: Duration = Duration::from_secs(60);
 /// For the last rows at the end: the disk may hang.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// A file that is locked holds up the loop for two seconds at each try.
+const TRY_TO_OPEN_EVERY: Duration = Duration::from_secs(10);
+/// Batches, mostly of one event each, that wait for a file that cannot be opened.
+const MOST_WAITING: usize = 1_000;
 
 /// Keeps the ledger's file open, or tries to.
 #[derive(Debug, Default)]
@@ -32,8 +36,12 @@ pub struct Books {
     site: String,
     /// `None`: nothing is sent.
     outlet: Option<Outlet>,
-    /// Records that came while the file could not be opened.
+    /// What came while the file could not be opened…
+    waiting: Vec<Records>,
+    /// …and how many records came beyond that.
     lost: u64,
+    /// When it was last tried to open it, monotonic.
+    tried: Duration,
     /// The trouble that the log tells of; `None` while there is none.
     logged: Option<String>,
     accruer: Accruer,
@@ -56,29 +64,33 @@ impl Books {
         self.path = Some(path);
         self.accruer = Accruer::new(pools);
         self.try_to_open();
-        // A file that can be opened only later finds an accruer that is at work already.
-        if let Some(open) = self.ledger.as_mut().and_then(|ledger| ledger.unfinished.take()) {
-            self.accruer.resume(open);
-        }
     }
 
     /// Accrues the split of this moment, and takes note of what is new in the picture.
     pub fn record(&mut self, picture: &Picture, now: Now) {
         let kept = self.path.is_some();
-        let closed = if kept {
+        if self.ledger.is_none() && now.mono.saturating_sub(self.tried) >= TRY_TO_OPEN_EVERY {
+            self.tried = now.mono;
+            self.try_to_open();
+        }
+        // Without the file there is no telling what it left open: nothing is accrued until it is there.
+        let accrues = self.ledger.is_some();
+        let closed = if accrues {
             self.accruer.observe(&picture.split, judge(&picture.basis), now)
         } else {
             Closed::default()
         };
         // Rows that close an interval and what is open after them are one transaction: whenever the
         // process ends, no time is in both.
-        let due = kept && (!closed.is_empty() || now.mono.saturating_sub(self.kept_open) >= KEEP_OPEN_EVERY);
+        let due =
+            accrues && (!closed.is_empty() || now.mono.saturating_sub(self.kept_open) >= KEEP_OPEN_EVERY);
         let open = due.then(|| self.accruer.open_interval()).flatten();
         if open.is_some() {
             self.kept_open = now.mono;
         }
         let Closed { rows, site_rows, decisions } = closed;
-        let seen = Seen { rows: &rows, trouble: self.logged.as_deref(), repeated: self.accruer.repeated };
+        let (trouble, steps_back) = (self.logged.as_deref(), self.accruer.steps_back);
+        let seen = Seen { rows: &rows, trouble, accrues, steps_back };
         let events = self.watch.look(picture, seen, now);
         let advice = if kept { self.history.record(&self.site, &picture.advice) } else { None };
         self.append(Records { rows, site_rows, decisions, events, advice, open, ..Records::default() });
@@ -99,15 +111,16 @@ impl Books {
 
     /// Takes records, which are none most of the time. Whether they are on their way to the disk.
     fn append(&mut self, mut records: Records) -> bool {
-        if self.ledger.is_none() && !records.is_empty() {
-            self.try_to_open();
-        }
         if self.ledger.is_none() || self.logged.is_some() {
             self.tell_unwritten(&mut records.events);
         }
         let Some(ledger) = &mut self.ledger else {
-            if self.path.is_some() {
-                self.lost = self.lost.saturating_add(records.len() as u64);
+            match &self.path {
+                Some(_) if self.waiting.len() < MOST_WAITING && !records.is_empty() => {
+                    self.waiting.push(records)
+                }
+                Some(_) => self.lost = self.lost.saturating_add(records.len() as u64),
+                None => {}
             }
             return false;
         };
@@ -163,7 +176,16 @@ impl Books {
     fn try_to_open(&mut self) {
         let Some(path) = &self.path else { return };
         match Ledger::open_with(path, self.outlet.clone()) {
-            Ok(ledger) => self.ledger = Some(ledger),
+            Ok(mut ledger) => {
+                if let Some(open) = ledger.unfinished.take() {
+                    self.accruer.resume(open);
+                }
+                self.ledger = Some(ledger);
+                self.tell(None);
+                for records in std::mem::take(&mut self.waiting) {
+                    self.append(records);
+                }
+            }
             Err(error) => self.tell(Some(error.to_string())),
         }
     }
@@ -208,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ledger_that_cannot_be_opened_is_failing_and_not_off_and_counts_what_it_loses() {
+    fn what_comes_before_the_ledger_can_be_opened_waits_for_it() {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state");
         let mut books = Books::default();
@@ -216,13 +238,24 @@ mod tests {
         books.append(Records::default());
         books.append(rows(1));
         let health = books.health().unwrap();
-        assert_eq!((health.failing, health.rows_written, health.rows_refused), (true, 0, 1));
+        assert_eq!((health.failing, health.rows_written, health.rows_refused), (true, 0, 0));
 
         std::fs::create_dir(&state).unwrap();
+        books.try_to_open();
         books.append(rows(2));
         assert!(!books.health().unwrap().failing, "the directory came, and with it the ledger");
         let ledger = books.ledger.take().unwrap();
-        assert_eq!(ledger.close().written, 1);
+        assert_eq!(ledger.close().written, 2);
+    }
+
+    #[test]
+    fn what_waits_is_bounded_and_the_rest_is_counted() {
+        let mut books = Books::default();
+        books.open("/proc/nowhere/ledger.sqlite".into(), BTreeMap::new());
+        for interval in 0..MOST_WAITING as i64 + 3 {
+            books.append(rows(interval));
+        }
+        assert_eq!(books.health().unwrap().rows_refused, 3);
     }
 
     #[test]

@@ -21,8 +21,10 @@ pub struct Seen<'a> {
     pub rows: &'a [Row],
     /// Why the ledger cannot be written; `None` while it can, or while none is kept.
     pub trouble: Option<&'a str>,
-    /// Time that the wall clock has shown twice since the start.
-    pub repeated: Duration,
+    /// The ledger is open: what is observed goes on to be accrued.
+    pub accrues: bool,
+    /// How often the wall clock was set back since the start.
+    pub steps_back: u32,
 }
 
 /// What was told so far.
@@ -32,8 +34,7 @@ pub struct Watch {
     seq: u64,
     decision: Option<Decision>,
     failing: bool,
-    repeated: Duration,
-    repeating: bool,
+    steps_back: u32,
     captures: BTreeMap<String, (UnixMs, Band)>,
     inputs: BTreeMap<&'static str, Absence>,
 }
@@ -56,9 +57,9 @@ impl Watch {
             let text = format!("wattsplit {} has started", env!("CARGO_PKG_VERSION"));
             events.push(self.event(now, EventKind::Started, Severity::Info, "", text));
         }
-        self.ledger(seen.trouble, now, &mut events);
+        self.ledger(seen, now, &mut events);
         self.gaps(seen.rows, now, &mut events);
-        self.clock(seen.repeated, now, &mut events);
+        self.clock(seen.steps_back, now, &mut events);
         self.inputs(picture, now, &mut events);
         self.captures(picture, now, &mut events);
         self.advice(&picture.advice, now, &mut events);
@@ -76,7 +77,8 @@ impl Watch {
         Event { at: now.wall, seq: self.seq, kind, severity, subject, text, told: false }
     }
 
-    fn ledger(&mut self, trouble: Option<&str>, now: Now, events: &mut Vec<Event>) {
+    fn ledger(&mut self, seen: Seen<'_>, now: Now, events: &mut Vec<Event>) {
+        let trouble = seen.trouble;
         if std::mem::replace(&mut self.failing, trouble.is_some()) == trouble.is_some() {
             return;
         }
@@ -84,7 +86,11 @@ impl Watch {
             Some(why) => (
                 EventKind::LedgerFailing,
                 Severity::Alarm,
-                format!("{why}: rows wait in memory until it can be written; see to the disk"),
+                if seen.accrues {
+                    format!("{why}: rows wait in memory until it can be written; see to the disk")
+                } else {
+                    format!("{why}: nothing is accrued until it can be opened; see to the file and its disk")
+                },
             ),
             None => (EventKind::LedgerRecovered, Severity::Info, "the ledger is written again".to_owned()),
         };
@@ -109,13 +115,12 @@ impl Watch {
         events.push(self.event(now, EventKind::Gap, Severity::Warning, "ledger", text));
     }
 
-    fn clock(&mut self, repeated: Duration, now: Now, events: &mut Vec<Event>) {
-        let repeating = repeated > self.repeated;
-        if repeating && !self.repeating {
-            let text = "the clock went back: time that it shows twice is accrued once; check its time source";
-            events.push(self.event(now, EventKind::ClockJump, Severity::Warning, "clock", text.to_owned()));
+    fn clock(&mut self, steps_back: u32, now: Now, events: &mut Vec<Event>) {
+        if std::mem::replace(&mut self.steps_back, steps_back) == steps_back {
+            return;
         }
-        (self.repeated, self.repeating) = (repeated, repeating);
+        let text = "the clock was set back: no time is accrued twice; check its time source".to_owned();
+        events.push(self.event(now, EventKind::ClockJump, Severity::Warning, "clock", text));
     }
 
     /// Prices and the network: without them nothing has a value.
@@ -242,15 +247,11 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_goes_back_is_told_once_for_each_time_that_it_does() {
+    fn a_clock_that_is_set_back_is_told_once_for_each_time_that_it_is() {
         let picture = picture();
         let mut watch = settled(&picture);
-        let told: Vec<usize> = [0, 10, 20, 20, 20, 30]
-            .into_iter()
-            .map(|secs| Seen { repeated: Duration::from_secs(secs), ..Seen::default() })
-            .map(|seen| watch.look(&picture, seen, at(200)).len())
-            .collect();
-        assert_eq!(told, [0, 1, 0, 0, 0, 1]);
+        let look = |steps_back| watch.look(&picture, Seen { steps_back, ..Seen::default() }, at(200)).len();
+        assert_eq!([0, 1, 1, 1, 2, 2].map(look), [0, 1, 0, 0, 1, 0]);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! Which interval a moment belongs to is told by the wall clock, how long it lasted by the monotonic
 //! one. Every moment of wall time is accrued at most once: while the wall clock repeats what it has
 //! shown before, nothing accrues, and [`Accruer::repeated`] counts it. If it went back so far that it
-//! must have been wrong before, accrual goes on at the new time; an interval that comes up again
-//! then keeps its first row in the store. Wall time that was never shown is in the rows as time that
+//! must have been wrong before, or into time that it had jumped over, accrual goes on at the new time;
+//! an interval that comes up again then keeps its first row in the store, if that holds an amount. Wall time that was never shown is in the rows as time that
 //! is not covered.
 //!
 //! [`Accruer::open_interval`] is what a process that ends leaves to the next one: [`Accruer::resume`]
@@ -36,6 +36,8 @@ pub(super) const JUMP_MS: i64 = 1_000;
 const MAX_EMPTY_INTERVALS: i64 = 288;
 /// A wall clock that goes back by more than this was wrong before, and is not waited for.
 const MAX_REPEAT_MS: i64 = 3_600_000;
+/// Jumps ahead that are remembered, in case the clock is set back.
+const MOST_JUMPS: usize = 8;
 const MICRO: f64 = 1e6;
 
 /// Accrues the split, observation by observation.
@@ -53,6 +55,10 @@ pub struct Accruer {
     /// `None`: the site has no meter.
     site: Option<OpenSite>,
     decision: OpenDecision,
+    /// Wall time that the clock jumped over: from, to. Nothing was accrued in it.
+    jumped_over: Vec<(i64, i64)>,
+    /// How often the wall clock was set back since the start.
+    pub steps_back: u32,
     /// Time that the wall clock showed twice: not accrued.
     pub repeated: Duration,
     /// Intervals inside a silence too long to write each as a row.
@@ -206,17 +212,29 @@ impl Accruer {
         }
         self.leave_wrong_time(wall, wall, closed);
         if wall > self.done_ms {
+            self.jump_over(self.done_ms, wall);
             self.advance(wall, closed);
         }
     }
 
-    /// A wall clock that went back too far was wrong before: its interval ends there.
+    fn jump_over(&mut self, from: i64, to: i64) {
+        if self.jumped_over.len() >= MOST_JUMPS {
+            self.jumped_over.remove(0);
+        }
+        self.jumped_over.push((from, to));
+    }
+
+    /// A wall clock that goes back too far, or to where it jumped from, was wrong before: its interval
+    /// ends there, and accrual goes on at the time that it shows now.
     fn leave_wrong_time(&mut self, wall: i64, from: i64, closed: &mut Closed) {
-        if self.done_ms - wall > MAX_REPEAT_MS {
+        let jumped = self.jumped_over.iter().rev().find(|(left, landed)| (*left..*landed).contains(&wall));
+        let jumped = jumped.filter(|_| self.done_ms > wall).copied();
+        if self.done_ms - wall > MAX_REPEAT_MS || jumped.is_some() {
             self.close(UnixMs(interval_start(self.done_ms)), closed);
-            self.done_ms = from;
+            self.done_ms = jumped.map_or(from, |(left, _)| from.max(left));
+            self.jumped_over.retain(|(_, landed)| *landed <= self.done_ms);
             if let Some(site) = &mut self.site {
-                site.leave_wrong_time(from);
+                site.leave_wrong_time(self.done_ms);
             }
         }
     }
@@ -228,6 +246,11 @@ impl Accruer {
         let drift = (wall - last.at.wall.0).saturating_sub(elapsed_ms.round() as i64);
         // After a jump the time that passed is put before the new wall time: the old one was wrong.
         let from = if drift.abs() > JUMP_MS { wall - elapsed_ms.round() as i64 } else { last.at.wall.0 };
+        if drift < -JUMP_MS {
+            self.steps_back = self.steps_back.saturating_add(1);
+        } else if drift > JUMP_MS {
+            self.jump_over(last.at.wall.0, from);
+        }
         self.leave_wrong_time(wall, from, closed);
         let fresh_from = from.max(self.done_ms);
         if fresh_from > from {
@@ -241,8 +264,11 @@ impl Accruer {
                 let mut at = fresh_from;
                 while at < wall {
                     let until = wall.min(interval_start(at) + INTERVAL_MS);
-                    let (from, to) = (fraction(at), fraction(until));
-                    self.add(last, next, Piece { from, to, ms: (to - from) * elapsed_ms });
+                    let (start, to) = (fraction(at), fraction(until));
+                    // Prices change with an interval: what is after its end goes by the new ones.
+                    let prices = if interval_start(at) == interval_start(from) { last } else { next };
+                    let piece = Piece { from: start, to, ms: (to - start) * elapsed_ms };
+                    self.add((last, next), prices, piece);
                     self.advance(until, closed);
                     at = until;
                 }
@@ -265,23 +291,26 @@ impl Accruer {
         self.last = Some(next);
     }
 
-    fn add(&mut self, last: &Observation, next: &Observation, piece: Piece) {
+    fn add(&mut self, (last, next): (&Observation, &Observation), prices: &Observation, piece: Piece) {
         for (key, before) in &last.blocks {
             let (Some(after), Some(open)) = (next.blocks.get(key), self.blocks.get_mut(key)) else {
                 continue;
             };
             open.energy.add(before.power, after.power, piece);
             open.revenue.add(before.revenue, after.revenue, piece);
-            open.cost.add(before.cost, after.cost, piece);
+            let cost = |rates: &Rates, at: &Observation| {
+                rates.cost.map(|cost| cost.map(|cost| cost * reprice(at.power_price, prices.power_price)))
+            };
+            open.cost.add(cost(before, last), cost(after, next), piece);
         }
         if let (Some(before), Some(after), Some(open)) = (&last.site, &next.site, &mut self.site) {
             open.add(before, after, piece);
         }
         self.decision.add(last.margins, next.margins, piece);
-        // A price holds until the next one is seen.
-        self.hashprice.add(last.hashprice, piece.ms);
-        self.power_price.add(last.power_price, piece.ms);
-        self.btc_usd.add(last.btc_usd, piece.ms);
+        // A price holds until the next one is seen, or until the interval is over.
+        self.hashprice.add(prices.hashprice, piece.ms);
+        self.power_price.add(prices.power_price, piece.ms);
+        self.btc_usd.add(prices.btc_usd, piece.ms);
     }
 
     /// Accounts for the wall time up to `until`, and closes the intervals that end by then.
@@ -322,6 +351,14 @@ impl Accruer {
                 program: env!("CARGO_PKG_VERSION"),
             });
         }
+    }
+}
+
+/// What turns a cost at one price into that at another.
+fn reprice(from: Option<f64>, to: Option<f64>) -> f64 {
+    match (from, to) {
+        (Some(from), Some(to)) if from != 0.0 => to / from,
+        _ => 1.0,
     }
 }
 

@@ -25,7 +25,9 @@ CREATE TABLE decision (
     program TEXT NOT NULL
 );
 ";
-const INSERT: &str = "INSERT OR IGNORE INTO decision VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+const INSERT: &str = "INSERT OR REPLACE INTO decision SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+    WHERE NOT EXISTS (SELECT 1 FROM decision
+        WHERE start_ms = ?1 AND (actual_micro_usd IS NOT NULL OR coverage >= ?7))";
 const SUM: &str = "SELECT sum(actual_micro_usd), sum(always_on_micro_usd), sum(perfect_micro_usd),
     sum(coverage), sum(coverage * (quality = 'estimated')), sum(coverage * (quality = 'stale'))
     FROM decision WHERE start_ms >= ?1 AND start_ms < ?2 AND actual_micro_usd IS NOT NULL
@@ -57,15 +59,13 @@ pub struct OpenDecision {
 
 impl OpenDecision {
     pub(super) fn add(&mut self, before: Read<Margins>, after: Read<Margins>, piece: Piece) {
-        let parts: [(&mut Meter, fn(Margins) -> f64); 3] = [
-            (&mut self.actual, |margins| margins.actual),
-            (&mut self.always_on, |margins| margins.always_on),
-            (&mut self.perfect, |margins| margins.perfect),
-        ];
-        for (meter, of) in parts {
+        let add = |meter: &mut Meter, of: fn(Margins) -> f64| {
             let micro = |read: Read<Margins>| read.map(|read| read.map(|margins| of(margins) * MICRO));
             meter.add(micro(before), micro(after), piece);
-        }
+        };
+        add(&mut self.actual, |margins| margins.actual);
+        add(&mut self.always_on, |margins| margins.always_on);
+        add(&mut self.perfect, |margins| margins.perfect);
     }
 
     pub(super) fn close(&mut self, start: UnixMs) -> DecisionRow {

@@ -87,13 +87,17 @@ CREATE INDEX advice_at ON advice (issued_ms);
 ];
 /// `user_version` of the file.
 pub(super) const SCHEMA_VERSION: i64 = STEPS.len() as i64;
-const INSERT_ROW: &str = "INSERT OR IGNORE INTO interval (
+/// A row that holds no amount gives way to one that covers more: a clock that jumped ahead leaves such.
+const INSERT_ROW: &str = "INSERT OR REPLACE INTO interval (
     start_ms, class, block,
     energy_wh, energy_quality, energy_missing, energy_coverage,
     revenue_micro_usd, revenue_quality, revenue_missing, revenue_coverage,
     cost_micro_usd, cost_quality, cost_missing, cost_coverage,
     hashprice_usd_per_ph_day, power_usd_per_mwh, program, btc_usd, pool
-) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
+) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20
+WHERE NOT EXISTS (SELECT 1 FROM interval WHERE start_ms = ?1 AND class = ?2 AND block = ?3 AND (
+    energy_wh IS NOT NULL OR revenue_micro_usd IS NOT NULL OR cost_micro_usd IS NOT NULL
+    OR energy_coverage + revenue_coverage + cost_coverage >= ?7 + ?11 + ?15))";
 const LAST_SETTLEMENT: &str = "SELECT id, net_sats FROM settlement
     WHERE pool = ?1 AND kind = ?2 AND at_ms = ?3 ORDER BY id DESC LIMIT 1";
 const INSERT_SETTLEMENT: &str = "INSERT INTO settlement

@@ -1,5 +1,7 @@
 //! The ledger: intervals out of observations, and rows in real files.
 
+#[path = "ledger/clock.rs"]
+mod clock;
 #[path = "ledger/command.rs"]
 mod command;
 #[path = "ledger/decision.rs"]

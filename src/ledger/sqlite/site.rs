@@ -17,12 +17,15 @@ CREATE TABLE site_interval (
     program TEXT NOT NULL
 );
 ";
-const INSERT: &str = "INSERT OR IGNORE INTO site_interval (
+const INSERT: &str = "INSERT OR REPLACE INTO site_interval (
     start_ms, metered_wh, metered_quality, metered_missing, metered_coverage, metered_method,
     modelled_wh, modelled_quality, modelled_missing, modelled_coverage,
     it_wh, it_quality, it_missing, it_coverage,
     residual_wh, residual_quality, residual_missing, residual_coverage, program
-) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
+) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19
+WHERE NOT EXISTS (SELECT 1 FROM site_interval WHERE start_ms = ?1 AND (
+    metered_wh IS NOT NULL OR modelled_wh IS NOT NULL OR it_wh IS NOT NULL OR residual_wh IS NOT NULL
+    OR metered_coverage + modelled_coverage >= ?5 + ?10))";
 
 /// Rows that are there already stay as they are. Returns those that were not.
 pub(super) fn insert(transaction: &Transaction<'_>, rows: &[SiteRow]) -> rusqlite::Result<Vec<SiteRow>> {

@@ -95,3 +95,18 @@ fn what_is_not_on_disk_is_not_sent_and_keeps_its_number() {
     assert_eq!((status.written, status.error), (1, None));
     assert_eq!(sent(&mut received), ["1"], "as if the failure had not been");
 }
+
+#[test]
+fn a_row_without_any_amount_gives_way_to_one_that_covers_more_and_one_with_an_amount_to_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger.sqlite");
+    let mut ledger = Ledger::open(&path).unwrap();
+    let nothing = Accrued { amount: Err(Missing::NotYet), coverage: Fraction::ZERO };
+    let blind = Row { energy_wh: nothing, revenue_micro_usd: nothing, cost_micro_usd: nothing, ..row(0, 1) };
+    ledger.append(vec![blind.clone()]).unwrap();
+    ledger.append(vec![row(0, 777)]).unwrap();
+    ledger.append(vec![blind, row(0, 5)]).unwrap();
+    let status = ledger.close();
+    assert_eq!((status.written, status.duplicates), (2, 2));
+    assert_eq!(sum(&path, UnixMs(0), UnixMs(i64::MAX)).unwrap()[0].energy_wh, Some(777));
+}
