@@ -89,8 +89,13 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<PowerPrices, CsvError> {
     Ok(PowerPrices { hours, has_day_ahead: dam.is_some(), has_real_time: rtm.is_some() })
 }
 
+/// No market has ever had more by a factor of ten.
+const MOST_USD_PER_MWH: f64 = 100_000.0;
+
 fn price(row: &Row, column: super::rows::Column) -> Result<Option<UsdPerMwh>, CsvError> {
-    row.get_optional(column, "a price in USD/MWh", |text| UsdPerMwh::new(text.parse().ok()?))
+    row.get_optional(column, "a price in USD/MWh", |text| {
+        UsdPerMwh::new(text.parse().ok()?).filter(|price| price.get().abs() <= MOST_USD_PER_MWH)
+    })
 }
 
 /// `None` for a time that the clocks skip. Of a time that they show twice the first is meant unless

@@ -262,6 +262,11 @@ pub fn run(path: &Path) -> anyhow::Result<()> {
     } else {
         std::fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?
     };
+    anyhow::ensure!(
+        !text.trim().is_empty(),
+        "{}: no case in it; tests/cases/ holds examples",
+        path.display()
+    );
     let mut out = std::io::stdout().lock();
     if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok() {
         writeln!(out, "{:#}", what_if(&text).with_context(|| path.display().to_string())?)?;

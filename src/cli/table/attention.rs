@@ -131,6 +131,16 @@ fn ai_block(block: &AiBlock, money: Option<&Money>, split: &Split, say: &mut imp
         let there = f64::from(counts.ok + counts.throttled) / f64::from(units.max(1));
         sum_gap(&block.id, "power", "cost and margin", &block.it_power, there, say);
     }
+    let read = block.counts.units();
+    if let Ok(occupied) = block.occupied.map(|occupied| occupied.value)
+        && occupied > read
+        && block.hosts_unreachable == 0
+    {
+        let text = format!(
+            "{occupied} GPUs are said to be occupied, and {read} are there. Its revenue counts them all."
+        );
+        say(&block.id, text);
+    }
     if block.occupied != Err(Missing::NotConfigured)
         && let Some(state) = not_fresh(&block.occupied)
     {
