@@ -94,8 +94,8 @@ impl Basis {
         let metered_kw = inputs.metered(view, &blocks, modelled_kw, capped);
         let reserve_kw = match terms.cap {
             // What nobody reads is in the meter already.
-            Some(_) if metered_kw.is_some() => inputs.ramp((view, fleet), terms, policy, memory),
-            Some(_) => inputs.unread(&unread) + inputs.ramp((view, fleet), terms, policy, memory),
+            Some(_) if metered_kw.is_some() => inputs.ramp((view, fleet), &blocks, terms, policy, memory),
+            Some(_) => inputs.unread(&unread) + inputs.ramp((view, fleet), &blocks, terms, policy, memory),
             None => 0.0,
         };
         let mut problem = Problem {
@@ -285,6 +285,7 @@ impl Inputs {
     fn ramp(
         &mut self,
         (view, fleet): (&SiteView, &Fleet<'_>),
+        blocks: &[Block],
         terms: &SiteTerms,
         policy: &Policy,
         memory: &Memory,
@@ -292,7 +293,10 @@ impl Inputs {
         if terms.hostings.is_empty() {
             return 0.0;
         }
-        let load_kw = ai_facility_kw(view, fleet, terms).unwrap_or(0.0);
+        // A hall that is read in part draws all the same: what its blocks are taken to draw.
+        let hosted = blocks.iter().filter(|block| block.class == Class::Ai);
+        let taken = || hosted.filter_map(Block::present_facility_kw).sum();
+        let load_kw = ai_facility_kw(view, fleet, terms).unwrap_or_else(taken);
         let read = ramp_reserve(&policy.site, memory.ramp.p99_kw(), load_kw);
         self.push("ramp_reserve_kw", "kw", Ok(read), None, false);
         read.value

@@ -329,3 +329,17 @@ fn the_same_hall_gives_the_same_bytes() {
     };
     assert_eq!(bytes(), bytes());
 }
+
+#[test]
+fn a_hall_that_is_read_in_part_still_has_its_reserve() {
+    let mut hall = Hall::new(16);
+    hall.hosting().stoppable = Stoppable::No;
+    hall.plant.policy.site.ramp_reserve_kw = None;
+    hall.cap(500.0);
+    hall.tick(0);
+    let reserve = |hall: &Hall| hall.plant.basis.as_ref().unwrap().reserve_kw;
+    assert!(reserve(&hall) > 0.0);
+    hall.servers[1].1 = Err(Missing::Timeout);
+    hall.tick(120);
+    assert!(reserve(&hall) > 0.5, "{}: the other server draws 7 kW", reserve(&hall));
+}
