@@ -1,5 +1,6 @@
 //! Miners over real sockets.
 
+mod mangled;
 mod memory;
 mod misbehaving;
 mod questions;

@@ -10,7 +10,7 @@
 use super::avalon_module::Module;
 use super::command::Command;
 use super::driver::{Answer, Ask, Driver, Replies, When, state};
-use super::field::{self, Unit, first_of};
+use super::field::{self, MAX_FAULTS, Unit, first_of};
 use super::known::{Known, remember};
 use super::models;
 use super::reply::{Row, Scalar};
@@ -74,7 +74,8 @@ fn learn(replies: &Replies, known: &mut Known) {
             remember(&mut known.model, Some(model));
             remember(&mut known.firmware_version, Some(version));
         }
-        faults.extend(module.faults());
+        let room = MAX_FAULTS.saturating_sub(faults.len());
+        faults.extend(module.faults().take(room));
     }
     if heard {
         known.faults = faults;

@@ -21,6 +21,8 @@ const MAX_RPM: f64 = 20_000.0;
 const MAX_UPTIME_S: f64 = 20.0 * 366.0 * 86_400.0;
 /// Longest text that is kept of a name, version, URL or worker.
 const MAX_TEXT: usize = 160;
+/// Most faults that are kept of a machine: whoever has more has seen enough of them.
+pub const MAX_FAULTS: usize = 32;
 
 /// Unit of a hashrate field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,9 +2,14 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::exchange::MAX_REPLY;
 use super::reply::{Entry, Reply, RowEntry, Span, Stored};
+
+/// Most text that is kept of one reply. Dotted keys repeat what stands above them: a long key over many
+/// small values would otherwise grow to the square of what was sent.
+const MAX_TEXT: usize = 2 * MAX_REPLY;
 
 /// Why bytes are not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,8 +82,8 @@ impl Visitor<'_> for Key<'_> {
         f.write_str("a key")
     }
 
-    fn visit_str<E>(self, key: &str) -> Result<Span, E> {
-        let start = self.reply.text.len();
+    fn visit_str<E: Error>(self, key: &str) -> Result<Span, E> {
+        let start = room(self.reply)?;
         if let Some(prefix) = self.prefix {
             self.reply.text.extend_from_within(prefix.start..prefix.end);
             self.reply.text.push('.');
@@ -86,6 +91,12 @@ impl Visitor<'_> for Key<'_> {
         let end = self.reply.store(key).end;
         Ok(Span { start, end })
     }
+}
+
+/// Where the next key is kept.
+fn room<E: Error>(reply: &Reply) -> Result<usize, E> {
+    let used = reply.text.len();
+    if used > MAX_TEXT { Err(E::custom("more keys than any miner sends")) } else { Ok(used) }
 }
 
 /// The value of a key of the outermost object: a scalar, one row, or a list of rows.
@@ -253,7 +264,7 @@ impl<'de> Visitor<'de> for Field<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         for index in 0usize.. {
-            let start = self.reply.text.len();
+            let start = room(self.reply)?;
             self.reply.text.extend_from_within(self.key.start..self.key.end);
             let end = self.reply.store(&format!(".{index}")).end;
             let key = Span { start, end };

@@ -63,7 +63,9 @@ fn faults(row: Row<'_>) -> Vec<String> {
         }
         _ => None,
     });
-    of_board.map(|(board, fault)| format!("chain {board}: {}", field::short(fault))).collect()
+    let told =
+        of_board.map(|(board, fault)| format!("chain {}: {}", field::short(board), field::short(fault)));
+    told.take(field::MAX_FAULTS).collect()
 }
 
 fn report(replies: &Replies, known: &Known) -> AsicReport {

@@ -8,7 +8,7 @@
 
 use super::command::Command;
 use super::driver::{Ask, Driver, Replies, When, state};
-use super::field::{self, Unit, first_of};
+use super::field::{self, MAX_FAULTS, Unit, first_of};
 use super::known::{Known, remember};
 use super::models;
 use super::reply::{Reply, Row, Scalar};
@@ -133,7 +133,7 @@ fn fans(summary: Row<'_>) -> Vec<u32> {
 fn summary_errors(summary: Row<'_>) -> Vec<String> {
     let number = |key: &str| key.strip_prefix("Error Code ").is_some_and(|n| n.parse::<u32>().is_ok());
     let codes = summary.fields().filter(|(key, _)| number(key)).filter_map(|(_, value)| value.number());
-    codes.filter(|code| *code > 0.0).map(|code| format!("{code}")).collect()
+    codes.filter(|code| (1.0..1e8).contains(code)).map(|code| format!("{code}")).take(MAX_FAULTS).collect()
 }
 
 /// From `{"error_code":[{"540":"<when>"}]}`, `["540"]` or what was meant as the former.
@@ -148,7 +148,7 @@ fn error_codes(reply: &Reply) -> Vec<String> {
             Scalar::Number(number) if number >= 0.0 => format!("{number}"),
             _ => path.rsplit('.').next().unwrap_or_default().to_owned(),
         };
-        if is_code(&code) && !codes.contains(&code) {
+        if codes.len() < MAX_FAULTS && is_code(&code) && !codes.contains(&code) {
             codes.push(code);
         }
     }
