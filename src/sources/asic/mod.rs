@@ -4,11 +4,11 @@
 //! One poll of one miner is a few questions ([`command`]), each over a connection of its own
 //! ([`exchange`]); what they are follows from what the miner is and what it has answered before ([`memory`]).
 //! Its replies are read strictly or repaired ([`reply`], [`repair`]); they tell which driver ([`driver`]) turns
-//! them into a report ([`detect`]). Only [`miner`] and [`exchange`] do I/O.
+//! them into a report ([`detect`]). Only [`miner`], [`probe`] and [`exchange`] do I/O.
 //!
 //! A new family is a file with its `DRIVER`, a line in `detect.rs`, and a folder of replies. A family that is
 //! asked over HTTP gets its pages as commands ([`command::Request::Page`]), and [`detect::ASKS`] the one by which
-//! it is recognised.
+//! it is recognised. What is on a port of its own gets a line in [`probe::KNOCKS`], so that it is found.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +42,7 @@ pub mod miner;
 pub mod models;
 pub mod mskminer;
 pub mod names;
+pub mod probe;
 mod repair;
 pub mod reply;
 pub mod sealminer;
@@ -51,6 +52,9 @@ pub mod whatsminer;
 
 pub use hosts::{HostPort, HostSpecError};
 pub use miner::Miner;
+
+/// Port of the cgminer API.
+pub const API_PORT: u16 = 4028;
 
 /// `[[asic]]`: miners that the operator names together.
 #[derive(Debug, Clone, Deserialize)]
@@ -98,7 +102,7 @@ impl AsicConfig {
 }
 
 fn default_port() -> u16 {
-    4028
+    API_PORT
 }
 
 fn default_interval() -> u64 {
