@@ -13,6 +13,7 @@ pub mod backtest;
 pub mod check;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod discover;
 pub mod explain;
 pub mod init;
 pub mod ledger;
@@ -21,6 +22,8 @@ pub mod run;
 pub mod table;
 pub mod what_if;
 
+/// As clap's, for what clap cannot see.
+const EXIT_USAGE: u8 = 2;
 /// `EX_CONFIG` of sysexits(3).
 const EXIT_CONFIG: u8 = 78;
 
@@ -60,6 +63,12 @@ enum Command {
     },
     /// Ask everything once and print what to switch and why; touches no broker.
     Explain(ConfigArg),
+    /// Find miners by asking, and print the config for them; needs no config, touches no broker.
+    ///
+    /// Each address gets one connection, and one question on it; only what answers that like a miner is asked
+    /// more. An address that takes no connection is tried once more at the end. Ctrl-C prints what was found by
+    /// then. Exits with 1 if no miner was found.
+    Discover(discover::DiscoverArgs),
     /// Solve a dispatch case and print what should run.
     WhatIf {
         /// A case as JSON, or one per line; `-` reads standard input.
@@ -106,11 +115,13 @@ const DEFAULT_CONFIG: &str = "/etc/wattsplit/wattsplit.toml";
 enum CliError {
     #[error("{0}")]
     Config(#[from] ConfigErrors),
+    #[error("{0}")]
+    Usage(String),
     #[error("{0:#}")]
     Failed(#[from] anyhow::Error),
 }
 
-/// Runs the command of `cli` on `runtime`. 0: fine, 1: failed, 78: bad config (2, usage, is clap's).
+/// Runs the command of `cli` on `runtime`. 0: fine, 1: failed, 2: usage, 78: bad config.
 pub fn main(cli: Cli, runtime: &tokio::runtime::Runtime) -> ExitCode {
     let level = match (cli.verbose, &cli.command) {
         (0, Command::Run(_)) => tracing::Level::INFO,
@@ -128,6 +139,7 @@ pub fn main(cli: Cli, runtime: &tokio::runtime::Runtime) -> ExitCode {
             let _ = writeln!(std::io::stderr(), "{}", render(&error));
             match error {
                 CliError::Config(_) => ExitCode::from(EXIT_CONFIG),
+                CliError::Usage(_) => ExitCode::from(EXIT_USAGE),
                 CliError::Failed(_) => ExitCode::FAILURE,
             }
         }
@@ -144,7 +156,7 @@ fn render(error: &CliError) -> String {
     match error {
         // Rendered whole: file, line, caret, hint.
         CliError::Config(errors) => errors.to_string(),
-        CliError::Failed(error) => format!("error: {error:#}"),
+        CliError::Usage(_) | CliError::Failed(_) => format!("error: {error}"),
     }
 }
 
@@ -154,6 +166,7 @@ async fn command(command: Command) -> Result<(), CliError> {
         Command::Check { online, file } => check(&file, online).await,
         Command::Once { config, json } => Ok(once::once(&config.load()?, json).await?),
         Command::Explain(arg) => Ok(explain::explain(&arg.load()?).await?),
+        Command::Discover(args) => discover::discover(&args).await,
         Command::WhatIf { file } => Ok(what_if::run(&file)?),
         Command::Ledger(args) => ledger::ledger(&args),
         Command::Backtest(args) => {

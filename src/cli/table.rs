@@ -4,7 +4,7 @@
 //! look. Nothing is hidden: a value that is not measured carries its mark, a missing one is a dash,
 //! and a column that does not fit is named.
 
-mod attention;
+pub(super) mod attention;
 mod blocks;
 pub(super) mod cells;
 pub(super) mod grid;

@@ -100,7 +100,8 @@ pub async fn sweep(sources: Vec<Box<dyn Source>>, limit: usize, mut take: impl F
     }
 }
 
-async fn sleep_or_never(pause: Option<Duration>) {
+/// Sleeps for `pause`; `None` is for ever.
+pub async fn sleep_or_never(pause: Option<Duration>) {
     match pause {
         Some(pause) => tokio::time::sleep(pause).await,
         None => std::future::pending().await,

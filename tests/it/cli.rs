@@ -1,5 +1,6 @@
 //! What the terminal shows: golden texts in `tests/golden/`. `UPDATE_GOLDEN=1` rewrites them.
 
+mod discover;
 mod money;
 mod once_json;
 mod pipe;

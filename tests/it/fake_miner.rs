@@ -100,6 +100,33 @@ impl FakeMiner {
     }
 }
 
+/// A listener that does `serve` with each connection; its address.
+pub async fn misbehaving<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> HostPort
+where
+    F: Future<Output = std::io::Result<()>> + Send + 'static,
+{
+    let listener = TcpListener::bind((own_address(), 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve_each(listener, serve));
+    HostPort { host: address.ip().to_string(), port: address.port(), expected: true }
+}
+
+/// Does `serve` with each connection to `listener`.
+pub async fn serve_each<F>(listener: TcpListener, serve: impl Fn(TcpStream) -> F)
+where
+    F: Future<Output = std::io::Result<()>> + Send + 'static,
+{
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(serve(stream));
+    }
+}
+
+/// Reads to the end of one question.
+pub async fn take_request(stream: &mut TcpStream) -> std::io::Result<()> {
+    while stream.read_u8().await? != b'}' {}
+    Ok(())
+}
+
 async fn accept(listener: TcpListener, shared: Arc<Shared>, page: bool) {
     while let Ok((stream, _)) = listener.accept().await {
         let shared = shared.clone();

@@ -41,6 +41,11 @@ impl Grid {
         self.columns.push(Column { head, align: Align::Right, gives_way, cells });
     }
 
+    /// A left-aligned column.
+    pub fn text_column(&mut self, head: &'static str, gives_way: u8, cells: Vec<String>) {
+        self.columns.push(Column { head, align: Align::Left, gives_way, cells });
+    }
+
     /// The table, at most `width` wide if the columns that stay allow it, and the heads of the
     /// columns that had to go and were not [`EMPTY`]. Rows whose `alert` is set carry a `!`.
     pub fn draw(&self, width: usize, alert: &[bool]) -> (String, Vec<&'static str>) {

@@ -8,9 +8,6 @@ use crate::config::document::Path;
 use crate::sources::asic::{AsicConfig, hosts};
 use crate::sources::gpu::GpuReader;
 
-/// Most addresses in the whole file: several times the largest site, and a bound on memory.
-const MAX_ADDRESSES: usize = 262_144;
-
 pub fn asics(config: &Config, check: &mut Checker<'_, '_>) {
     check.names("asic", "group", config.asic.iter().map(|asic| asic.group.as_str()));
     let mut owner = HashMap::new();
@@ -51,8 +48,8 @@ fn addresses(
             Err(error) => {
                 check.report.value(&path, format!("{}: {}", path.subject(), error.reason), None);
             }
-            Ok(all) if owner.len() + all.len() > MAX_ADDRESSES => {
-                check.must(&path, format!("leave the file at most {MAX_ADDRESSES} addresses"), None);
+            Ok(all) if owner.len() + all.len() > hosts::MAX_ADDRESSES => {
+                check.must(&path, format!("leave the file at most {} addresses", hosts::MAX_ADDRESSES), None);
             }
             Ok(all) => {
                 let mut twice = None;

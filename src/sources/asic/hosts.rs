@@ -8,6 +8,9 @@ use ipnet::IpNet;
 /// Most addresses that one entry may stand for: a /16.
 const MAX_PER_ENTRY: u128 = 65_536;
 
+/// Most addresses of all entries together: several times the largest site, and a bound on memory.
+pub const MAX_ADDRESSES: usize = 262_144;
+
 /// Where one miner is, or may be.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HostPort {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use wattsplit::reading::{AsicReport, AsicState, Missing, Quality, Sample};
 use wattsplit::sources::Source;
 use wattsplit::sources::asic::HostPort;
@@ -15,27 +15,7 @@ use wattsplit::sources::asic::exchange;
 use wattsplit::sources::asic::miner::Limits;
 
 use super::{START, miner, report, sample};
-use crate::fake_miner::{self, FakeMiner};
-
-/// A listener that does `serve` with each connection; its address.
-async fn misbehaving<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> HostPort
-where
-    F: Future<Output = std::io::Result<()>> + Send + 'static,
-{
-    let listener = TcpListener::bind((fake_miner::own_address(), 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve(stream));
-        }
-    });
-    HostPort { host: address.ip().to_string(), port: address.port(), expected: true }
-}
-
-async fn take_request(stream: &mut TcpStream) -> std::io::Result<()> {
-    while stream.read_u8().await? != b'}' {}
-    Ok(())
-}
+use crate::fake_miner::{self, FakeMiner, misbehaving, take_request};
 
 /// Polls once with short limits; what comes of it.
 async fn outcome(host: &HostPort, exchange: Duration) -> Result<AsicReport, Missing> {

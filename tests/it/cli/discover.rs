@@ -1,0 +1,121 @@
+//! `wattsplit discover`: the built program against miners, and against what else may listen.
+
+mod crowd;
+mod page;
+mod strangers;
+
+use std::process::{Command, Output, Stdio};
+
+use wattsplit::cli::discover::queue::READ_CONNECTIONS;
+use wattsplit::sources::asic::HostPort;
+
+use crate::fake_miner::{self, FakeMiner};
+
+/// What it printed, and how it ended.
+struct Found {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl From<Output> for Found {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+fn program(args: &[&str], hosts: &[HostPort]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wattsplit"));
+    command.arg("discover").args(args).args(hosts.iter().map(ToString::to_string));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs beside the fakes, which live on the runtime of the test.
+async fn to_the_end(mut command: Command) -> Found {
+    tokio::task::spawn_blocking(move || command.output().unwrap().into()).await.unwrap()
+}
+
+async fn discover(args: &[&str], hosts: &[HostPort]) -> Found {
+    to_the_end(program(args, hosts)).await
+}
+
+/// The row of the table for `host`.
+fn row<'t>(out: &'t str, host: &HostPort) -> &'t str {
+    let starts =
+        |line: &&str| line.get(2..).is_some_and(|line| line.split(' ').next() == Some(&host.to_string()));
+    out.lines().find(starts).unwrap_or_else(|| panic!("{host} is not in\n{out}"))
+}
+
+#[tokio::test]
+async fn every_recorded_firmware_is_found_over_few_connections() {
+    let mut fakes = Vec::new();
+    for folder in fake_miner::folders() {
+        fakes.push((FakeMiner::serve(&folder).await, folder));
+    }
+    let hosts: Vec<HostPort> = fakes.iter().map(|(fake, _)| fake.host.clone()).collect();
+    let found = discover(&[], &hosts).await;
+    assert_eq!(found.code, Some(0), "{}", found.err);
+    for (fake, folder) in &fakes {
+        row(&found.out, &fake.host);
+        let asked = fake.asked();
+        assert_eq!(asked[0], r#"{"command":"summary"}"#, "{folder}");
+        assert!(asked.len() <= 1 + READ_CONNECTIONS as usize, "{folder}: {asked:?}");
+        assert_eq!(fake.open_at_most(), 1, "{folder}");
+    }
+    let told = |folder: &str| row(&found.out, &fakes.iter().find(|(_, f)| f == folder).unwrap().0.host);
+    for (folder, words) in [
+        ("antminer-s21-stock-2024.07-minerpower", ["Antminer S21", "stock", "hashing"]),
+        ("luxos-s19kpro-2025.4.8", ["Antminer S19k Pro", "luxos", "hashing"]),
+        ("whatsminer-m56s-v2-suspended-simulated", ["WhatsMiner M56S", "stock", "idle"]),
+        ("malformed/m25-invalid-command-for-all", ["–", "–", "unknown"]),
+    ] {
+        for word in words {
+            assert!(told(folder).contains(word), "{word}: {}", told(folder));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_it_prints_is_a_config_that_is_accepted() {
+    let mut hosts = Vec::new();
+    let mut fakes = Vec::new();
+    for folder in ["antminer-s21-stock-2024.07-minerpower", "whatsminer-unknown-v1-20210322"] {
+        let fake = FakeMiner::serve(folder).await;
+        hosts.push(fake.host.clone());
+        fakes.push(fake);
+    }
+    // Twice the same one.
+    hosts.push(hosts[0].clone());
+    let found = discover(&["--group", "row-7"], &hosts).await;
+    assert_eq!(found.code, Some(0), "{}", found.err);
+    assert!(found.err.starts_with("2 addresses, ports "), "{}", found.err);
+    assert!(found.err.lines().count() == 2 && found.err.contains(": 2 miners\n"), "{}", found.err);
+    let (_, block) = found.out.split_once("[[asic]]").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("wattsplit.toml");
+    let rest = "[site]\nname = \"ridge\"\n[[pool]]\nname = \"p\"\nkind = \"ocean\"\naddress = \"bc1qexampleexampleexampleexampleexample00\"\nfee = 0.01\n";
+    std::fs::write(&file, format!("{rest}[[asic]]{block}")).unwrap();
+    let checked = Command::new(env!("CARGO_BIN_EXE_wattsplit")).arg("check").arg(&file).output().unwrap();
+    let said = String::from_utf8(checked.stdout).unwrap();
+    assert!(said.contains("row-7: 2 addresses"), "{said}{}", String::from_utf8_lossy(&checked.stderr));
+}
+
+#[test]
+fn hosts_that_cannot_be_meant_are_a_usage_error() {
+    for (args, why) in [
+        (&["discover"][..], "<HOSTS>..."),
+        (&["discover", "10.20.0.9-40"], "the end of a range is a whole address"),
+        (&["discover", "10.0.0.0/8"], "more than 65536 addresses"),
+        (&["discover", "10.20.0.0/24", "--group", "Row A"], "lower-case letters, digits and hyphens"),
+        (&["discover", "10.20.0.0/24", "--rate", "0"], "--rate"),
+    ] {
+        let found: Found = Command::new(env!("CARGO_BIN_EXE_wattsplit")).args(args).output().unwrap().into();
+        assert_eq!(found.code, Some(2), "{args:?}: {}", found.err);
+        assert!(found.err.contains(why) && found.out.is_empty(), "{args:?}: {}", found.err);
+    }
+}
