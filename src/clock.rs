@@ -1,7 +1,8 @@
 //! The only caller of the system clock.
 //!
 //! Everything else takes a [`Now`]: wall time says *when* in payloads and tariffs, monotonic time
-//! says *how old*. A jump of the wall clock therefore changes no age.
+//! says *how old*. A jump of the wall clock therefore changes no age. Monotonic time is that of the
+//! runtime, so that a test which pauses its timers also holds [`now`].
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
@@ -55,7 +56,8 @@ pub fn now() -> Now {
         Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
         Err(before) => -i64::try_from(before.duration().as_millis()).unwrap_or(i64::MAX),
     };
-    let mono = START.get_or_init(Instant::now).elapsed();
+    let start = *START.get_or_init(Instant::now);
+    let mono = tokio::time::Instant::now().into_std().saturating_duration_since(start);
     Now { wall: UnixMs(wall), mono }
 }
 
