@@ -3,9 +3,13 @@
 //! A value that was not read is never a number: it is [`Missing`], with the reason. Time is taken
 //! once per exchange and lives in [`Batch::at`]; quality and source live with each [`Reading`].
 
+mod reasons;
 mod sample;
+mod sweep;
 
+pub use reasons::Reasons;
 pub use sample::*;
+pub use sweep::Sweep;
 
 /// How far a value can be trusted. Ordered: the worst of several is their maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

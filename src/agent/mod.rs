@@ -112,7 +112,7 @@ pub async fn run(
         batches.clone(),
         miner_health,
     ));
-    let mut feeds = std::pin::pin!(runner::run(sources.feeds, FEED_LIMITS, batches, feed_health));
+    let mut feeds = std::pin::pin!(runner::run_feeds(sources.feeds, FEED_LIMITS, batches, feed_health));
     let mut shutdown = std::pin::pin!(shutdown);
     let interval = Duration::from_secs(mqtt_config.interval_secs.max(1));
     let mut next_tick = clock::now().mono.saturating_add(FIRST_PICTURE);

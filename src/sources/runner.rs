@@ -4,8 +4,12 @@
 //! a lane of their own, and those never asked leave places free, so that neither hundreds of hanging
 //! miners nor a range with nothing behind it delay the miners that answer.
 
+mod digest;
+mod pace;
 mod queue;
 mod slot;
+mod sweeps;
+mod turns;
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -14,19 +18,25 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
 
+use self::digest::Digest;
 use self::queue::Queue;
 use self::slot::{Lane, Slot};
+use self::sweeps::Sweeps;
+use self::turns::Turns;
 use super::{Failure, Source};
 use crate::clock;
-use crate::reading::{Batch, Missing, Sample};
+use crate::reading::{Batch, Missing, Sample, Sweep};
+
+/// Miners that the log tells of in a minute, each by itself.
+const MINERS_TOLD: u32 = 5;
 
 /// Most fetches at the same time.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Sources that answered last time, or were never asked; the latter in [`Limits::unproven`] of
-    /// these places.
+    /// Sources that answered last time, or were never asked.
     pub healthy: usize,
-    /// Sources that failed last time, or took more than half of their time.
+    /// Sources that failed last time, or took more than half of their time. They also get the places that
+    /// the others leave unused, but for [`Limits::kept`].
     pub suspect: usize,
 }
 
@@ -37,10 +47,14 @@ impl Limits {
         Self { healthy: concurrency.saturating_sub(suspect).max(1), suspect }
     }
 
+    fn all(self) -> usize {
+        self.healthy.saturating_add(self.suspect)
+    }
+
     /// A quarter of the healthy places is kept for sources that have answered: behind a range of
-    /// addresses there may be nothing but silence.
-    fn unproven(self) -> usize {
-        self.healthy.saturating_sub(self.healthy / 4).max(1)
+    /// addresses, or an outage, there may be nothing but silence.
+    fn kept(self) -> usize {
+        self.healthy / 4
     }
 }
 
@@ -53,31 +67,71 @@ pub struct RunnerHealth {
     pub failing: u32,
     pub polls_ok: u64,
     pub polls_failed: u64,
+    /// The last period that is over.
+    pub sweep: Option<Sweep>,
 }
 
-/// Drives `sources` until the receiver of `batches` is gone.
+/// Drives a fleet until the receiver of `batches` is gone: each miner has its turn once in its interval, at
+/// times that are spread evenly, and what is lost is looked for.
 pub async fn run(
-    sources: Vec<Box<dyn Source>>,
+    miners: Vec<Box<dyn Source>>,
     limits: Limits,
     batches: mpsc::Sender<Batch>,
     health: watch::Sender<RunnerHealth>,
 ) {
-    let mut queue = Queue::new(sources, limits);
+    let turns = Turns::Grid { start: clock::now().mono };
+    drive(miners, turns, (limits, Digest::new(MINERS_TOLD)), batches, health).await;
+}
+
+/// Drives feeds: few, and each to be asked an interval after it has answered.
+pub async fn run_feeds(
+    feeds: Vec<Box<dyn Source>>,
+    limits: Limits,
+    batches: mpsc::Sender<Batch>,
+    health: watch::Sender<RunnerHealth>,
+) {
+    drive(feeds, Turns::Apart, (limits, Digest::new(u32::MAX)), batches, health).await;
+}
+
+async fn drive(
+    sources: Vec<Box<dyn Source>>,
+    turns: Turns,
+    (limits, mut digest): (Limits, Digest),
+    batches: mpsc::Sender<Batch>,
+    health: watch::Sender<RunnerHealth>,
+) {
+    let start = clock::now().mono;
+    let period = sources.iter().map(|source| source.schedule().interval).max().unwrap_or(Duration::MAX);
+    let mut sweeps = Sweeps::new(period, start);
+    let mut queue = Queue::new(sources, limits, turns, start);
     let mut in_flight = FuturesUnordered::new();
     let mut totals = RunnerHealth::default();
     loop {
-        queue.release_due(clock::now().mono);
-        while let Some(slot) = queue.next_to_start() {
+        let now = clock::now().mono;
+        let released = queue.release_due(now);
+        sweeps.turns(released.due, released.missed);
+        while let Some(slot) = queue.next_to_start(now) {
             in_flight.push(poll(slot));
         }
-        let pause = queue.until_next(clock::now().mono);
+        if let Some((failed, back)) = digest.rest(now) {
+            let count = failed.total();
+            tracing::warn!(count, reasons = %failed, back, "more sources failed, or answer again");
+        }
+        if let Some(sweep) = sweeps.ended(now) {
+            tell(&sweep);
+            totals.sweep = Some(sweep);
+        }
+        let pause = queue.until_next(now).into_iter().chain(digest.until(now)).min();
         tokio::select! {
             Some(polled) = in_flight.next() => {
                 let Polled { mut slot, outcome, lane } = polled;
-                queue.ended(lane);
                 let at = clock::now();
-                let samples = slot.record(outcome, &mut totals, at.mono);
-                queue.again_at(at.mono.saturating_add(slot.pause(fastrand::f64())), slot);
+                let failure = outcome.as_ref().err();
+                let delay = at.mono.saturating_sub(slot.due);
+                sweeps.polled(delay, slot.source.schedule().interval, failure.map(|failure| failure.reason));
+                let retry_after = failure.and_then(|failure| failure.retry_after);
+                let samples = slot.record(outcome, &mut totals, &mut digest, at.mono);
+                queue.ended(slot, lane, retry_after, at.mono);
                 health.send_if_modified(|seen| std::mem::replace(seen, totals) != totals);
                 if batches.send(Batch { at, samples }).await.is_err() {
                     return;
@@ -88,14 +142,20 @@ pub async fn run(
     }
 }
 
+fn tell(sweep: &Sweep) {
+    let Sweep { length, due, polled, late, failed, delay_p50, delay_max } = sweep;
+    tracing::debug!(?length, due, polled, late, %failed, ?delay_p50, ?delay_max, "sweep");
+}
+
 /// Asks every source once, `limit` at a time, and gives each batch to `take`.
 pub async fn sweep(sources: Vec<Box<dyn Source>>, limit: usize, mut take: impl FnMut(Batch)) {
-    let polls = sources.into_iter().map(|source| poll(Slot::new(source)));
+    let start = clock::now().mono;
+    let polls = (0u32..).zip(sources).map(|(index, source)| poll(Slot::new(source, index, start)));
     let mut polls = std::pin::pin!(futures_util::stream::iter(polls).buffer_unordered(limit.max(1)));
-    let mut totals = RunnerHealth::default();
+    let (mut totals, mut digest) = (RunnerHealth::default(), Digest::new(u32::MAX));
     while let Some(Polled { mut slot, outcome, .. }) = polls.next().await {
         let at = clock::now();
-        let samples = slot.record(outcome, &mut totals, at.mono);
+        let samples = slot.record(outcome, &mut totals, &mut digest, at.mono);
         take(Batch { at, samples });
     }
 }
@@ -138,80 +198,4 @@ async fn poll(mut slot: Slot) -> Polled {
     let outcome = ask(slot.source.as_mut()).await;
     slot.slow = clock::now().since(start) > slot.source.schedule().deadline / 2;
     Polled { slot, outcome, lane }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sources::{Fetch, Schedule};
-
-    /// Hangs for ever if `hangs`, else answers at once with nothing.
-    struct Scripted {
-        id: String,
-        hangs: bool,
-    }
-
-    impl Source for Scripted {
-        fn id(&self) -> &str {
-            &self.id
-        }
-        fn schedule(&self) -> Schedule {
-            Schedule { interval: Duration::from_millis(5), deadline: Duration::from_secs(3600) }
-        }
-        fn fetch(&mut self, _now: clock::Now) -> Fetch<'_> {
-            Box::pin(async {
-                if self.hangs {
-                    std::future::pending::<()>().await;
-                }
-                Ok(Vec::new())
-            })
-        }
-        fn failed(&self, _why: Missing) -> Vec<Sample> {
-            Vec::new()
-        }
-    }
-
-    #[test]
-    fn addresses_never_asked_leave_room_for_the_miners_that_answer() {
-        let silent = |n| -> Box<dyn Source> { Box::new(Scripted { id: format!("silent/{n}"), hangs: true }) };
-        let mut queue = Queue::new((0..100).map(silent).collect(), Limits { healthy: 8, suspect: 2 });
-        queue.release_due(Duration::MAX);
-        let started = std::iter::from_fn(|| queue.next_to_start()).count();
-        assert_eq!(started, 6, "the rest is kept");
-        for n in 0..4 {
-            let mut slot = Slot::new(Box::new(Scripted { id: format!("answers/{n}"), hangs: false }));
-            slot.record(Ok(Vec::new()), &mut RunnerHealth::default(), Duration::ZERO);
-            queue.again_at(Duration::ZERO, slot);
-        }
-        queue.release_due(Duration::MAX);
-        let mut answering = || queue.next_to_start().map(|slot| slot.lane() == Lane::Healthy);
-        assert_eq!(answering(), Some(true), "not behind the 94 that wait");
-        assert_eq!((answering(), answering()), (Some(true), None));
-        queue.ended(Lane::Unproven);
-        let next = queue.next_to_start().map(|slot| slot.lane());
-        assert_eq!(next, Some(Lane::Healthy), "a place that is free goes to a miner that answers");
-    }
-
-    #[tokio::test]
-    async fn sources_that_hang_do_not_stop_the_ones_that_answer() {
-        let mut sources: Vec<Box<dyn Source>> = Vec::new();
-        for n in 0..20 {
-            sources.push(Box::new(Scripted { id: format!("hanging/{n}"), hangs: true }));
-        }
-        sources.push(Box::new(Scripted { id: "healthy".into(), hangs: false }));
-        let (batches, mut received) = mpsc::channel(4);
-        let (health, seen) = watch::channel(RunnerHealth::default());
-        let runner = run(sources, Limits { healthy: 28, suspect: 1 }, batches, health);
-        let fifty = async {
-            for _ in 0..50 {
-                received.recv().await.unwrap();
-            }
-        };
-        tokio::select! {
-            () = runner => unreachable!("the receiver is still there"),
-            () = fifty => {}
-        }
-        assert!(seen.borrow().polls_ok >= 50);
-        assert_eq!((seen.borrow().ok, seen.borrow().failing), (1, 0));
-    }
 }

@@ -19,15 +19,18 @@ use wattsplit::sources::{Failure, Source};
 const START: Now = Now { wall: UnixMs(1_700_000_000_000), mono: Duration::ZERO };
 
 /// Long enough for a busy machine: no test waits for it.
-const PATIENT: Limits = Limits {
+pub const PATIENT: Limits = Limits {
     exchange: Duration::from_secs(30),
     rest: Duration::from_secs(60),
     poll: Duration::from_secs(90),
 };
 
 fn miner(host: &HostPort, limits: Limits) -> Miner {
-    let settings =
-        Settings { group: "row-a".into(), interval: Duration::from_secs(30), declared: None, limits };
+    miner_every(Duration::from_secs(30), host, limits)
+}
+
+pub fn miner_every(interval: Duration, host: &HostPort, limits: Limits) -> Miner {
+    let settings = Settings { group: "row-a".into(), interval, declared: None, limits };
     Miner::new(host.clone(), settings, Names::default())
 }
 

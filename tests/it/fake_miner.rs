@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ struct Shared {
     /// Requests in order, as they came.
     asked: Mutex<Vec<String>>,
     refuses_joined: AtomicBool,
+    delay_ms: AtomicU64,
     open_now: AtomicUsize,
     open_at_most: AtomicUsize,
 }
@@ -68,6 +69,7 @@ impl FakeMiner {
             folder: Mutex::new(fixtures().join(folder)),
             asked: Mutex::default(),
             refuses_joined: AtomicBool::new(false),
+            delay_ms: AtomicU64::new(0),
             open_now: AtomicUsize::new(0),
             open_at_most: AtomicUsize::new(0),
         });
@@ -87,6 +89,11 @@ impl FakeMiner {
     /// Joined commands are errors from now on.
     pub fn refuse_joined(&self) {
         self.shared.refuses_joined.store(true, Ordering::SeqCst);
+    }
+
+    /// Every answer takes this long from now on.
+    pub fn slow_down(&self, delay: Duration) {
+        self.shared.delay_ms.store(delay.as_millis().try_into().unwrap(), Ordering::SeqCst);
     }
 
     /// What was asked since the last call.
@@ -174,6 +181,7 @@ async fn serve_api(stream: &mut TcpStream, shared: &Shared) -> Option<bool> {
     if caps["terminator"] == "nul" {
         reply.push(0);
     }
+    tokio::time::sleep(Duration::from_millis(shared.delay_ms.load(Ordering::SeqCst))).await;
     stream.write_all(&reply).await.ok()?;
     Some(caps["keep_open_s"].as_u64().is_some())
 }

@@ -24,6 +24,7 @@ mod network;
 mod pool;
 mod price;
 mod run;
+mod runner;
 mod service;
 mod site;
 mod split;
