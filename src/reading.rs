@@ -73,11 +73,13 @@ pub enum Missing {
     Undefined,
     /// The machine works for another coin: its hashrate is none of bitcoin's.
     OtherAlgorithm,
+    /// wattsplit itself had no file or memory left to ask with: it says nothing about the device.
+    NoSocket,
 }
 
 impl Missing {
     /// Every reason, in the order of the schemas.
-    pub const ALL: [Missing; 19] = [
+    pub const ALL: [Missing; 20] = [
         Missing::NotYet,
         Missing::NotReported,
         Missing::NotSupported,
@@ -97,6 +99,7 @@ impl Missing {
         Missing::Expired,
         Missing::Undefined,
         Missing::OtherAlgorithm,
+        Missing::NoSocket,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -120,6 +123,7 @@ impl Missing {
             Missing::Expired => "expired",
             Missing::Undefined => "undefined",
             Missing::OtherAlgorithm => "other_algorithm",
+            Missing::NoSocket => "no_socket",
         }
     }
 }

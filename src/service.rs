@@ -1,4 +1,4 @@
-//! The process among others: readiness, watchdog, signals, logging.
+//! The process among others: readiness, watchdog, signals, logging, limits.
 
 use std::io::Write;
 use std::time::Duration;
@@ -91,6 +91,12 @@ fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::debug!(%error, "cannot notify systemd");
     }
+}
+
+/// How many files this process may have open; `None`: any number.
+pub fn open_files_limit() -> Option<usize> {
+    use rustix::process::{Resource, getrlimit};
+    getrlimit(Resource::Nofile).current.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
 /// Resolves at SIGTERM or SIGINT.

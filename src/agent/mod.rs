@@ -22,10 +22,12 @@ mod books;
 mod build;
 mod events;
 mod history;
+mod places;
 mod settlements;
 
 use books::Books;
 pub use build::{Sources, sources, state_dir};
+use places::places;
 
 /// The first picture is published this long after the start, with what has been read by then.
 const FIRST_PICTURE: Duration = Duration::from_secs(3);
@@ -108,7 +110,7 @@ pub async fn run(
     let (feed_health, feeds_seen) = watch::channel(RunnerHealth::default());
     let mut miners = std::pin::pin!(runner::run(
         sources.miners,
-        Limits::of(config.site.concurrency),
+        Limits::of(places(config.site.concurrency)),
         batches.clone(),
         miner_health,
     ));
@@ -212,7 +214,7 @@ pub async fn sweep(config: &Config) -> Result<(Site, Picture), AgentError> {
     let (batches, mut received) = mpsc::unbounded_channel();
     let to_feed = batches.clone();
     tokio::join!(
-        runner::sweep(sources.miners, config.site.concurrency, move |batch| {
+        runner::sweep(sources.miners, places(config.site.concurrency), move |batch| {
             let _ = batches.send(batch);
         }),
         runner::sweep(sources.feeds, FEED_LIMITS.healthy, move |batch| {

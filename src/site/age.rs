@@ -43,6 +43,8 @@ impl Polling {
                 self.answered = Some(at);
                 self.failure = None;
             }
+            // The device was not asked: it only grows older.
+            Err(Missing::NoSocket) if self.ever_polled() => {}
             Err(why) => self.failure = Some(why),
         }
     }
@@ -190,6 +192,19 @@ mod tests {
         );
         polling.record(at(60), interval, Ok(()));
         assert_eq!((polling.freshness(at(61)), why_not(&polling, at(61))), (Freshness::Fresh, None));
+    }
+
+    #[test]
+    fn a_device_that_could_not_be_asked_is_not_said_to_be_gone_before_its_values_are_too_old() {
+        let interval = Duration::from_secs(30);
+        let mut polling = Polling::new(interval);
+        polling.record(at(0), interval, Ok(()));
+        polling.record(at(30), interval, Err(Missing::NoSocket));
+        assert_eq!(polling.freshness(at(31)), Freshness::Fresh);
+        assert_eq!(why_not(&polling, at(91)), Some(Missing::Expired));
+        let mut never = Polling::new(interval);
+        never.record(at(0), interval, Err(Missing::NoSocket));
+        assert_eq!(why_not(&never, at(1)), Some(Missing::NoSocket));
     }
 
     #[test]

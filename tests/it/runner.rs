@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -213,6 +214,41 @@ async fn after_a_standstill_the_fleet_goes_on_without_a_burst() {
             assert!(*next - after <= INTERVAL + secs(1), "{index}: {times:?}");
         }
     }
+}
+
+/// Lines of the log.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(line)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_a_few_lines_in_the_log_and_one_a_minute_with_the_count() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let kinds = (0..300).map(|_| Kind::Away(secs(60)..secs(560)));
+    run(kinds, PLACES, tokio::time::sleep(secs(780))).await;
+    drop(guard);
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines = |what: &str| log.lines().filter(|line| line.contains(what)).collect::<Vec<_>>();
+    let (failed, back, rest) = (lines("source failed"), lines("source answers"), lines("more sources"));
+    assert_eq!(
+        (failed.len(), rest[0].contains("count=295 reasons=unreachable 295 back=0")),
+        (5, true),
+        "{log}"
+    );
+    let counted = |line: &&str| line.split("back=").nth(1).unwrap().parse::<usize>().unwrap();
+    assert_eq!(back.len() + rest.iter().map(counted).sum::<usize>(), 300, "{log}");
+    assert!(back.len() <= 10 && rest.len() <= 3, "{log}");
 }
 
 #[tokio::test]

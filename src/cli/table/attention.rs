@@ -296,5 +296,6 @@ pub fn why(missing: Missing) -> &'static str {
         Missing::Expired => "too old",
         Missing::Undefined => "the formula has no answer",
         Missing::OtherAlgorithm => "mines another coin",
+        Missing::NoSocket => "wattsplit may open no more files",
     }
 }

@@ -8,6 +8,7 @@ use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -28,6 +29,7 @@ const CHUNK: usize = 4096;
 /// - [`Missing::Refused`]: nothing listens there;
 /// - [`Missing::Timeout`]: connected, but the reply is not complete at the deadline;
 /// - [`Missing::CutOff`]: the connection broke, or closed without a byte;
+/// - [`Missing::NoSocket`]: there was no file or memory left to connect with;
 /// - [`Missing::TooLarge`]: more than [`MAX_REPLY`];
 /// - for [`Request::Page`] also [`Missing::RemoteError`] if the status is not 200, and
 ///   [`Missing::Garbage`] if the reply is not HTTP.
@@ -142,6 +144,10 @@ async fn read_more(stream: &mut TcpStream, reply: &mut Vec<u8>) -> Result<bool, 
 }
 
 fn why(error: std::io::Error) -> Missing {
+    // Of this machine, and nothing that the miner did.
+    if let Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) = Errno::from_io_error(&error) {
+        return Missing::NoSocket;
+    }
     match error.kind() {
         ErrorKind::ConnectionRefused => Missing::Refused,
         ErrorKind::ConnectionReset
@@ -219,6 +225,16 @@ mod tests {
     fn braces_inside_strings_do_not_count_even_behind_escapes() {
         assert_eq!(ends_at(&[r#"{"a":"}","b":"\"}","#, r#""c":"\'}"}"#]), Some(29));
         assert_eq!(ends_at(&["{\"a\":\"\\", "\"}\"}"]), Some(11));
+    }
+
+    #[test]
+    fn a_limit_of_this_machine_is_no_fault_of_the_miner() {
+        let of = |errno: Errno| why(std::io::Error::from(errno));
+        assert_eq!(of(Errno::MFILE), Missing::NoSocket);
+        assert_eq!(
+            (of(Errno::HOSTUNREACH), of(Errno::CONNREFUSED)),
+            (Missing::Unreachable, Missing::Refused)
+        );
     }
 
     #[test]

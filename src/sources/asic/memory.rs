@@ -77,6 +77,8 @@ impl Memory {
             }
             Err(Missing::RemoteError) if !page && self.proven.contains(ask.command) => return false,
             Ok(_) | Err(Missing::Denied | Missing::RemoteError) => true,
+            // It was not asked at all.
+            Err(Missing::NoSocket) => false,
             // Most machines have no page, and a port that swallows connections costs time.
             Err(_) => page,
         };
@@ -92,7 +94,7 @@ impl Memory {
         match outcome {
             Ok(()) => self.proven.insert(command),
             // Nobody is there to be asked.
-            Err(Missing::Refused | Missing::Unreachable) => {}
+            Err(Missing::Refused | Missing::Unreachable | Missing::NoSocket) => {}
             Err(_) if !self.proven.contains(command) => self.worthless.insert(command),
             Err(_) => {}
         }

@@ -90,7 +90,7 @@ impl Miner {
         let opened = self.ask(&mut replies, opening).await;
         match opened {
             // Nobody there, or nobody who answers: more questions would only cost more time.
-            Err(why @ (Missing::Refused | Missing::Unreachable)) => return Err(why),
+            Err(why @ (Missing::Refused | Missing::Unreachable | Missing::NoSocket)) => return Err(why),
             Err(why @ Missing::Timeout) if opening == Command::Summary => return Err(why),
             _ => {}
         }
@@ -152,9 +152,9 @@ impl Miner {
         }
         // An identity of which a part was lost on the wire is asked for again at the next poll.
         let lost = |ask: &Ask| {
-            use Missing::{CutOff, Refused, Timeout, Unreachable};
-            let broke_off =
-                matches!(replies.answer(ask.command), Err(Timeout | CutOff | Refused | Unreachable));
+            use Missing::{CutOff, NoSocket, Refused, Timeout, Unreachable};
+            let answer = replies.answer(ask.command);
+            let broke_off = matches!(answer, Err(Timeout | CutOff | Refused | Unreachable | NoSocket));
             ask.when == When::Identifying && broke_off
         };
         if determined && !driver.asks.iter().any(lost) {

@@ -106,8 +106,13 @@ impl Slot {
             Err(failure) => {
                 totals.polls_failed += 1;
                 self.log(&failure, digest, now);
-                self.failures = self.failures.saturating_add(1);
-                let counted = self.is_news().then_some(Counted::Failing);
+                let counted = if failure.reason == Missing::NoSocket {
+                    // It was not asked, and is as well as it was.
+                    self.counted
+                } else {
+                    self.failures = self.failures.saturating_add(1);
+                    self.is_news().then_some(Counted::Failing)
+                };
                 (self.source.failed(failure.reason), counted)
             }
         };
@@ -171,6 +176,11 @@ mod tests {
     }
 
     #[test]
+    fn tens_of_thousands_of_slots_are_a_few_megabytes() {
+        assert!(size_of::<Option<Slot>>() <= 64, "{}", size_of::<Option<Slot>>());
+    }
+
+    #[test]
     fn a_failing_source_moves_to_the_suspect_lane_and_back() {
         let mut slot = Slot::new(Box::new(Mute), 0, Duration::ZERO);
         let (mut totals, mut digest) = (RunnerHealth::default(), Digest::new(9));
@@ -180,6 +190,8 @@ mod tests {
         slot.record(Ok(Vec::new()), &mut totals, &mut digest, Duration::ZERO);
         assert_eq!((slot.lane(), totals.ok, totals.failing), (Lane::Healthy, 1, 0));
         assert_eq!((totals.polls_ok, totals.polls_failed), (1, 1));
+        slot.record(Err(Failure::new(Missing::NoSocket, "")), &mut totals, &mut digest, Duration::ZERO);
+        assert_eq!((slot.lane(), totals.ok), (Lane::Healthy, 1), "it was not asked");
         slot.slow = true;
         assert_eq!(slot.lane(), Lane::Suspect, "one that drags on holds up nobody else");
     }
