@@ -292,6 +292,8 @@ impl Core {
             sources_failing: runners.iter().map(|r| r.failing).sum(),
             polls_ok: sum(|r| r.polls_ok),
             polls_failed: sum(|r| r.polls_failed),
+            // Feeds have no common period, and none ends where there are no miners.
+            sweep: runners.first().and_then(|miners| miners.sweep),
             mqtt_connects: link.connects,
             mqtt_oversize: link.oversize,
             mqtt_rejected: link.rejected,

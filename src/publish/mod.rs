@@ -12,6 +12,7 @@ use crate::clock::UnixMs;
 use crate::economics::capture::PoolDay;
 use crate::economics::energy_capture::SiteDay;
 use crate::ledger::decision::Regret;
+use crate::reading::Sweep;
 
 mod backoff;
 mod delivery;
@@ -63,6 +64,8 @@ pub struct Health {
     /// Fetches since the start, as the next one.
     pub polls_ok: u64,
     pub polls_failed: u64,
+    /// The last period of the miners that is over.
+    pub sweep: Option<Sweep>,
     /// Connections made to the broker since the start.
     pub mqtt_connects: u64,
     /// Payloads that were not sent because they exceed the size limit.

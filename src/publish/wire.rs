@@ -21,6 +21,7 @@ mod flat;
 mod meter;
 mod money;
 pub mod records;
+mod sweep;
 
 /// Every live topic, except `status`, with its payload. Topics are below `<root>/<site>/`.
 pub fn live_set(site: &str, view: &SiteView, (split, advice): (&Split, &Advice), health: &Health) -> LiveSet {
@@ -90,6 +91,8 @@ fn summary(site: &str, view: &SiteView, (split, advice): (&Split, &Advice), heal
         flat.figure("advice_gain_usd_per_h", gain);
     }
     regret(&mut flat, health);
+    let miners = asics.units() > 0 || view.silent_addresses > 0;
+    sweep::sweep(&mut flat, health.sweep.as_ref(), miners);
     own_health(&mut flat, health);
     flat.finish()
 }

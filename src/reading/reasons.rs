@@ -19,6 +19,10 @@ impl Reasons {
         }
     }
 
+    pub fn of(&self, why: Missing) -> u32 {
+        self.0.get(why as usize).copied().unwrap_or_default()
+    }
+
     pub fn total(&self) -> u32 {
         self.0.iter().fold(0, |sum, count| sum.saturating_add(*count))
     }
@@ -60,7 +64,7 @@ mod tests {
         assert!(
             reasons.iter().eq(Missing::ALL.map(|why| (why, if why == Missing::Refused { 21 } else { 1 })))
         );
-        assert_eq!(reasons.most(), Some(Missing::Refused));
+        assert_eq!((reasons.most(), reasons.of(Missing::Refused)), (Some(Missing::Refused), 21));
         assert!(reasons.to_string().contains("unreachable 1, refused 21, timeout 1"));
     }
 }

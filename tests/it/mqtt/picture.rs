@@ -14,7 +14,9 @@ use wattsplit::economics::{BlockMoney, Class, Metering, Money, Residual, Split};
 use wattsplit::ledger::decision::Regret;
 use wattsplit::publish::LedgerHealth;
 use wattsplit::publish::{Health, LiveSet, wire};
-use wattsplit::reading::{HostSample, Missing, PoolReport, Quality, Read, Reading, Settled, SettledKind};
+use wattsplit::reading::{
+    HostSample, Missing, PoolReport, Quality, Read, Reading, Reasons, Settled, SettledKind, Sweep,
+};
 use wattsplit::site::{
     Aged, AiBlock, AsicCounts, Current, GpuCounts, HashBlock, HostView, MeterView, Network, PoolView,
     SiteView, Sum, Total,
@@ -136,10 +138,26 @@ pub fn site(state: State) -> Picture {
         uptime: Duration::from_secs(60),
         sources_ok: 12,
         polls_ok: 340,
+        sweep: matches!(state, State::Known(_)).then(sweep),
         ledger,
         ..Health::default()
     };
     Picture { view, split, advice: advice(state, at), health }
+}
+
+/// A period in which a poll failed for every reason.
+fn sweep() -> Sweep {
+    let mut failed = Reasons::default();
+    Missing::ALL.into_iter().for_each(|why| failed.add(why));
+    Sweep {
+        length: Duration::from_secs(30),
+        due: 200,
+        polled: 199,
+        late: 2,
+        failed,
+        delay_p50: Duration::from_millis(76),
+        delay_max: Duration::from_millis(3_012),
+    }
 }
 
 /// Advice in every form that the states ask for: a change, a hold that says why, and none.
@@ -202,6 +220,7 @@ pub fn empty() -> Picture {
     let view = &mut picture.view;
     view.hash_blocks.clear();
     view.ai_blocks.clear();
+    view.silent_addresses = 0;
     view.pools.clear();
     view.hosts.clear();
     view.btc_quotes.clear();

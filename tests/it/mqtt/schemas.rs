@@ -150,6 +150,18 @@ fn a_block_without_a_value_lowers_the_coverage_of_the_sites_hashrate() {
 }
 
 #[test]
+fn the_last_period_of_the_miners_is_told_with_each_reason_and_else_why_there_is_none() {
+    let summary = |picture: Picture| check("summary", &picture.live()["summary"]);
+    let known = summary(picture::site(State::Known(Quality::Measured)));
+    assert_eq!((&known["sweep_s"], &known["sweep_delay_max_s"]), (&30.0.into(), &3.012.into()));
+    let parts = known.as_object().unwrap().iter().filter(|(key, _)| key.starts_with("sweep_failed_"));
+    assert_eq!(parts.map(|(_, count)| count.as_u64().unwrap()).sum::<u64>(), Missing::ALL.len() as u64);
+    assert_eq!(known["sweep_failed"], Missing::ALL.len());
+    assert_eq!(summary(picture::site(State::Missing(Missing::NotYet)))["sweep_missing"], "not_yet");
+    assert_eq!(summary(picture::empty())["sweep_missing"], "not_configured");
+}
+
+#[test]
 fn the_split_is_written_with_units_and_six_decimals() {
     let live = picture::site(State::Known(Quality::Measured)).live();
     let text = std::str::from_utf8(&live["split"]).unwrap();
