@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+mod groups;
+
+use self::groups::Groups;
 use super::Picture;
 use crate::advice::{Advice, Direction};
 use crate::clock::{Now, UnixMs};
@@ -37,6 +40,7 @@ pub struct Watch {
     steps_back: u32,
     captures: BTreeMap<String, (UnixMs, Band)>,
     inputs: BTreeMap<&'static str, Absence>,
+    groups: Groups,
 }
 
 /// What an advice says to do, without its numbers.
@@ -62,6 +66,9 @@ impl Watch {
         self.clock(seen.steps_back, now, &mut events);
         self.inputs(picture, now, &mut events);
         self.captures(picture, now, &mut events);
+        for (kind, severity, group, text) in self.groups.look(&picture.view.groups, now.mono) {
+            events.push(self.event(now, kind, severity, &group, text));
+        }
         self.advice(&picture.advice, now, &mut events);
         events
     }

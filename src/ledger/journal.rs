@@ -23,7 +23,7 @@ pub struct Event {
     pub seq: u64,
     pub kind: EventKind,
     pub severity: Severity,
-    /// What it is about: a pool, an advice. Empty: the program itself.
+    /// What it is about: a pool, an advice, a group. Empty: the program itself.
     pub subject: String,
     /// One sentence for a person.
     pub text: String,
@@ -49,6 +49,9 @@ pub enum EventKind {
     /// An input of the money is missing, and is back.
     InputMissing,
     InputBack,
+    /// Most miners of a group have stopped to answer, and answer again.
+    GroupLost,
+    GroupBack,
 }
 
 impl EventKind {
@@ -64,6 +67,8 @@ impl EventKind {
             EventKind::Capture => "capture",
             EventKind::InputMissing => "input_missing",
             EventKind::InputBack => "input_back",
+            EventKind::GroupLost => "group_lost",
+            EventKind::GroupBack => "group_back",
         }
     }
 }

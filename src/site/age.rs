@@ -65,6 +65,19 @@ impl Polling {
         self.answered.map(|at| now.since(at))
     }
 
+    /// Two and a half intervals.
+    pub fn overdue(&self) -> Duration {
+        self.overdue
+    }
+
+    /// Why a device that has answered does no more: the latest poll failed, and for two intervals none did not.
+    /// Polls that do not come at all say nothing about it.
+    pub fn lost(&self, now: Now) -> Option<Missing> {
+        let two_intervals = self.overdue / 5 * 4;
+        let silent = self.age(now).is_some_and(|age| age > two_intervals.max(SHORTEST_FRESH));
+        self.failure.filter(|_| silent)
+    }
+
     pub fn ever_answered(&self) -> bool {
         self.answered.is_some()
     }
@@ -192,6 +205,19 @@ mod tests {
         );
         polling.record(at(60), interval, Ok(()));
         assert_eq!((polling.freshness(at(61)), why_not(&polling, at(61))), (Freshness::Fresh, None));
+    }
+
+    #[test]
+    fn a_device_is_lost_after_two_intervals_without_an_answer_and_not_for_want_of_polls() {
+        let interval = Duration::from_secs(30);
+        let mut polling = Polling::new(interval);
+        assert_eq!(polling.lost(at(1000)), None, "it was never there");
+        polling.record(at(0), interval, Ok(()));
+        assert_eq!(polling.lost(at(1000)), None);
+        polling.record(at(30), interval, Err(Missing::Refused));
+        assert_eq!((polling.lost(at(60)), polling.lost(at(61))), (None, Some(Missing::Refused)));
+        polling.record(at(90), interval, Ok(()));
+        assert_eq!(polling.lost(at(91)), None);
     }
 
     #[test]

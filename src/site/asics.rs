@@ -77,6 +77,12 @@ impl Asics {
         })
     }
 
+    /// The group of each miner that ever answered, and its polls.
+    pub fn pollings(&self) -> impl Iterator<Item = (&str, &Polling)> {
+        let answered = self.miners.values().filter(|miner| miner.polling.ever_answered());
+        answered.map(|miner| (&*miner.group, &miner.polling))
+    }
+
     /// The blocks in order of id, and how many addresses never answered.
     pub fn sum(&self, now: Now) -> (Vec<HashBlock>, u32) {
         let mut sums: Vec<BlockSum> = Vec::new();

@@ -2,7 +2,8 @@
 //!
 //! [`Site::apply`] takes batches in, [`Site::view`] gives the picture at a moment: readings age
 //! there, miners are summed into blocks. Ages are monotonic, so that a jump of the wall clock makes
-//! nothing older or younger. The sums of a view cost one pass over the devices and copy none of them.
+//! nothing older or younger. A view costs two passes over the devices, for blocks and for groups, and copies none of
+//! them.
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ mod age;
 mod asics;
 mod blocks;
 mod gpus;
+mod groups;
 mod meter;
 mod order;
 mod prices;
@@ -79,6 +81,7 @@ impl Site {
         SiteView {
             at: now,
             hash_blocks,
+            groups: groups::views(&self.asics, now),
             ai_blocks: self.gpus.sum(now),
             silent_addresses,
             btc_quotes: self.prices.btc_quotes(now),

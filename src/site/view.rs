@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Now, UnixMs};
-use crate::reading::{AsicReport, AsicState, GpuSample, HostSample, Missing, PoolReport, Quality, Read};
+use crate::reading::{
+    AsicReport, AsicState, GpuSample, HostSample, Missing, PoolReport, Quality, Read, Reasons,
+};
 use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerMwh, WattHours, Watts};
 
 /// A sum over the units of a block.
@@ -40,6 +42,8 @@ pub struct SiteView {
     pub at: Now,
     /// In order of id.
     pub hash_blocks: Vec<HashBlock>,
+    /// In order of name; without groups of which no miner ever answered.
+    pub groups: Vec<GroupView>,
     /// In order of id.
     pub ai_blocks: Vec<AiBlock>,
     /// Addresses from ranges that never answered: perhaps nothing is there.
@@ -97,6 +101,20 @@ impl AsicCounts {
     pub fn units(&self) -> u32 {
         self.hashing + self.idle + self.fault + self.unknown + self.unreachable
     }
+}
+
+/// One group of ASICs: whether its miners are there, whatever they do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GroupView {
+    pub group: Arc<str>,
+    /// Miners that answered at least once.
+    pub answered: u32,
+    /// Of those, the ones that failed to answer for two intervals, by the reason of the latest failure.
+    pub lost: Reasons,
+    /// Since the last answer of any of the lost.
+    pub silence: Option<Duration>,
+    /// Two and a half intervals, the longest of its miners.
+    pub overdue: Duration,
 }
 
 /// One hosting of GPUs.

@@ -12,11 +12,13 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 use wattsplit::sources::asic::HostPort;
 
 pub struct FakeMiner {
     pub host: HostPort,
     shared: Arc<Shared>,
+    listening: JoinHandle<()>,
 }
 
 struct Shared {
@@ -77,8 +79,19 @@ impl FakeMiner {
             let pages = TcpListener::bind((ip, 6060)).await.unwrap();
             tokio::spawn(accept(pages, shared.clone(), true));
         }
-        tokio::spawn(accept(listener, shared.clone(), false));
-        Self { host: HostPort { host: ip.to_string(), port, expected: true }, shared }
+        let listening = tokio::spawn(accept(listener, shared.clone(), false));
+        Self { host: HostPort { host: ip.to_string(), port, expected: true }, shared, listening }
+    }
+
+    /// Nobody listens from now on.
+    pub fn die(&self) {
+        self.listening.abort();
+    }
+
+    /// It is back where it was.
+    pub async fn revive(&mut self) {
+        let listener = TcpListener::bind((self.host.host.as_str(), self.host.port)).await.unwrap();
+        self.listening = tokio::spawn(accept(listener, self.shared.clone(), false));
     }
 
     /// Another machine answers at the same address from now on.

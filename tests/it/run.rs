@@ -33,11 +33,15 @@ pub struct Daemon(Child);
 
 impl Daemon {
     pub fn run(config: &Path) -> Self {
+        Self::logging_to(Stdio::null(), config)
+    }
+
+    pub fn logging_to(log: impl Into<Stdio>, config: &Path) -> Self {
         let child = Command::new(PROGRAM)
             .args(["run", "--config"])
             .arg(config)
             .stdin(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn();
         Self(child.unwrap())
     }

@@ -201,6 +201,7 @@ fn site(hash_blocks: Vec<HashBlock>, ai_blocks: Vec<AiBlock>) -> (SiteView, Spli
     let view = SiteView {
         at: at(),
         hash_blocks,
+        groups: Vec::new(),
         ai_blocks,
         silent_addresses: 0,
         btc_quotes: vec![

@@ -94,6 +94,7 @@ pub fn site(state: State) -> Picture {
     let view = SiteView {
         at,
         hash_blocks,
+        groups: Vec::new(),
         ai_blocks: vec![ai_block(state)],
         silent_addresses: 3,
         btc_quotes: vec![

@@ -28,7 +28,7 @@ fn left_open(dir: &Path, ago_ms: i64) -> i64 {
 }
 
 /// Everything that came on a record topic, checked against its schema.
-fn rows(seen: &Seen, below: &str) -> Vec<Value> {
+pub fn rows(seen: &Seen, below: &str) -> Vec<Value> {
     let topic = format!("wattsplit/test/{below}");
     let messages = seen.log.iter().filter(|(t, _)| *t == topic);
     messages

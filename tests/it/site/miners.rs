@@ -209,3 +209,21 @@ fn every_address_is_counted_exactly_once_whatever_happened() {
         assert!(ids.is_sorted() && ids.windows(2).all(|pair| pair[0] != pair[1]), "{ids:?}");
     }
 }
+
+#[test]
+fn a_group_tells_how_many_of_its_miners_are_gone_and_why() {
+    let mut site = Site::default();
+    for n in 1..=4 {
+        put(&mut site, n, s19(&format!("10.0.0.{n}:4028")));
+        put(&mut site, n, asic(&format!("10.0.1.{n}:4028"), "row-b", false, Err(Missing::Timeout)));
+    }
+    put(&mut site, 0, dead("10.0.0.9:4028"));
+    assert_eq!(site.view(at(50)).groups[0].lost.total(), 0);
+    put(&mut site, 31, dead("10.0.0.1:4028"));
+    put(&mut site, 32, dead("10.0.0.2:4028"));
+    let groups = site.view(at(63)).groups;
+    assert_eq!(groups.len(), 1, "of row-b none ever answered");
+    let row_a = &groups[0];
+    assert_eq!((&*row_a.group, row_a.answered, row_a.lost.to_string()), ("row-a", 4, "timeout 2".into()));
+    assert_eq!((row_a.silence, row_a.overdue.as_secs()), (Some(Duration::from_secs(61)), 75));
+}

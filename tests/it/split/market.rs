@@ -34,6 +34,7 @@ pub fn market() -> SiteView {
     SiteView {
         at: Now { wall: UnixMs(1_763_800_000_000), mono: Duration::from_secs(100) },
         hash_blocks: Vec::new(),
+        groups: Vec::new(),
         ai_blocks: Vec::new(),
         silent_addresses: 0,
         btc_quotes: ["a", "b", "c"].map(|venue| (venue, Ok(aged(btc_usd)))).to_vec(),
