@@ -73,12 +73,7 @@ impl<'a> Crew<'a> {
         };
         let best = if unit.stale { Quality::Stale } else { Quality::Measured };
         let power = report.power.map(|power| power.at_best(best));
-        let measured = match (report.power, report.hashrate_now) {
-            (Ok(power), Ok(hashrate)) if hashrate.value > Hashrate::ZERO => {
-                Some(power.value.get() / hashrate.value.ths())
-            }
-            _ => None,
-        };
+        let measured = report.efficiency().ok().map(|efficiency| efficiency.value.get());
         let machine =
             Machine { id: unit.id, j_per_th: measured.or(report.nameplate.map(|nameplate| nameplate.get())) };
         // What a machine earns with another coin is not known: it draws, and is not judged.

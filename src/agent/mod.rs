@@ -11,7 +11,8 @@ use crate::advice::{Advice, Basis, Memory, Policy, advise};
 use crate::clock::{self, Now};
 use crate::config::Config;
 use crate::economics::{SiteTerms, Split, split};
-use crate::ledger::{Message, Outlet};
+use crate::ledger::{Fresh, Message, Outlet};
+use crate::publish::wire::devices::Origin;
 use crate::publish::{Health, LiveSet, mqtt, wire};
 use crate::reading::{Batch, Missing, Sample};
 use crate::service;
@@ -23,11 +24,13 @@ mod build;
 mod events;
 mod history;
 mod places;
+mod rounds;
 mod settlements;
 
 use books::Books;
 pub use build::{Sources, sources, state_dir};
 use places::places;
+use rounds::Rounds;
 
 /// The first picture is published this long after the start, with what has been read by then.
 const FIRST_PICTURE: Duration = Duration::from_secs(3);
@@ -79,6 +82,8 @@ enum Event {
     Batch(Batch),
     /// Time to publish.
     Tick,
+    /// Time for rows of miners.
+    Rows,
     /// Time to tell systemd that the loop turns.
     Watchdog,
     Shutdown,
@@ -103,7 +108,8 @@ pub async fn run(
 
     let mut core = Core::new(config);
     core.site.apply(unread(&sources));
-    core.open_ledger(config, outlet(&config.site.name, records));
+    let origin = Origin { site: config.site.name.clone(), boot: format!("{:016x}", fastrand::u64(..)) };
+    core.open_ledger(config, outlet(origin.clone(), records.clone()));
 
     let (batches, mut received) = mpsc::channel(BATCHES);
     let (miner_health, miners_seen) = watch::channel(RunnerHealth::default());
@@ -118,15 +124,18 @@ pub async fn run(
     let mut shutdown = std::pin::pin!(shutdown);
     let interval = Duration::from_secs(mqtt_config.interval_secs.max(1));
     let mut next_tick = clock::now().mono.saturating_add(FIRST_PICTURE);
+    let mut rounds = Rounds::new(origin, &config.asic, next_tick);
     let mut first_round_done = false;
     let mut watchdog = service::watchdog_interval().map(tokio::time::interval);
 
     loop {
-        let until_tick = next_tick.saturating_sub(clock::now().mono);
+        let now = clock::now().mono;
+        let (until_tick, until_rows) = (next_tick.saturating_sub(now), rounds.due().saturating_sub(now));
         let event = tokio::select! {
             () = &mut shutdown => Event::Shutdown,
             Some(batch) = received.recv() => Event::Batch(batch),
             () = tokio::time::sleep(until_tick) => Event::Tick,
+            () = tokio::time::sleep(until_rows) => Event::Rows,
             () = beat(&mut watchdog) => Event::Watchdog,
             // The runners never end while the loop holds the receiver.
             () = &mut miners => Event::Shutdown,
@@ -154,6 +163,12 @@ pub async fn run(
                 }
                 next_tick = now.mono.saturating_add(interval);
             }
+            Event::Rows => {
+                for message in rounds.step(&core.site, clock::now()) {
+                    // The publisher listens until the loop ends.
+                    let _ = records.send(message);
+                }
+            }
             Event::Watchdog => service::alive(),
             Event::Shutdown => break,
         }
@@ -167,10 +182,10 @@ pub async fn run(
     Ok(())
 }
 
-/// Records of this run of the program: `boot` tells them from those of another.
-fn outlet(site: &str, to: mpsc::UnboundedSender<Message>) -> Outlet {
-    let (site, boot) = (site.to_owned(), format!("{:016x}", fastrand::u64(..)));
-    Outlet::new(Arc::new(move |fresh, first| wire::records::compose(&site, &boot, fresh, first)), to)
+/// Records of this run of the program.
+fn outlet(from: Origin, to: mpsc::UnboundedSender<Message>) -> Outlet {
+    let compose = move |fresh: &Fresh, first| wire::records::compose(&from.site, &from.boot, fresh, first);
+    Outlet::new(Arc::new(compose), to)
 }
 
 /// What the site knows before anything was read: everything that should be there, and no value. Sums

@@ -1,5 +1,6 @@
 //! From what was written to what is sent because of it: the seam between the books and the broker.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,8 +16,11 @@ use crate::units::Sats;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// Below `<root>/<site>/`.
-    pub topic: &'static str,
+    pub topic: Cow<'static, str>,
     pub payload: Vec<u8>,
+    /// Where too many wait for the broker, it goes before those that are not: the next one says nearly
+    /// the same, and is never far.
+    pub renewed: bool,
 }
 
 /// What one transaction added, without what was there already.

@@ -6,7 +6,7 @@
 //!
 //! Records go out once, in order, behind the live topics. What a broker has not acknowledged is sent
 //! again over the next connection; what waits is bounded, and beyond that the oldest is dropped and
-//! counted.
+//! counted, rows of devices before all others.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -82,7 +82,7 @@ impl Parcel {
     fn topic(&self) -> &str {
         match self {
             Parcel::Live(topic) => topic,
-            Parcel::Record(message) => message.topic,
+            Parcel::Record(message) => &message.topic,
         }
     }
 }
@@ -177,7 +177,7 @@ impl Delivery {
     }
 
     fn send_record(&mut self, message: Message) -> Step {
-        let topic = message.topic.to_owned();
+        let topic = message.topic.clone().into_owned();
         if self.oversize(&topic, &message.payload) {
             return Step::Oversize { payload_bytes: message.payload.len(), topic };
         }

@@ -48,7 +48,7 @@ pub struct LinkHealth {
     pub oversize: u64,
     /// Publishes that the broker refused, such as for want of permission.
     pub rejected: u64,
-    /// Records that were never sent because too many waited for the broker. The ledger has them.
+    /// Records that were never sent because too many waited for the broker. The ledger has its own.
     pub records_dropped: u64,
     /// Why there is no connection, and what to do; `None` while there is one.
     pub last_error: Option<String>,

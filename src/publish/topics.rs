@@ -17,6 +17,11 @@ pub const LEDGER: &str = "ledger";
 /// What happened. A record topic: not retained.
 pub const EVENT: &str = "event";
 
+/// `devices/asic/<group>`: rows of miners. A record topic: not retained.
+pub fn asic_rows(group: &str) -> String {
+    format!("devices/asic/{}", level(group))
+}
+
 /// `block/<id>`.
 pub fn block(id: &str) -> String {
     format!("block/{}", level(id))

@@ -16,6 +16,7 @@ use crate::units::{Hashrate, Usd, Watts};
 
 pub mod advice;
 mod block;
+pub mod devices;
 mod feeds;
 mod flat;
 mod meter;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Missing, Read};
+use super::{Missing, Read, Reading};
 use crate::clock::{Now, UnixMs};
 use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerMwh, WattHours, Watts};
 
@@ -88,6 +88,31 @@ pub struct AsicReport {
     pub boards_working: Option<u32>,
     /// Faults that the firmware reports, in its own words or codes.
     pub faults: Vec<String>,
+}
+
+impl AsicReport {
+    /// A hashrate of this machine as one that bitcoin pays for: that of another coin is none.
+    ///
+    /// # Errors
+    /// [`Missing::OtherAlgorithm`], or why there is no hashrate.
+    pub fn of_bitcoin(&self, hashrate: Read<Hashrate>) -> Read<Hashrate> {
+        match self.algorithm {
+            Algorithm::Sha256 => hashrate,
+            Algorithm::Other => Err(Missing::OtherAlgorithm),
+        }
+    }
+
+    /// Power over hashrate.
+    ///
+    /// # Errors
+    /// Why one of them is missing; [`Missing::Undefined`] while it does not hash.
+    pub fn efficiency(&self) -> Read<JoulesPerTerahash> {
+        let (hashrate, power) = (self.of_bitcoin(self.hashrate_now)?, self.power?);
+        // Over zero there is no quotient, and no finite one.
+        let value = JoulesPerTerahash::new(power.value.get() / hashrate.value.ths());
+        let value = value.ok_or(Missing::Undefined)?;
+        Ok(Reading { value, quality: power.quality.max(hashrate.quality), source: "power / hashrate" })
+    }
 }
 
 /// What a miner computes.

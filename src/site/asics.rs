@@ -1,6 +1,7 @@
 //! All miners of the site, and their sums by block.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::clock::Now;
@@ -83,6 +84,13 @@ impl Asics {
         answered.map(|miner| (&*miner.group, &miner.polling))
     }
 
+    /// Those of one group that are in a block, in natural order of address, from the one behind `after` on.
+    pub fn units_of(&self, group: &str, after: Option<&str>, now: Now) -> impl Iterator<Item = AsicView<'_>> {
+        let from = after.map_or(Bound::Unbounded, |id| Bound::Excluded(Key::new(&Arc::from(id))));
+        let rest = self.miners.range((from, Bound::Unbounded)).map(|(_, miner)| miner);
+        rest.filter(move |miner| miner.block.is_some() && *miner.group == *group).map(move |m| m.view(now))
+    }
+
     /// The blocks in order of id, and how many addresses never answered.
     pub fn sum(&self, now: Now) -> (Vec<HashBlock>, u32) {
         let mut sums: Vec<BlockSum> = Vec::new();
@@ -114,6 +122,7 @@ impl Miner {
         AsicView {
             id: &self.id,
             group: &self.group,
+            model: self.model.as_deref(),
             state,
             age: report.and(self.polling.age(now)),
             stale: freshness == Freshness::Stale,
@@ -157,11 +166,7 @@ impl BlockSum {
             return;
         };
         let best = if miner.stale { Quality::Stale } else { Quality::Measured };
-        // A block's hashrate is what bitcoin pays for: that of another coin is none of it.
-        let of_bitcoin = |read: Read<Hashrate>| match report.algorithm {
-            Algorithm::Sha256 => at_best(read, best),
-            Algorithm::Other => Err(Missing::OtherAlgorithm),
-        };
+        let of_bitcoin = |read: Read<Hashrate>| at_best(report.of_bitcoin(read), best);
         let hashrate_now = of_bitcoin(report.hashrate_now);
         self.hashrate.read(hashrate_now, Hashrate::get);
         self.hashrate_avg.read(of_bitcoin(report.hashrate_avg), Hashrate::get);

@@ -104,6 +104,11 @@ impl Site {
         self.asics.units(now)
     }
 
+    /// Every miner of one group that is in a block, in order of address, from the one behind `after` on.
+    pub fn units_of(&self, group: &str, after: Option<&str>, now: Now) -> impl Iterator<Item = AsicView<'_>> {
+        self.asics.units_of(group, after, now)
+    }
+
     /// Every GPU that was ever seen, in order of host.
     pub fn gpus(&self, now: Now) -> impl Iterator<Item = GpuView<'_>> {
         self.gpus.views(now)

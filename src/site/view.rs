@@ -213,6 +213,8 @@ impl Default for MeterView {
 pub struct AsicView<'a> {
     pub id: &'a str,
     pub group: &'a str,
+    /// The last one told, also by a miner that is silent now.
+    pub model: Option<&'a str>,
     pub state: UnitState,
     /// Age of the report, where there is one.
     pub age: Option<Duration>,

@@ -1,5 +1,6 @@
 //! What a real mosquitto delivers of what wattsplit publishes.
 
+pub mod devices;
 #[cfg(feature = "demo")]
 mod embedded;
 mod picture;

@@ -25,7 +25,7 @@ fn drain(delivery: &mut Delivery, newest: &LiveSet) -> Vec<(String, String)> {
 }
 
 fn record(n: u32) -> Message {
-    Message { topic: "event", payload: n.to_string().into_bytes() }
+    Message { topic: "event".into(), payload: n.to_string().into_bytes(), renewed: false }
 }
 
 fn sent(entries: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -164,11 +164,30 @@ fn too_many_records_push_out_the_oldest_and_are_counted() {
     let mut delivery = Delivery::new();
     delivery.connected(Limits { payload_bytes: waiting::MOST_BYTES, ..LIMITS });
     drain(&mut delivery, &set(&[]));
-    let big = |n: u8| Message { topic: "event", payload: vec![n; waiting::MOST_BYTES / 2] };
+    let big =
+        |n: u8| Message { topic: "event".into(), payload: vec![n; waiting::MOST_BYTES / 2], renewed: false };
     let dropped: Vec<u64> = (b'1'..=b'4').map(|n| delivery.record(big(n))).collect();
     assert_eq!(dropped, [0, 0, 1, 1]);
     let left = drain(&mut delivery, &set(&[]));
     assert_eq!(left.iter().map(|(_, payload)| &payload[..1]).collect::<Vec<_>>(), ["3", "4"]);
+}
+
+#[test]
+fn rows_of_devices_follow_all_other_records_and_go_first_where_room_is_short() {
+    let mut delivery = Delivery::new();
+    delivery.connected(Limits { payload_bytes: waiting::MOST_BYTES, ..LIMITS });
+    drain(&mut delivery, &set(&[]));
+    let rows = |n: u8| Message {
+        topic: "devices/asic/row-a".into(),
+        payload: vec![n; waiting::MOST_BYTES / 2 - 8],
+        renewed: true,
+    };
+    assert_eq!(delivery.record(record(7)), 0);
+    let many: Vec<u64> = (b'1'..=b'4').map(|n| delivery.record(rows(n))).collect();
+    assert_eq!(many, [0, 0, 1, 1]);
+    assert_eq!(delivery.record(record(8)), 0);
+    let left = drain(&mut delivery, &set(&[]));
+    assert_eq!(left.iter().map(|(_, payload)| &payload[..1]).collect::<Vec<_>>(), ["7", "8", "3", "4"]);
 }
 
 #[test]

@@ -102,7 +102,7 @@ impl Publisher {
             self.health.send_modify(|health| health.records_dropped += dropped);
             if self.logged_topics.insert("dropped records".to_owned()) {
                 warn!(
-                    "the broker is away for too long: the oldest records are not sent; the ledger has them"
+                    "the broker is away for too long: the oldest records are not sent; the ledger has its own"
                 );
             }
         }

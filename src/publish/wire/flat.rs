@@ -75,6 +75,11 @@ impl Flat {
         format!("[{}]", joined(rows)).into_bytes()
     }
 
+    /// Bytes so far, without the closing brace.
+    pub fn len(&self) -> usize {
+        self.json.len()
+    }
+
     pub fn finish(mut self) -> Vec<u8> {
         self.json.push('}');
         self.json.into_bytes()

@@ -46,11 +46,13 @@ pub fn compose(site: &str, boot: &str, fresh: &Fresh, first: u64) -> Vec<Message
     let mut rows = rows.into_iter().peekable();
     while rows.peek().is_some() {
         let payload = Flat::array(rows.by_ref().take(ROWS_PER_MESSAGE));
-        messages.push(Message { topic: topics::LEDGER, payload });
+        messages.push(Message { topic: topics::LEDGER.into(), payload, renewed: false });
     }
     let of_event = |event: &Event| of_event(row(event.kind.as_str(), event.at, event.seq), event);
     let events = fresh.events.iter().map(of_event);
-    messages.extend(events.map(|event| Message { topic: topics::EVENT, payload: event.finish() }));
+    let message =
+        |event: Flat| Message { topic: topics::EVENT.into(), payload: event.finish(), renewed: false };
+    messages.extend(events.map(message));
     messages
 }
 

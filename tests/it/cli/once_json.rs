@@ -64,6 +64,7 @@ fn text() -> String {
         AsicView {
             id: "10.20.0.7:4028",
             group: "main",
+            model: None,
             state: UnitState::Asic(AsicState::Hashing),
             age: Some(Duration::from_millis(11_900)),
             stale: false,
@@ -73,6 +74,7 @@ fn text() -> String {
         AsicView {
             id: "10.20.0.8:4028",
             group: "main",
+            model: None,
             state: UnitState::Unreachable,
             age: None,
             stale: true,

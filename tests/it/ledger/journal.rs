@@ -20,7 +20,7 @@ fn outlet() -> (Outlet, Composed, UnboundedReceiver<Message>) {
         let sums =
             fresh.roll_ups.iter().map(|(period, sum)| (*period, (sum.start.0 - START_MS) / INTERVAL_MS));
         note.lock().unwrap().push((first, sums.collect(), fresh.rows.len()));
-        vec![Message { topic: "ledger", payload: first.to_string().into_bytes() }]
+        vec![Message { topic: "ledger".into(), payload: first.to_string().into_bytes(), renewed: false }]
     };
     (Outlet::new(Arc::new(compose), to), composed, sent)
 }

@@ -91,7 +91,7 @@ pub fn of_every_kind() -> Vec<Message> {
 }
 
 fn numbered(n: u64) -> Message {
-    Message { topic: "event", payload: format!(r#"{{"seq":{n}}}"#).into_bytes() }
+    Message { topic: "event".into(), payload: format!(r#"{{"seq":{n}}}"#).into_bytes(), renewed: false }
 }
 
 fn send(records: &mpsc::UnboundedSender<Message>, numbers: std::ops::Range<u64>) {

@@ -8,8 +8,8 @@ use serde_json::Value;
 use wattsplit::reading::{Missing, Quality};
 
 use super::picture::{self, Picture, State};
-use super::records;
 use super::{config, expected, publish};
+use super::{devices, records};
 use crate::broker::{Broker, Subscriber};
 
 fn folder() -> PathBuf {
@@ -25,6 +25,7 @@ fn schema(name: &str) -> Value {
 fn name_of(below: &str) -> String {
     match below.split_once('/') {
         Some(("price", which)) => format!("price-{which}"),
+        Some(("devices", which)) => format!("devices-{}", which.split('/').next().unwrap()),
         Some((kind, _)) => kind.to_owned(),
         None => below.to_owned(),
     }
@@ -101,7 +102,17 @@ fn gpus_that_nobody_has_seen_are_not_zero_gpus() {
 #[test]
 fn every_reason_is_one_that_the_schemas_know() {
     let reasons: Vec<&str> = Missing::ALL.iter().map(|why| why.as_str()).collect();
-    for name in ["block", "host", "pool", "price-btc", "price-network", "price-power", "split", "summary"] {
+    for name in [
+        "block",
+        "devices-asic",
+        "host",
+        "pool",
+        "price-btc",
+        "price-network",
+        "price-power",
+        "split",
+        "summary",
+    ] {
         assert_eq!(schema(name)["$defs"]["missing"]["enum"], serde_json::json!(reasons), "{name}");
     }
     // Take-or-pay terms have no break-even, and are no error.
@@ -190,20 +201,20 @@ fn what_a_schema_calls_a_number_has_a_decimal_point() {
     }
 }
 
-/// Every row of every record, with the topic.
-fn record_rows() -> Vec<(&'static str, Value)> {
+/// Every row of every record, with the name of its schema.
+fn record_rows() -> Vec<(String, Value)> {
     let rows = |message: &wattsplit::ledger::Message| {
-        let value = check(message.topic, &message.payload);
+        let value = check(&message.topic, &message.payload);
         let rows = value.as_array().cloned().unwrap_or_else(|| vec![value]);
-        rows.into_iter().map(|row| (message.topic, row)).collect::<Vec<_>>()
+        rows.into_iter().map(|row| (name_of(&message.topic), row)).collect::<Vec<_>>()
     };
-    records::of_every_kind().iter().flat_map(rows).collect()
+    records::of_every_kind().iter().chain(&devices::of_every_kind()).flat_map(rows).collect()
 }
 
 #[test]
 fn records_are_flat_and_what_a_schema_calls_a_number_has_a_decimal_point() {
     for (name, row) in record_rows() {
-        let integers = integers(&schema(name));
+        let integers = integers(&schema(&name));
         for (key, value) in row.as_object().unwrap() {
             assert!(!value.is_object() && !value.is_array() && !value.is_null(), "{name}: {key}");
             if let Value::Number(number) = value {
@@ -214,7 +225,7 @@ fn records_are_flat_and_what_a_schema_calls_a_number_has_a_decimal_point() {
 }
 
 /// Definitions that are objects of their own.
-const PARTS: [&str; 6] = ["hash", "ai", "accrual", "meter", "decision", "settlement"];
+const PARTS: [&str; 7] = ["hash", "ai", "accrual", "meter", "decision", "settlement", "miner"];
 
 /// Names of properties that are integers, wherever the schema has them.
 fn integers(schema: &Value) -> BTreeSet<String> {
@@ -266,7 +277,7 @@ fn no_schema_describes_a_key_that_is_never_published() {
         }
     }
     for (name, row) in record_rows() {
-        published.extend(row.as_object().unwrap().keys().map(|key| (name.to_owned(), key.clone())));
+        published.extend(row.as_object().unwrap().keys().map(|key| (name.clone(), key.clone())));
     }
     for entry in std::fs::read_dir(folder()).unwrap() {
         let file = entry.unwrap().file_name().into_string().unwrap();

@@ -44,6 +44,31 @@ fn kinds(rows: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test]
+async fn each_miner_has_a_row_also_the_one_that_is_silent_and_a_row_is_for_those_who_listen() {
+    let Some(broker) = Broker::open() else { return };
+    let dir = TempDir::new().unwrap();
+    let miner = FakeMiner::serve("antminer-s19pro-stock-2022.12").await;
+    let dead = format!("{}:1", own_address());
+    let mut subscriber = Subscriber::start(broker.observer_port).await;
+    let _daemon = Daemon::run(&site(&dir, broker.port, &[of(&miner), dead.clone()]));
+    let below = "devices/asic/row-a";
+    let seen = subscriber.until("rows", |seen| !rows(seen, below).is_empty()).await;
+    let rows = rows(&seen, below);
+    let row = |id: &str| rows.iter().find(|row| row["id"] == id).unwrap_or_else(|| panic!("{id}"));
+    assert_eq!(
+        (&row(&of(&miner))["state"], &row(&of(&miner))["model"]),
+        (&"hashing".into(), &"S19 Pro".into())
+    );
+    assert_eq!(
+        (&row(&dead)["state"], &row(&dead)["report_missing"]),
+        (&"unreachable".into(), &"refused".into())
+    );
+    let mut late = Subscriber::start(broker.observer_port).await;
+    let seen = late.until("the live topics", |seen| seen.newest.contains_key("wattsplit/test/split")).await;
+    assert!(!seen.newest.contains_key(&format!("wattsplit/test/{below}")));
+}
+
+#[tokio::test]
 async fn what_was_missed_is_told_when_the_daemon_is_back_and_its_end_too() {
     let Some(broker) = Broker::open() else { return };
     let dir = TempDir::new().unwrap();
