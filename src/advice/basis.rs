@@ -176,10 +176,11 @@ impl Inputs {
         read.ok().filter(|r| r.quality < Quality::Stale).map(|r| r.value)
     }
 
-    /// Power of one running machine now, or when one last ran, kW.
+    /// Power of one running machine now, or when one last ran, or by its nameplate, kW.
     fn unit_kw(&self, block: &HashBlock, crew: &Crew<'_>, memory: &Memory) -> Option<f64> {
-        let last = memory.unit(&block.id).map(|unit| unit.power.value.kw());
-        crew.unit_power().ok().map(|power| power.value.kw()).or(last)
+        let last = || memory.unit(&block.id).map(|unit| unit.power);
+        let nameplate = || crew.by_nameplate().map(|(power, _)| power);
+        crew.unit_power().ok().or_else(last).or_else(nameplate).map(|power| power.value.kw())
     }
 
     fn hash(
@@ -199,12 +200,15 @@ impl Inputs {
         let min_units = own.map_or(0, |own| own.min_units).min(current);
         let max_units = own.and_then(|own| own.max_units).unwrap_or(units).min(units).max(current);
         let (mut power, mut hashrate, mut age) = (crew.unit_power(), crew.unit_hashrate(), None);
-        if let (true, Some(last)) = (power.is_err() || hashrate.is_err(), memory.unit(&block.id)) {
-            let remembered = |source| (Quality::Estimated, source);
-            let (quality, source) = remembered("when it last ran");
-            power = Ok(Reading { source, ..last.power.at_best(quality) });
-            hashrate = Ok(Reading { source, ..last.hashrate.at_best(quality) });
-            age = Some(now.since(last.at));
+        if power.is_err() || hashrate.is_err() {
+            if let Some(last) = memory.unit(&block.id) {
+                let source = "when it last ran";
+                power = Ok(Reading { source, ..last.power.at_best(Quality::Estimated) });
+                hashrate = Ok(Reading { source, ..last.hashrate.at_best(Quality::Estimated) });
+                age = Some(now.since(last.at));
+            } else if let (0, Some(nameplate)) = (current, crew.by_nameplate()) {
+                (power, hashrate) = (Ok(nameplate.0), Ok(nameplate.1));
+            }
         }
         let moves = min_units != max_units;
         let (accepted, _) = accepted_share(block);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::reading::{Algorithm, AsicState, Missing, Quality, Read, Reading};
+use crate::reading::{Algorithm, AsicState, Missing, Nameplate, Quality, Read, Reading};
 use crate::site::{AsicView, GpuHostView, Tally, UnitState};
 use crate::units::{Hashrate, Watts};
 
@@ -26,6 +26,8 @@ pub struct Crew<'a> {
     power: Tally,
     hashrate: Tally,
     idle_power: Tally,
+    /// Of its model.
+    nameplate: Option<&'static Nameplate>,
     /// Drawn by machines that are in trouble or work for another coin: what they say.
     pub other_watts: f64,
     /// Machines that may draw power which nobody reads.
@@ -71,11 +73,14 @@ impl<'a> Crew<'a> {
             self.unread_units = self.unread_units.saturating_add(1);
             return;
         };
+        self.nameplate = self.nameplate.or(unit.nameplate);
         let best = if unit.stale { Quality::Stale } else { Quality::Measured };
         let power = report.power.map(|power| power.at_best(best));
         let measured = report.efficiency().ok().map(|efficiency| efficiency.value.get());
-        let machine =
-            Machine { id: unit.id, j_per_th: measured.or(report.nameplate.map(|nameplate| nameplate.get())) };
+        let machine = Machine {
+            id: unit.id,
+            j_per_th: measured.or(unit.nameplate.map(|nameplate| nameplate.efficiency.get())),
+        };
         // What a machine earns with another coin is not known: it draws, and is not judged.
         let ours = report.algorithm == Algorithm::Sha256;
         match unit.state {
@@ -109,6 +114,13 @@ impl<'a> Crew<'a> {
     /// As [`Crew::unit_power`].
     pub fn unit_hashrate(&self) -> Read<Hashrate> {
         mean(&self.hashrate, Hashrate::new)
+    }
+
+    /// Power and hashrate of a machine that hashes, by the maker's word.
+    pub fn by_nameplate(&self) -> Option<(Reading<Watts>, Reading<Hashrate>)> {
+        let Nameplate { power, hashrate, .. } = *self.nameplate?;
+        let source = "nameplate: none has run yet";
+        Some((Reading::estimated(power, source), Reading::estimated(hashrate, source)))
     }
 
     /// Mean power of a machine that idles.

@@ -68,8 +68,8 @@ pub struct AsicReport {
     pub hashrate_avg: Read<Hashrate>,
     /// Wall power: `measured` by the supply, `estimated` by the firmware or from the model table.
     pub power: Read<Watts>,
-    /// Nameplate efficiency of the model, where the table knows it.
-    pub nameplate: Option<JoulesPerTerahash>,
+    /// Of the model, where the table knows it and it hashes for bitcoin.
+    pub nameplate: Option<&'static Nameplate>,
     pub temp_chip_max: Read<Celsius>,
     pub temp_board_max: Read<Celsius>,
     pub temp_inlet: Read<Celsius>,
@@ -113,6 +113,14 @@ impl AsicReport {
         let value = value.ok_or(Missing::Undefined)?;
         Ok(Reading { value, quality: power.quality.max(hashrate.quality), source: "power / hashrate" })
     }
+}
+
+/// What the maker says of a model: what a machine that is well makes and draws.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Nameplate {
+    pub hashrate: Hashrate,
+    pub power: Watts,
+    pub efficiency: JoulesPerTerahash,
 }
 
 /// What a miner computes.

@@ -123,6 +123,7 @@ impl Miner {
             id: &self.id,
             group: &self.group,
             model: self.model.as_deref(),
+            nameplate: self.report.as_ref().and_then(|report| report.nameplate),
             state,
             age: report.and(self.polling.age(now)),
             stale: freshness == Freshness::Stale,
@@ -137,6 +138,7 @@ struct BlockSum {
     counts: AsicCounts,
     hashrate: Tally,
     hashrate_avg: Tally,
+    hashrate_expected: Tally,
     power: Tally,
     /// Power and hashrate of the same units.
     working_power: Tally,
@@ -157,6 +159,7 @@ impl BlockSum {
             UnitState::Unreachable | UnitState::Silent => &mut self.counts.unreachable,
         };
         *count = count.saturating_add(1);
+        self.hashrate_expected.read(miner.hashrate_expected(), Hashrate::get);
         let Some(report) = miner.report else {
             let why = miner.missing.unwrap_or(Missing::Expired);
             for tally in [&mut self.hashrate, &mut self.hashrate_avg, &mut self.power] {
@@ -196,6 +199,7 @@ impl BlockSum {
             counts: self.counts,
             hashrate: self.hashrate.total(Hashrate::new),
             hashrate_avg: self.hashrate_avg.total(Hashrate::new),
+            hashrate_expected: self.hashrate_expected.total(Hashrate::new),
             power: self.power.total(Watts::new),
             efficiency: efficiency(&self.working_power, &self.working_hashrate),
             hashrate_without_power: Hashrate::new(self.hashrate_without_power).unwrap_or_default(),

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::clock::{Now, UnixMs};
 use crate::reading::{
-    AsicReport, AsicState, GpuSample, HostSample, Missing, PoolReport, Quality, Read, Reasons,
+    Algorithm, AsicReport, AsicState, GpuSample, HostSample, Missing, Nameplate, PoolReport, Quality, Read,
+    Reading, Reasons,
 };
 use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerMwh, WattHours, Watts};
 
@@ -73,6 +74,9 @@ pub struct HashBlock {
     pub hashrate: Sum<Hashrate>,
     /// Over the longest average that each unit reports.
     pub hashrate_avg: Sum<Hashrate>,
+    /// What all units would make if they ran and were well, by their nameplates: also those that stand or
+    /// are silent, as far as their model is known.
+    pub hashrate_expected: Sum<Hashrate>,
     /// IT power.
     pub power: Sum<Watts>,
     /// Of the units that hash and tell both their power and their hashrate: an idle unit or one that
@@ -215,6 +219,8 @@ pub struct AsicView<'a> {
     pub group: &'a str,
     /// The last one told, also by a miner that is silent now.
     pub model: Option<&'a str>,
+    /// Of that model, as it was when it last answered.
+    pub nameplate: Option<&'static Nameplate>,
     pub state: UnitState,
     /// Age of the report, where there is one.
     pub age: Option<Duration>,
@@ -224,6 +230,25 @@ pub struct AsicView<'a> {
     pub report: Option<&'a AsicReport>,
     /// Why the latest poll gave nothing.
     pub missing: Option<Missing>,
+}
+
+impl AsicView<'_> {
+    /// What a machine of its model makes when it is well.
+    ///
+    /// # Errors
+    /// [`Missing::Undefined`]: the model is not in the table. [`Missing::NotReported`]: it does not say what it
+    /// is. [`Missing::OtherAlgorithm`]; or why a machine that never said anything is silent.
+    pub fn hashrate_expected(&self) -> Read<Hashrate> {
+        if let Some(nameplate) = self.nameplate {
+            return Ok(Reading::estimated(nameplate.hashrate, "model table"));
+        }
+        Err(match self.report {
+            Some(report) if report.algorithm == Algorithm::Other => Missing::OtherAlgorithm,
+            Some(report) if report.model.is_none() => Missing::NotReported,
+            _ if self.model.is_some() => Missing::Undefined,
+            _ => self.missing.unwrap_or(Missing::Expired),
+        })
+    }
 }
 
 /// What is known of an address in the config.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::reading::{AsicReport, Missing};
+use crate::reading::{AsicReport, Missing, Quality};
 use crate::site::{AsicView, GpuView, HostView};
 use crate::units::{Celsius, Fraction, Hashrate, WattHours, Watts};
 
@@ -21,6 +21,8 @@ pub struct Asic<'a> {
     facts: Option<AsicFacts<'a>>,
     hashrate_ths: Value<f64>,
     hashrate_avg_ths: Value<f64>,
+    /// By the nameplate of its model.
+    hashrate_expected_ths: Value<f64>,
     power_w: Value<f64>,
     temp_chip_max_c: Value<f64>,
     temp_board_max_c: Value<f64>,
@@ -89,6 +91,7 @@ impl<'a> Asic<'a> {
             facts: view.report.map(AsicFacts::of),
             hashrate_ths: report.read(|r| r.hashrate_now, Hashrate::ths),
             hashrate_avg_ths: report.read(|r| r.hashrate_avg, Hashrate::ths),
+            hashrate_expected_ths: read(view.hashrate_expected(), Quality::Measured, Hashrate::ths),
             power_w: report.read(|r| r.power, Watts::get),
             temp_chip_max_c: report.read(|r| r.temp_chip_max, Celsius::get),
             temp_board_max_c: report.read(|r| r.temp_board_max, Celsius::get),
@@ -113,7 +116,7 @@ impl<'a> AsicFacts<'a> {
             serial: report.serial.as_deref(),
             mac: report.mac.as_deref(),
             algorithm: report.algorithm.as_str(),
-            nameplate_j_per_th: report.nameplate.map(|n| n.get()),
+            nameplate_j_per_th: report.nameplate.map(|n| n.efficiency.get()),
             fans_rpm: &report.fans_rpm,
             uptime_s: report.uptime_s,
             pool_url: report.pool_url.as_deref(),

@@ -156,6 +156,7 @@ pub struct HashBlock<'a> {
     unreachable: u32,
     hashrate_ths: Value<f64>,
     hashrate_avg_ths: Value<f64>,
+    hashrate_expected_ths: Value<f64>,
     it_power_w: Value<f64>,
     temp_chip_max_c: Value<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -179,6 +180,7 @@ impl<'a> HashBlock<'a> {
             unreachable,
             hashrate_ths: sum(&block.hashrate, Hashrate::ths),
             hashrate_avg_ths: sum(&block.hashrate_avg, Hashrate::ths),
+            hashrate_expected_ths: sum(&block.hashrate_expected, Hashrate::ths),
             it_power_w: sum(&block.power, Watts::get),
             temp_chip_max_c: read(block.temp_chip_max, Quality::Measured, Celsius::get),
             accepted: block.accepted,

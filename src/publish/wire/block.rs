@@ -24,6 +24,7 @@ pub fn hash(site: &str, ts: UnixMs, block: &HashBlock, money: Option<&Money>) ->
     flat.figure("units_unreachable", block.counts.unreachable);
     flat.sum("hashrate", "phs", &block.hashrate, Hashrate::phs);
     flat.sum("hashrate_avg", "phs", &block.hashrate_avg, Hashrate::phs);
+    flat.sum("hashrate_expected", "phs", &block.hashrate_expected, Hashrate::phs);
     flat.sum("it_power", "kw", &block.power, Watts::kw);
     flat.read("efficiency", "j_per_th", &block.efficiency, JoulesPerTerahash::get);
     flat.read("temp_chip_max", "c", &block.temp_chip_max, Celsius::get);

@@ -70,6 +70,7 @@ fn of_miner(row: &mut Flat, unit: &AsicView<'_>) {
     if let Some(age) = unit.age {
         row.figure("age_s", super::flat::seconds(age));
     }
+    row.read("hashrate_expected", "ths", &unit.hashrate_expected(), Hashrate::ths);
     match unit.report {
         Some(report) => {
             let best = if unit.stale { Quality::Stale } else { Quality::Measured };

@@ -90,7 +90,6 @@ pub fn report(
         hashrate_now,
         hashrate_avg: rate(average),
         power,
-        nameplate: table.map(|model| model.nameplate),
         temp_chip_max: stats.as_ref().map_err(|why| *why).and_then(Stats::temp_chip_max),
         temp_board_max: stats.as_ref().map_err(|why| *why).and_then(Stats::temp_board_max),
         temp_inlet: Err(Missing::NotReported),

@@ -12,7 +12,6 @@ use super::command::Command;
 use super::driver::{Answer, Ask, Driver, Replies, When, state};
 use super::field::{self, MAX_FAULTS, Unit, first_of};
 use super::known::{Known, remember};
-use super::models;
 use super::reply::{Row, Scalar};
 use crate::reading::{AsicReport, AsicState, Missing, Read, Reading};
 use crate::units::{Celsius, Hashrate};
@@ -100,7 +99,6 @@ fn report(replies: &Replies, known: &Known) -> AsicReport {
     ]);
     let standing = hashrate_now.is_ok_and(|rate| rate.value.ths() == 0.0);
     let idle = standing && modules.iter().any(|module| module.idle);
-    let table = known.model.as_deref().and_then(models::find);
     let uptime = modules.iter().find_map(|module| module.elapsed_s);
     let boards_expected = boards(&modules, |module| module.boards);
     let boards_working = boards(&modules, |module| module.boards_working)
@@ -115,7 +113,6 @@ fn report(replies: &Replies, known: &Known) -> AsicReport {
             rate("MHS av", "summary.MHS av"),
         ]),
         power: Module::power(&modules, unread),
-        nameplate: table.map(|model| model.nameplate),
         temp_chip_max: hottest(&modules, |module| module.chip_max, "estats.TMax", unread),
         temp_board_max: hottest(&modules, |module| module.board_max, "estats.HBOTemp", unread),
         temp_inlet: hottest(&modules, |module| module.inlet, "estats.Temp", unread),

@@ -77,7 +77,6 @@ fn report(replies: &Replies, known: &Known) -> AsicReport {
         hashrate_now,
         hashrate_avg: rate("MHS av", "summary.MHS av"),
         power: replies.row(Command::TunerStatus, "TUNERSTATUS", 0).and_then(power),
-        nameplate: table.map(|model| model.nameplate),
         temp_chip_max: hottest("Chip", "temps.Chip"),
         temp_board_max: hottest("Board", "temps.Board"),
         fans_rpm: replies.get(Command::Fans).map(fans).unwrap_or_default(),

@@ -110,6 +110,7 @@ impl Miner {
         self.names.share_all(&mut self.memory.known);
         self.tell_unknown();
         let mut report = (driver.report)(&replies, &self.memory.known);
+        report.nameplate = models::nameplate(&report);
         estimate_power(&mut report, self.settings.declared);
         Ok(report)
     }

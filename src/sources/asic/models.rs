@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::reading::Algorithm;
+use crate::reading::{Algorithm, AsicReport, Nameplate};
 use crate::units::{Hashrate, JoulesPerTerahash, Watts};
 
 const FILE: &str = include_str!("models.csv");
@@ -21,18 +21,21 @@ static TABLE: LazyLock<HashMap<String, Model>> = LazyLock::new(|| {
 pub struct Model {
     pub maker: &'static str,
     pub name: &'static str,
-    /// At the nameplate, of a machine that is well.
-    pub hashrate: Hashrate,
-    pub power: Watts,
-    pub nameplate: JoulesPerTerahash,
+    pub nameplate: Nameplate,
     /// Hashboards of a complete machine; `None` where batches differ.
     pub boards: Option<u32>,
 }
 
 /// Finds a model by a name that firmware gives it, with or without the make, in any case, blanks and dots
 /// (`S19 XP Hyd.`).
-pub fn find(name: &str) -> Option<Model> {
-    TABLE.get(&key(name)).copied()
+pub fn find(name: &str) -> Option<&'static Model> {
+    TABLE.get(&key(name))
+}
+
+/// The nameplate of the machine that reported this; it is one of bitcoin's algorithm.
+pub fn nameplate(report: &AsicReport) -> Option<&'static Nameplate> {
+    let model = report.model.as_deref().filter(|_| report.algorithm == Algorithm::Sha256);
+    model.and_then(find).map(|model| &model.nameplate)
 }
 
 /// What two spellings of one name have in common.
@@ -61,9 +64,11 @@ impl Line {
         let model = Model {
             maker,
             name,
-            hashrate: Hashrate::new(ths.parse().ok()?)?,
-            power: Watts::new(watts.parse().ok()?)?,
-            nameplate: JoulesPerTerahash::new(j_per_th.parse().ok()?)?,
+            nameplate: Nameplate {
+                hashrate: Hashrate::new(ths.parse().ok()?)?,
+                power: Watts::new(watts.parse().ok()?)?,
+                efficiency: JoulesPerTerahash::new(j_per_th.parse().ok()?)?,
+            },
             boards: if boards.is_empty() { None } else { Some(boards.parse().ok()?) },
         };
         Some(Self { model, aliases })
@@ -97,8 +102,8 @@ mod tests {
 
     #[test]
     fn a_model_is_found_by_its_whole_name_however_it_is_spelled() {
-        assert_eq!(find("s19 pro").unwrap().nameplate.get(), 29.5);
-        assert_eq!(find("S19 XP Hyd.").unwrap().nameplate.get(), 20.8);
+        assert_eq!(find("s19 pro").unwrap().nameplate.efficiency.get(), 29.5);
+        assert_eq!(find("S19 XP Hyd.").unwrap().nameplate.efficiency.get(), 20.8);
         assert_eq!(find("S21"), find(" Antminer S21 "));
         assert_eq!(find("S19jPro"), find("S19j Pro"));
         assert_eq!(find("1246"), find("AvalonMiner A1246"));
@@ -135,7 +140,8 @@ mod tests {
         assert!(lines().count() >= 80);
         for text in lines() {
             let Some(Line { model, .. }) = Line::parse(text) else { panic!("{text}") };
-            let (ths, watts, j_per_th) = (model.hashrate.ths(), model.power.get(), model.nameplate.get());
+            let Nameplate { hashrate, power, efficiency } = model.nameplate;
+            let (ths, watts, j_per_th) = (hashrate.ths(), power.get(), efficiency.get());
             // Makers round each of the three.
             assert!((watts / ths - j_per_th).abs() <= 0.01 * j_per_th, "{text}");
             assert!((1.0..2_000.0).contains(&ths) && (50.0..12_000.0).contains(&watts), "{text}");

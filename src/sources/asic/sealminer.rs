@@ -10,7 +10,6 @@ use super::command::Command;
 use super::driver::{Answer, Ask, Driver, Replies, When, state};
 use super::field::{self, Unit, first_of};
 use super::known::{Known, remember};
-use super::models;
 use super::reply::{Row, Scalar};
 use crate::reading::{AsicReport, Missing, Read, Reading};
 use crate::units::Watts;
@@ -71,7 +70,6 @@ fn report(replies: &Replies, known: &Known) -> AsicReport {
         rate(summary, "MHS 1m", "summary.MHS 1m"),
     ]);
     let standing = hashrate_now.is_ok_and(|rate| rate.value.ths() == 0.0);
-    let table = known.model.as_deref().and_then(models::find);
     AsicReport {
         state: state(&hashrate_now, &known.faults),
         hashrate_now,
@@ -80,7 +78,6 @@ fn report(replies: &Replies, known: &Known) -> AsicReport {
             rate(summary, "MHS av", "summary.MHS av"),
         ]),
         power: stats.and_then(power),
-        nameplate: table.map(|model| model.nameplate),
         temp_chip_max: stats.and_then(|row| field::sensor(row, "Temp", "stats.Temp")),
         fans_rpm: stats.map(fans).unwrap_or_default(),
         uptime_s: [stats, summary].into_iter().flatten().find_map(|row| field::seconds(row, "Elapsed")),

@@ -91,7 +91,6 @@ fn report(replies: &Replies, known: &Known) -> AsicReport {
         hashrate_now,
         hashrate_avg: rate("MHS av", "summary.MHS av"),
         power: power(summary),
-        nameplate: table.map(|model| model.nameplate),
         temp_chip_max: first_of([
             summary.and_then(|row| field::sensor(row, "Chip Temp Max", "summary.Chip Temp Max")),
             devs.and_then(|reply| field::hottest(reply.rows("DEVS"), "Chip Temp Max", "devs.Chip Temp Max")),

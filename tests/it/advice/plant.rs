@@ -40,6 +40,8 @@ pub struct Plant {
     pub rows: bool,
     pub network: bool,
     pub old_algorithm: Algorithm,
+    /// By the table of models, for those who know it.
+    pub old_nameplate: Option<&'static Nameplate>,
     /// What the site's meter shows, kW; `None`: there is none.
     pub meter_kw: Option<Result<f64, Missing>>,
     pub secs: u64,
@@ -102,6 +104,7 @@ impl Plant {
             rows: true,
             network: true,
             old_algorithm: Algorithm::Sha256,
+            old_nameplate: None,
             meter_kw: None,
             secs: 0,
             copies: 1,
@@ -198,7 +201,7 @@ impl Plant {
             )),
             hashrate_avg: Err(Missing::NotReported),
             power: measured(if hashing { watts } else { 25.0 }),
-            nameplate: None,
+            nameplate: self.old_nameplate.filter(|_| group == "old"),
             temp_chip_max: Err(Missing::NotReported),
             temp_board_max: Err(Missing::NotReported),
             temp_inlet: Err(Missing::NotReported),

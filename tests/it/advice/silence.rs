@@ -1,7 +1,9 @@
 //! What nobody reads is no reason to hold.
 
+use wattsplit::advice::Confidence;
 use wattsplit::economics::dispatch::Status;
-use wattsplit::reading::Missing;
+use wattsplit::reading::{Missing, Quality};
+use wattsplit::sources::asic::models;
 use wattsplit::units::Watts;
 
 use super::hall::Hall;
@@ -103,6 +105,46 @@ fn a_hosting_that_could_move_and_is_not_read_is_missing_where_there_is_nothing_e
         (advice.status, advice.missing),
         (Status::NoRecommendation, vec!["market.unit_kw".to_owned()])
     );
+}
+
+/// The old row idles since before the start, and its model is in the table: 104 TH/s, 3,068 W.
+fn never_ran() -> Plant {
+    let mut plant = Plant::new();
+    plant.hashing = [0, 10];
+    plant.old_nameplate = models::find("S19j Pro").map(|model| &model.nameplate);
+    plant
+}
+
+#[test]
+fn a_row_that_never_ran_is_judged_by_its_nameplate_and_that_is_an_estimate() {
+    let mut plant = never_ran();
+    plant.price = 30.0;
+    let advice = plant.tick(0);
+    assert_eq!(advice.status, Status::Change, "{}", advice.text);
+    let [start] = advice.moves.as_slice() else { panic!("{:#?}", advice.moves) };
+    assert_eq!((start.block.as_str(), start.from_units, start.to_units), ("old-s", 0, 10));
+    assert_eq!(start.unit_kw, 3.068);
+    assert_eq!(advice.confidence, Confidence::Medium);
+    for name in ["old-s.unit_kw", "old-s.hashrate"] {
+        let used = advice.assumptions.iter().find(|assumption| assumption.name == name).unwrap();
+        assert_eq!((used.quality, used.deciding), (Quality::Estimated, true), "{name}");
+        assert_eq!(used.source, "nameplate: none has run yet");
+    }
+    plant.price = 70.0;
+    assert_eq!(plant.tick(1_000).status, Status::Hold, "it would cost more than it earns");
+}
+
+#[test]
+fn what_was_seen_running_counts_for_more_than_the_nameplate() {
+    let mut plant = never_ran();
+    plant.hashing = [1, 10];
+    plant.tick(0);
+    plant.hashing = [0, 10];
+    plant.tick(60);
+    let used = &plant.basis.as_ref().unwrap().assumptions;
+    let unit = used.iter().find(|assumption| assumption.name == "old-s.unit_kw").unwrap();
+    assert_eq!(unit.source, "when it last ran");
+    assert!((unit.value.unwrap() - 3.021).abs() < 0.001, "{unit:?}");
 }
 
 #[test]

@@ -37,6 +37,21 @@ async fn identity_is_asked_once_pools_now_and_then_and_what_is_refused_not_again
 }
 
 #[tokio::test]
+async fn every_family_of_bitcoins_machines_gets_the_nameplate_of_the_model_that_it_calls_itself() {
+    for (folder, ths) in [
+        ("antminer-s19pro-stock-2022.12", Some(110.0)),
+        ("luxos-s19kpro-2025.4.8", Some(120.0)),
+        ("whatsminer-m56s-v2-suspended-simulated", Some(212.0)),
+        ("sealminer-a2-2025091001", Some(226.0)),
+        ("antminer-l9-stock-86.48", None),
+    ] {
+        let fake = FakeMiner::serve(folder).await;
+        let report = report(&mut miner(&fake.host, PATIENT), START).await;
+        assert_eq!(report.nameplate.map(|nameplate| nameplate.hashrate.ths()), ths, "{folder}");
+    }
+}
+
+#[tokio::test]
 async fn power_that_a_machine_tells_is_read_at_every_poll() {
     for (folder, request, watts) in [
         ("antminer-s21-stock-2024.07-minerpower", "GET /miner_power", 3541.0),

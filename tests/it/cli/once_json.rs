@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use wattsplit::cli::once;
 use wattsplit::reading::*;
 use wattsplit::site::{AsicView, GpuView, UnitState};
+use wattsplit::sources::asic::models;
 use wattsplit::units::*;
 
 use super::golden;
@@ -24,7 +25,7 @@ fn miner() -> AsicReport {
         hashrate_now: Ok(Reading::measured(Hashrate::new(201.5).unwrap(), "summary.GHS 5s")),
         hashrate_avg: Ok(Reading::measured(Hashrate::new(200.25).unwrap(), "summary.GHS av")),
         power: Ok(Reading::estimated(Watts::new(3_526.25).unwrap(), "model table")),
-        nameplate: JoulesPerTerahash::new(17.5),
+        nameplate: models::find("S21").map(|model| &model.nameplate),
         temp_chip_max: Ok(Reading::measured(Celsius::new(78.0).unwrap(), "stats.temp_chip")),
         temp_board_max: Ok(Reading::measured(Celsius::new(63.0).unwrap(), "stats.temp_pcb")),
         temp_inlet: Err(Missing::NotReported),
@@ -64,7 +65,8 @@ fn text() -> String {
         AsicView {
             id: "10.20.0.7:4028",
             group: "main",
-            model: None,
+            model: report.model.as_deref(),
+            nameplate: report.nameplate,
             state: UnitState::Asic(AsicState::Hashing),
             age: Some(Duration::from_millis(11_900)),
             stale: false,
@@ -75,6 +77,7 @@ fn text() -> String {
             id: "10.20.0.8:4028",
             group: "main",
             model: None,
+            nameplate: None,
             state: UnitState::Unreachable,
             age: None,
             stale: true,

@@ -113,6 +113,7 @@ pub fn half_dead() -> (SiteView, Split) {
     m30.model = None;
     m30.hashrate = Err(Missing::Unreachable);
     m30.hashrate_avg = Err(Missing::Unreachable);
+    m30.hashrate_expected = Err(Missing::Unreachable);
     m30.power = Err(Missing::Unreachable);
     m30.efficiency = Err(Missing::Unreachable);
     m30.temp_chip_max = Err(Missing::Unreachable);
@@ -245,6 +246,10 @@ fn hash_block(id: &str, units: u32, ths: f64, power_kw: f64) -> HashBlock {
         counts: AsicCounts { hashing: units, ..AsicCounts::default() },
         hashrate: Ok(whole(Hashrate::new(ths).unwrap())),
         hashrate_avg: Ok(whole(Hashrate::new(ths * 0.998).unwrap())),
+        hashrate_expected: Ok(Total {
+            quality: Quality::Estimated,
+            ..whole(Hashrate::new(ths * 1.01).unwrap())
+        }),
         power: Ok(Total { quality: Quality::Estimated, ..whole(kw(power_kw)) }),
         efficiency: Ok(Reading::estimated(
             JoulesPerTerahash::new(power_kw * 1e3 / ths.max(1e-9)).unwrap(),

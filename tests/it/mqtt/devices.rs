@@ -8,6 +8,7 @@ use wattsplit::ledger::Message;
 use wattsplit::publish::wire::devices::{Origin, Packed, pack};
 use wattsplit::reading::*;
 use wattsplit::site::{AsicView, UnitState};
+use wattsplit::sources::asic::models;
 use wattsplit::units::*;
 
 const TS: UnixMs = UnixMs(1_795_000_000_000);
@@ -40,7 +41,7 @@ fn talkative(length: usize) -> AsicReport {
         hashrate_now: Ok(Reading::measured(Hashrate::new(103.992_145_7).unwrap(), "test")),
         hashrate_avg: Err(Missing::NotReported),
         power: Ok(Reading::estimated(Watts::new(3_068.25).unwrap(), "test")),
-        nameplate: None,
+        nameplate: models::find("S19j Pro").map(|model| &model.nameplate),
         temp_chip_max: measured(-3.5),
         temp_board_max: measured(63.0),
         temp_inlet: measured(24.0),
@@ -61,6 +62,7 @@ fn view<'a>(id: &'a str, report: &'a AsicReport) -> AsicView<'a> {
         id,
         group: "row-a",
         model: report.model.as_deref(),
+        nameplate: report.nameplate,
         state: UnitState::Asic(report.state),
         age: Some(Duration::from_millis(12_345)),
         stale: false,
@@ -74,6 +76,7 @@ fn silent(id: &str) -> AsicView<'_> {
         id,
         group: "row-a",
         model: Some("S19j Pro"),
+        nameplate: models::find("S19j Pro").map(|model| &model.nameplate),
         state: UnitState::Unreachable,
         age: None,
         stale: false,
@@ -103,6 +106,7 @@ fn taciturn() -> AsicReport {
         boards_expected: None,
         boards_working: None,
         faults: vec![],
+        nameplate: None,
         ..talkative(3)
     }
 }
@@ -135,28 +139,41 @@ fn a_row_says_what_was_read_how_good_it_is_and_why_the_rest_is_missing() {
     );
     assert_eq!(
         String::from_utf8(packed.message.payload).unwrap(),
-        r#"[{"v":1,"ts":1795000000000,"site":"tx01","boot":"00000000000000b1","seq":7,"id":"10.20.0.7:4028","group":"row-a","model":"S19j Pro","state":"hashing","age_s":12.345,"firmware":"stock","mac":"02:00:00:00:00:07","worker":"site.rack7","hashrate_ths":103.992146,"power_w":3068.25,"power_quality":"estimated","efficiency_j_per_th":29.504632,"efficiency_quality":"estimated","temp_chip_max_c":-3.5,"temp_board_max_c":63.0,"temp_inlet_missing":"not_reported","fans":4,"fan_min_rpm":0,"boards_expected":3,"boards_working":2,"uptime_s":86400.0,"shares_accepted":120345,"shares_rejected":12}]"#
+        r#"[{"v":1,"ts":1795000000000,"site":"tx01","boot":"00000000000000b1","seq":7,"id":"10.20.0.7:4028","group":"row-a","model":"S19j Pro","state":"hashing","age_s":12.345,"hashrate_expected_ths":104.0,"hashrate_expected_quality":"estimated","firmware":"stock","mac":"02:00:00:00:00:07","worker":"site.rack7","hashrate_ths":103.992146,"power_w":3068.25,"power_quality":"estimated","efficiency_j_per_th":29.504632,"efficiency_quality":"estimated","temp_chip_max_c":-3.5,"temp_board_max_c":63.0,"temp_inlet_missing":"not_reported","fans":4,"fan_min_rpm":0,"boards_expected":3,"boards_working":2,"uptime_s":86400.0,"shares_accepted":120345,"shares_rejected":12}]"#
     );
 }
 
 #[test]
-fn a_miner_that_is_silent_has_a_row_with_the_reason_and_no_number() {
+fn a_miner_that_is_silent_has_a_row_with_the_reason_and_nothing_that_was_read() {
     let packed = packed([silent("10.20.0.10:4028")]).unwrap();
     assert_eq!(
         String::from_utf8(packed.message.payload).unwrap(),
-        r#"[{"v":1,"ts":1795000000000,"site":"tx01","boot":"00000000000000b1","seq":7,"id":"10.20.0.10:4028","group":"row-a","model":"S19j Pro","state":"unreachable","report_missing":"timeout"}]"#
+        r#"[{"v":1,"ts":1795000000000,"site":"tx01","boot":"00000000000000b1","seq":7,"id":"10.20.0.10:4028","group":"row-a","model":"S19j Pro","state":"unreachable","hashrate_expected_ths":104.0,"hashrate_expected_quality":"estimated","report_missing":"timeout"}]"#
     );
 }
 
 #[test]
 fn the_hashrate_of_another_coin_is_none_of_bitcoins() {
-    let scrypt = AsicReport { algorithm: Algorithm::Other, ..talkative(3) };
+    let scrypt = AsicReport { algorithm: Algorithm::Other, nameplate: None, ..talkative(3) };
     let row = rows(&packed([view("10.20.0.7:4028", &scrypt)]).unwrap()).remove(0);
+    assert_eq!(row["hashrate_expected_missing"], "other_algorithm");
     assert_eq!(
         (&row["hashrate_missing"], &row["efficiency_missing"]),
         (&"other_algorithm".into(), &"other_algorithm".into())
     );
     assert_eq!((row.get("hashrate_ths"), &row["power_w"]), (None, &3068.25.into()));
+}
+
+#[test]
+fn a_model_that_is_not_in_the_table_promises_nothing() {
+    let told = AsicReport { nameplate: None, ..talkative(3) };
+    let row = rows(&packed([view("10.20.0.7:4028", &told)]).unwrap()).remove(0);
+    assert_eq!(
+        (&row["hashrate_expected_missing"], row.get("hashrate_expected_ths")),
+        (&"undefined".into(), None)
+    );
+    let row = rows(&packed([view("10.20.0.7:4028", &AsicReport { model: None, ..told })]).unwrap()).remove(0);
+    assert_eq!(row["hashrate_expected_missing"], "not_reported");
 }
 
 #[test]

@@ -267,6 +267,7 @@ fn hash_block(state: State, id: &str, model: Option<&str>) -> HashBlock {
         counts: AsicCounts { hashing: 97, idle: 1, fault: 0, unknown: 1, unreachable: 1 },
         hashrate: state.sum(Hashrate::new(13_720.4).unwrap(), 0.98),
         hashrate_avg: state.sum(Hashrate::new(13_690.0).unwrap(), 0.97),
+        hashrate_expected: state.sum(Hashrate::new(14_000.0).unwrap(), 0.99),
         power: state.sum(watts(295_000.0), 0.98),
         efficiency: state.read(JoulesPerTerahash::new(21.5).unwrap()),
         hashrate_without_power: Hashrate::ZERO,

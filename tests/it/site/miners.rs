@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use wattsplit::site::{AsicCounts, UnitState};
+use wattsplit::sources::asic::models;
 
 use super::*;
 
@@ -71,6 +72,26 @@ fn a_miner_ages_from_fresh_over_stale_to_unreachable_and_never_to_zero() {
     let miner = site.asics(at(91)).next().unwrap();
     assert_eq!((miner.state, miner.missing), (UnitState::Unreachable, Some(Missing::Timeout)));
     assert!(miner.report.is_none() && miner.age.is_none());
+}
+
+#[test]
+fn a_block_expects_what_the_nameplates_of_all_its_units_say_whether_they_hash_stand_or_are_silent() {
+    let mut site = Site::default();
+    let xp = |state| AsicReport {
+        state,
+        nameplate: models::find("S19 XP").map(|model| &model.nameplate),
+        ..report(Some("S19 XP"))
+    };
+    put(&mut site, 0, asic("10.0.0.1:4028", "row-a", true, Ok(xp(AsicState::Hashing))));
+    put(&mut site, 0, asic("10.0.0.2:4028", "row-a", true, Ok(xp(AsicState::Idle))));
+    put(&mut site, 0, asic("10.0.0.3:4028", "row-a", true, Ok(xp(AsicState::Hashing))));
+    put(&mut site, 30, dead("10.0.0.3:4028"));
+    put(&mut site, 90, asic("10.0.0.4:4028", "row-a", true, Ok(report(Some("S19 XP")))));
+    let expected = site.view(at(91)).hash_blocks[0].hashrate_expected.unwrap();
+    assert_eq!((expected.value.ths(), expected.quality), (420.0, Quality::Estimated));
+    assert_eq!(expected.coverage, Fraction::new(0.75).unwrap(), "the model of one is not in the table");
+    let unknown = site.asics(at(91)).last().unwrap();
+    assert_eq!(unknown.hashrate_expected(), Err(Missing::Undefined));
 }
 
 #[test]

@@ -56,6 +56,7 @@ pub fn miners(id: &str, units: u32, phs: f64, kw: f64) -> HashBlock {
         counts: AsicCounts { hashing: units, ..AsicCounts::default() },
         hashrate: total(Hashrate::new(phs * 1e3), 1.0),
         hashrate_avg: Err(Missing::NotReported),
+        hashrate_expected: Err(Missing::NotReported),
         power: total(Watts::from_kw(kw), 1.0),
         efficiency: Ok(Reading::measured(
             JoulesPerTerahash::new(kw / phs.max(1e-9)).unwrap(),
