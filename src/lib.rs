@@ -9,6 +9,7 @@ pub mod backtest;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod csv_file;
 pub mod economics;
 pub mod http;
 pub mod ledger;

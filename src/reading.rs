@@ -3,10 +3,12 @@
 //! A value that was not read is never a number: it is [`Missing`], with the reason. Time is taken
 //! once per exchange and lives in [`Batch::at`]; quality and source live with each [`Reading`].
 
+mod asic;
 mod reasons;
 mod sample;
 mod sweep;
 
+pub use asic::{Nameplate, Place};
 pub use reasons::Reasons;
 pub use sample::*;
 pub use sweep::Sweep;

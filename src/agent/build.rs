@@ -16,15 +16,16 @@ pub struct Sources {
     pub feeds: Vec<Box<dyn Source>>,
 }
 
-/// Makes the sources. Reads secret files; connects to nothing.
+/// Makes the sources. Reads secrets and labels; connects to nothing.
 ///
 /// # Errors
-/// What `check` would also find: a secret file that is gone, a tariff that makes no sense.
+/// What `check` would also find: a file that is gone, a tariff that makes no sense.
 pub fn sources(config: &Config) -> Result<Sources, AgentError> {
     let http = Http::new()?;
     let mut miners: Vec<Box<dyn Source>> = Vec::new();
     for group in &config.asic {
-        for miner in asic::miners(group)? {
+        let labels = group.labels_file.as_deref().map(|file| asic::labels::read(file, group.port));
+        for miner in asic::miners(group, &labels.transpose()?.unwrap_or_default())? {
             miners.push(Box::new(miner));
         }
     }

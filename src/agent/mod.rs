@@ -68,6 +68,8 @@ pub enum AgentError {
     #[error(transparent)]
     Hosts(#[from] crate::sources::asic::hosts::HostSpecError),
     #[error(transparent)]
+    Labels(#[from] crate::sources::asic::LabelsError),
+    #[error(transparent)]
     Secret(#[from] crate::secret::SecretError),
     #[error(transparent)]
     Tariff(#[from] crate::sources::price::TariffError),

@@ -148,6 +148,7 @@ mod tests {
             Sample::Asic(AsicSample {
                 id: format!("10.{}.{}.{}:4028", u8::from(expected), n / 250, n % 250).into(),
                 group: group.into(),
+                place: None,
                 expected,
                 interval: Duration::from_secs(30),
                 report: Err(Missing::Timeout),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::rows::{CsvError, Row, Rows};
+use crate::csv_file::{CsvError, Row, Rows};
 use crate::units::Usd;
 
 /// Of one GPU and one kind of rental.
@@ -156,7 +156,7 @@ impl Table {
     fn add(
         &mut self,
         row: &Row<'_>,
-        time: super::rows::Column,
+        time: crate::csv_file::Column,
         (gpu, tier): (&str, &str),
         (day, usd): (Date, Option<Usd>),
     ) -> Result<(), CsvError> {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
-use super::rows::{CsvError, Rows};
+use crate::csv_file::{CsvError, Rows};
 use crate::economics::hashprice::{hashprice, subsidy};
 use crate::reading::Reading;
 use crate::units::{Sats, Usd, UsdPerPhDay};

@@ -17,12 +17,11 @@ mod live;
 pub mod policy;
 pub mod power;
 mod replay;
-mod rows;
 pub mod score;
 
+pub use crate::csv_file::CsvError;
 pub use fleet::{Fleet, HashBlock};
 pub use history::{History, Hour};
 pub use hosting::Hosting;
 pub use policy::Policy;
 pub use replay::{ReplayError, Run, Step, replay};
-pub use rows::CsvError;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
-use super::rows::{CsvError, Row, Rows};
+use crate::csv_file::{CsvError, Row, Rows};
 use crate::units::UsdPerMwh;
 
 /// Central Prevailing Time.
@@ -92,7 +92,7 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<PowerPrices, CsvError> {
 /// No market has ever had more by a factor of ten.
 const MOST_USD_PER_MWH: f64 = 100_000.0;
 
-fn price(row: &Row, column: super::rows::Column) -> Result<Option<UsdPerMwh>, CsvError> {
+fn price(row: &Row, column: crate::csv_file::Column) -> Result<Option<UsdPerMwh>, CsvError> {
     row.get_optional(column, "a price in USD/MWh", |text| {
         UsdPerMwh::new(text.parse().ok()?).filter(|price| price.get().abs() <= MOST_USD_PER_MWH)
     })

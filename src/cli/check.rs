@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::config::{Config, ConfigErrors};
 use crate::economics::{Stoppable, Terms};
-use crate::sources::asic::AsicConfig;
+use crate::sources::asic::{AsicConfig, hosts, labels};
 use crate::sources::gpu::GpuReader;
 use crate::sources::network::NetworkKind;
 use crate::sources::pool::PoolKind;
@@ -84,11 +84,31 @@ fn asics(config: &Config) -> Vec<String> {
     }
     let groups = count(config.asic.len(), "group", "groups");
     let mut lines = vec![format!("{groups}, {}", count(total, "address", "addresses"))];
-    lines.extend(config.asic.iter().map(|asic| {
+    for asic in &config.asic {
         let addresses = count(asic.addresses(), "address", "addresses");
-        format!("  {}: {addresses}, every {} s", asic.group, asic.interval_secs)
-    }));
+        lines.push(format!("  {}: {addresses}, every {} s", asic.group, asic.interval_secs));
+        lines.extend(labels(asic));
+    }
     lines
+}
+
+/// How many miners of a group are labelled, and which lines are about none of them.
+fn labels(asic: &AsicConfig) -> Option<String> {
+    const MOST_SHOWN: usize = 3;
+    let file = asic.labels_file.as_deref()?;
+    let labels = labels::read(file, asic.port).ok()?;
+    let hosts = hosts::expand_all(&asic.hosts, asic.port).ok()?;
+    let strangers = labels.strangers(&hosts);
+    let known = count(labels.len() - strangers.len(), "label", "labels");
+    let mut text = format!("    {known} in {}", file.display());
+    if !strangers.is_empty() {
+        let shown = strangers.iter().take(MOST_SHOWN).map(|(line, address)| format!("line {line} {address}"));
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        let more = if strangers.len() > MOST_SHOWN { ", …" } else { "" };
+        let lines = count(strangers.len(), "line is", "lines are");
+        let _ = write!(text, "; {lines} about no miner of this group: {shown}{more}");
+    }
+    Some(text)
 }
 
 fn pool(pool: &crate::sources::pool::PoolConfig) -> String {

@@ -5,6 +5,7 @@ use std::path::{Path as FilePath, PathBuf};
 use super::Config;
 use super::document::{Path, Report};
 use crate::secret::Secret;
+use crate::sources::asic::{AsicConfig, labels};
 
 /// Where relative paths are looked for.
 #[derive(Debug, Clone, Default)]
@@ -26,8 +27,8 @@ impl Places {
     }
 }
 
-/// Makes every path in `config` absolute and reports secrets and certificates that are missing or
-/// cannot be what they should be.
+/// Makes every path in `config` absolute and reports secrets, certificates and labels that are missing
+/// or cannot be what they should be.
 pub fn resolve(config: &mut Config, places: &Places, report: &mut Report<'_>) {
     let root = Path::default();
     if let Some(dir) = &mut config.site.state_dir {
@@ -42,6 +43,9 @@ pub fn resolve(config: &mut Config, places: &Places, report: &mut Report<'_>) {
             pem(&mut tls.cert_file, places, "CERTIFICATE-----", &section.key("cert_file"), report);
             pem(&mut tls.key_file, places, "PRIVATE KEY-----", &section.key("key_file"), report);
         }
+    }
+    for (n, asic) in config.asic.iter_mut().enumerate() {
+        labels(asic, places, &root.key("asic").item(n).key("labels_file"), report);
     }
     for (n, pool) in config.pool.iter_mut().enumerate() {
         secret(&mut pool.token_file, places, &root.key("pool").item(n).key("token_file"), report);
@@ -82,6 +86,14 @@ fn secret(file: &mut Option<PathBuf>, places: &Places, path: &Path, report: &mut
             report.hidden_value(path, message, Some(hint.to_owned()));
         }
         Err(e) => unusable(file, &e.reason, path, report),
+    }
+}
+
+fn labels(asic: &mut AsicConfig, places: &Places, path: &Path, report: &mut Report<'_>) {
+    let Some(file) = &mut asic.labels_file else { return };
+    *file = places.base.join(&*file);
+    for problem in labels::read(file, asic.port).err().into_iter().flat_map(|error| error.problems) {
+        report.value(path, format!("{}: {problem}", path.subject()), None);
     }
 }
 

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Missing, Read, Reading};
+use super::{Missing, Nameplate, Place, Read};
 use crate::clock::{Now, UnixMs};
-use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerMwh, WattHours, Watts};
+use crate::units::{Celsius, Fraction, Hashrate, Sats, Usd, UsdPerMwh, WattHours, Watts};
 
 /// What one exchange with one source gave.
 #[derive(Debug, Clone)]
@@ -40,6 +40,8 @@ pub struct AsicSample {
     pub id: Arc<str>,
     /// Group from the config.
     pub group: Arc<str>,
+    /// Where it stands, if the operator says so.
+    pub place: Option<Arc<Place>>,
     /// Named one by one in the config, so something must be there. Addresses out of a range or CIDR
     /// may be empty until they answer once.
     pub expected: bool,
@@ -88,39 +90,6 @@ pub struct AsicReport {
     pub boards_working: Option<u32>,
     /// Faults that the firmware reports, in its own words or codes.
     pub faults: Vec<String>,
-}
-
-impl AsicReport {
-    /// A hashrate of this machine as one that bitcoin pays for: that of another coin is none.
-    ///
-    /// # Errors
-    /// [`Missing::OtherAlgorithm`], or why there is no hashrate.
-    pub fn of_bitcoin(&self, hashrate: Read<Hashrate>) -> Read<Hashrate> {
-        match self.algorithm {
-            Algorithm::Sha256 => hashrate,
-            Algorithm::Other => Err(Missing::OtherAlgorithm),
-        }
-    }
-
-    /// Power over hashrate.
-    ///
-    /// # Errors
-    /// Why one of them is missing; [`Missing::Undefined`] while it does not hash.
-    pub fn efficiency(&self) -> Read<JoulesPerTerahash> {
-        let (hashrate, power) = (self.of_bitcoin(self.hashrate_now)?, self.power?);
-        // Over zero there is no quotient, and no finite one.
-        let value = JoulesPerTerahash::new(power.value.get() / hashrate.value.ths());
-        let value = value.ok_or(Missing::Undefined)?;
-        Ok(Reading { value, quality: power.quality.max(hashrate.quality), source: "power / hashrate" })
-    }
-}
-
-/// What the maker says of a model: what a machine that is well makes and draws.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Nameplate {
-    pub hashrate: Hashrate,
-    pub power: Watts,
-    pub efficiency: JoulesPerTerahash,
 }
 
 /// What a miner computes.

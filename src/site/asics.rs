@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::clock::Now;
 use crate::reading::{
-    Algorithm, AsicReport, AsicSample, AsicState, Missing, Quality, Read, Reading, at_best,
+    Algorithm, AsicReport, AsicSample, AsicState, Missing, Place, Quality, Read, Reading, at_best,
 };
 use crate::units::{Celsius, Hashrate, JoulesPerTerahash, Watts};
 
@@ -26,6 +26,7 @@ pub(super) struct Asics {
 struct Miner {
     id: Arc<str>,
     group: Arc<str>,
+    place: Option<Arc<Place>>,
     polling: Polling,
     /// The newest one, whatever its age; [`Miner::view`] says whether it still counts.
     report: Option<Box<AsicReport>>,
@@ -37,10 +38,11 @@ struct Miner {
 
 impl Asics {
     pub fn apply(&mut self, at: Now, sample: AsicSample) {
-        let AsicSample { id, group, expected, interval, report } = sample;
+        let AsicSample { id, group, place, expected, interval, report } = sample;
         let miner = self.miners.entry(Key::new(&id)).or_insert_with(|| Miner {
             id,
             group: group.clone(),
+            place: None,
             polling: Polling::new(interval),
             report: None,
             model: None,
@@ -48,6 +50,7 @@ impl Asics {
         });
         let mut moved = miner.group != group;
         miner.group = group;
+        miner.place = place;
         miner.polling.record(at, interval, report.as_ref().map(|_| ()).map_err(|why| *why));
         if let Ok(report) = report {
             if report.model.is_some() && report.model != miner.model {
@@ -122,6 +125,7 @@ impl Miner {
         AsicView {
             id: &self.id,
             group: &self.group,
+            place: self.place.as_deref(),
             model: self.model.as_deref(),
             nameplate: self.report.as_ref().and_then(|report| report.nameplate),
             state,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::clock::{Now, UnixMs};
 use crate::reading::{
-    Algorithm, AsicReport, AsicState, GpuSample, HostSample, Missing, Nameplate, PoolReport, Quality, Read,
-    Reading, Reasons,
+    Algorithm, AsicReport, AsicState, GpuSample, HostSample, Missing, Nameplate, Place, PoolReport, Quality,
+    Read, Reading, Reasons,
 };
 use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerMwh, WattHours, Watts};
 
@@ -217,6 +217,7 @@ impl Default for MeterView {
 pub struct AsicView<'a> {
     pub id: &'a str,
     pub group: &'a str,
+    pub place: Option<&'a Place>,
     /// The last one told, also by a miner that is silent now.
     pub model: Option<&'a str>,
     /// Of that model, as it was when it last answered.

@@ -151,6 +151,7 @@ site       ridge, node gate-1, time zone America/Chicago, cap 12000 kW
 mqtt       broker.example.org port 8883 with TLS, topics acme/power/ridge/…
 asic       3 groups, 815 addresses
              row-1: 307 addresses, every 30 s
+               3 labels in $DIR/files/row-1.csv; 1 line is about no miner of this group: line 5 10.99.0.1:4028
              row-2: 254 addresses, every 30 s
              row-3: 254 addresses, every 30 s
 pool       main: braiins, fee 2.5 %
@@ -242,6 +243,7 @@ fn folder_with_the_files() -> tempfile::TempDir {
     for (name, from) in [("ca.pem", "cert.pem"), ("client.pem", "cert.pem"), ("client-key.pem", "key.pem")] {
         std::fs::copy(cases().join("files").join(from), dir.path().join(name)).unwrap();
     }
+    std::fs::copy(cases().join("files/row-1.csv"), dir.path().join("row-1.csv")).unwrap();
     dir
 }
 

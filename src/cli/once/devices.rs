@@ -14,6 +14,10 @@ use super::value::{Report, Value, read, secs};
 pub struct Asic<'a> {
     id: &'a str,
     group: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rack: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<&'a str>,
     state: &'static str,
     #[serde(flatten)]
     poll: Poll,
@@ -86,6 +90,8 @@ impl<'a> Asic<'a> {
         Self {
             id: view.id,
             group: view.group,
+            rack: view.place.and_then(|place| place.rack.as_deref()),
+            position: view.place.and_then(|place| place.position.as_deref()),
             state: view.state.as_str(),
             poll: Poll::of(view.age, view.stale, view.missing),
             facts: view.report.map(AsicFacts::of),

@@ -1,4 +1,4 @@
-//! `devices/asic/<group>`: one row for each miner that is a unit, some fifty in a message.
+//! `devices/asic/<group>`: one row for each miner that is a unit, forty to a hundred in a message.
 
 use super::flat::Flat;
 use crate::clock::UnixMs;
@@ -65,6 +65,10 @@ pub fn pack<'a>(
 fn of_miner(row: &mut Flat, unit: &AsicView<'_>) {
     row.text("id", unit.id);
     row.text("group", unit.group);
+    if let Some(place) = unit.place {
+        word(row, "rack", place.rack.as_deref());
+        word(row, "position", place.position.as_deref());
+    }
     word(row, "model", unit.model);
     row.text("state", unit.state.as_str());
     if let Some(age) = unit.age {
@@ -119,7 +123,7 @@ fn of_report(row: &mut Flat, report: &AsicReport, best: Quality) {
     }
 }
 
-/// A word that the machine may have said.
+/// A word that the machine or the operator may have said.
 fn word(row: &mut Flat, key: &str, word: Option<&str>) {
     if let Some(word) = word {
         row.text(key, word);

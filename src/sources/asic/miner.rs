@@ -13,7 +13,7 @@ use super::memory::{Memory, SELDOM};
 use super::models;
 use super::names::Names;
 use crate::clock::Now;
-use crate::reading::{Algorithm, AsicReport, AsicSample, Missing, Sample};
+use crate::reading::{Algorithm, AsicReport, AsicSample, Missing, Place, Sample};
 use crate::sources::{Failure, Fetch, Schedule, Source};
 use crate::units::JoulesPerTerahash;
 
@@ -59,6 +59,7 @@ pub struct Settings {
 pub struct Miner {
     id: String,
     sample_id: Arc<str>,
+    place: Option<Arc<Place>>,
     host: HostPort,
     settings: Settings,
     names: Names,
@@ -76,12 +77,18 @@ impl Miner {
         Self {
             id: format!("asic/{address}"),
             sample_id: address.into(),
+            place: None,
             host,
             settings,
             names,
             memory: Memory::at_poll(polls),
             swap_logged: None,
         }
+    }
+
+    /// The same miner, known to stand there.
+    pub fn at(self, place: Option<Arc<Place>>) -> Self {
+        Self { place, ..self }
     }
 
     async fn poll(&mut self, now: Now) -> Result<AsicReport, Missing> {
@@ -211,6 +218,7 @@ impl Miner {
         vec![Sample::Asic(AsicSample {
             id: self.sample_id.clone(),
             group: self.settings.group.clone(),
+            place: self.place.clone(),
             expected: self.host.expected,
             interval: self.settings.interval,
             report,

@@ -10,6 +10,7 @@
 //! asked over HTTP gets its pages as commands ([`command::Request::Page`]), and [`detect::ASKS`] the one by which
 //! it is recognised. What is on a port of its own gets a line in [`probe::KNOCKS`], so that it is found.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ pub mod hosts;
 mod joined;
 mod json;
 pub mod known;
+pub mod labels;
 pub mod luxos;
 mod memory;
 pub mod miner;
@@ -51,6 +53,7 @@ pub mod vnish;
 pub mod whatsminer;
 
 pub use hosts::{HostPort, HostSpecError};
+pub use labels::{Labels, LabelsError};
 pub use miner::Miner;
 
 /// Port of the cgminer API.
@@ -64,6 +67,8 @@ pub struct AsicConfig {
     pub group: String,
     /// Addresses, ranges (`10.20.0.10-10.20.0.60`) and CIDRs, each with an optional `:port`.
     pub hosts: Vec<String>,
+    /// CSV file `address,rack,position`: where the miners stand, for their rows. Absent: nobody says.
+    pub labels_file: Option<PathBuf>,
     /// Port of hosts that name none.
     #[serde(default = "default_port")]
     pub port: u16,
@@ -113,11 +118,11 @@ fn one() -> f64 {
     1.0
 }
 
-/// The miners that one `[[asic]]` names.
+/// The miners that one `[[asic]]` names, each with its label.
 ///
 /// # Errors
 /// If an entry of `hosts` cannot be understood.
-pub fn miners(config: &AsicConfig) -> Result<Vec<Miner>, HostSpecError> {
+pub fn miners(config: &AsicConfig, labels: &Labels) -> Result<Vec<Miner>, HostSpecError> {
     let settings = miner::Settings {
         group: Arc::from(config.group.as_str()),
         interval: Duration::from_secs(config.interval_secs),
@@ -126,7 +131,11 @@ pub fn miners(config: &AsicConfig) -> Result<Vec<Miner>, HostSpecError> {
     };
     let names = names::Names::default();
     let hosts = hosts::expand_all(&config.hosts, config.port)?;
-    Ok(hosts.into_iter().map(|host| Miner::new(host, settings.clone(), names.clone())).collect())
+    let miner = |host: HostPort| {
+        let place = labels.place(&host);
+        Miner::new(host, settings.clone(), names.clone()).at(place)
+    };
+    Ok(hosts.into_iter().map(miner).collect())
 }
 
 #[cfg(test)]
@@ -140,7 +149,8 @@ mod tests {
             "group = \"row-a\"\nhosts = [\"10.20.0.0/30\", \"10.20.0.1\", \"10.20.1.1:4029\"]",
         )
         .unwrap();
-        let ids: Vec<String> = miners(&config).unwrap().iter().map(|m| m.id().to_owned()).collect();
+        let ids: Vec<String> =
+            miners(&config, &Labels::default()).unwrap().iter().map(|m| m.id().to_owned()).collect();
         assert_eq!(ids, ["asic/10.20.0.1:4028", "asic/10.20.0.2:4028", "asic/10.20.1.1:4029"]);
         assert_eq!(config.addresses(), ids.len());
     }

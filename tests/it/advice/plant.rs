@@ -219,6 +219,7 @@ impl Plant {
         Sample::Asic(AsicSample {
             id: id.into(),
             group: group.into(),
+            place: None,
             expected: self.expected,
             interval: INTERVAL,
             report: if silent { Err(Missing::Timeout) } else { Ok(Box::new(report)) },

@@ -61,10 +61,12 @@ fn gpu() -> GpuSample {
 
 fn text() -> String {
     let (report, sample) = (miner(), gpu());
+    let place = Place { rack: Some("A-12".into()), position: Some("3-7".into()) };
     let asics = [
         AsicView {
             id: "10.20.0.7:4028",
             group: "main",
+            place: Some(&place),
             model: report.model.as_deref(),
             nameplate: report.nameplate,
             state: UnitState::Asic(AsicState::Hashing),
@@ -76,6 +78,7 @@ fn text() -> String {
         AsicView {
             id: "10.20.0.8:4028",
             group: "main",
+            place: None,
             model: None,
             nameplate: None,
             state: UnitState::Unreachable,

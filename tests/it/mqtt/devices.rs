@@ -61,6 +61,7 @@ fn view<'a>(id: &'a str, report: &'a AsicReport) -> AsicView<'a> {
     AsicView {
         id,
         group: "row-a",
+        place: None,
         model: report.model.as_deref(),
         nameplate: report.nameplate,
         state: UnitState::Asic(report.state),
@@ -75,6 +76,7 @@ fn silent(id: &str) -> AsicView<'_> {
     AsicView {
         id,
         group: "row-a",
+        place: None,
         model: Some("S19j Pro"),
         nameplate: models::find("S19j Pro").map(|model| &model.nameplate),
         state: UnitState::Unreachable,
@@ -116,7 +118,9 @@ pub fn of_every_kind() -> Vec<Message> {
     let (whole, hollow) = (talkative(3), taciturn());
     let stale = AsicView { stale: true, missing: Some(Missing::Timeout), ..view("10.20.0.9:4028", &whole) };
     let units = [view("10.20.0.7:4028", &whole), view("10.20.0.8:4028", &hollow), stale];
-    let all = units.into_iter().chain([silent("10.20.0.10:4028")]);
+    let place = Place { rack: Some("A-12".into()), position: Some("3-7".into()) };
+    let dead = AsicView { place: Some(&place), ..silent("10.20.0.10:4028") };
+    let all = units.into_iter().chain([dead]);
     vec![packed(all).unwrap().message]
 }
 
@@ -132,14 +136,16 @@ fn a_row_says_what_was_read_how_good_it_is_and_why_the_rest_is_missing() {
         faults: vec![],
         ..talkative(0)
     };
-    let packed = packed([view("10.20.0.7:4028", &report)]).unwrap();
+    let place = Place { rack: Some("A-12".into()), position: Some("3-7".into()) };
+    let labelled = AsicView { place: Some(&place), ..view("10.20.0.7:4028", &report) };
+    let packed = packed([labelled]).unwrap();
     assert_eq!(
         (&*packed.message.topic, packed.rows, packed.last.as_str()),
         ("devices/asic/row-a", 1, "10.20.0.7:4028")
     );
     assert_eq!(
         String::from_utf8(packed.message.payload).unwrap(),
-        r#"[{"v":1,"ts":1795000000000,"site":"tx01","boot":"00000000000000b1","seq":7,"id":"10.20.0.7:4028","group":"row-a","model":"S19j Pro","state":"hashing","age_s":12.345,"hashrate_expected_ths":104.0,"hashrate_expected_quality":"estimated","firmware":"stock","mac":"02:00:00:00:00:07","worker":"site.rack7","hashrate_ths":103.992146,"power_w":3068.25,"power_quality":"estimated","efficiency_j_per_th":29.504632,"efficiency_quality":"estimated","temp_chip_max_c":-3.5,"temp_board_max_c":63.0,"temp_inlet_missing":"not_reported","fans":4,"fan_min_rpm":0,"boards_expected":3,"boards_working":2,"uptime_s":86400.0,"shares_accepted":120345,"shares_rejected":12}]"#
+        r#"[{"v":1,"ts":1795000000000,"site":"tx01","boot":"00000000000000b1","seq":7,"id":"10.20.0.7:4028","group":"row-a","rack":"A-12","position":"3-7","model":"S19j Pro","state":"hashing","age_s":12.345,"hashrate_expected_ths":104.0,"hashrate_expected_quality":"estimated","firmware":"stock","mac":"02:00:00:00:00:07","worker":"site.rack7","hashrate_ths":103.992146,"power_w":3068.25,"power_quality":"estimated","efficiency_j_per_th":29.504632,"efficiency_quality":"estimated","temp_chip_max_c":-3.5,"temp_board_max_c":63.0,"temp_inlet_missing":"not_reported","fans":4,"fan_min_rpm":0,"boards_expected":3,"boards_working":2,"uptime_s":86400.0,"shares_accepted":120345,"shares_rejected":12}]"#
     );
 }
 

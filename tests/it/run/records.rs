@@ -50,7 +50,14 @@ async fn each_miner_has_a_row_also_the_one_that_is_silent_and_a_row_is_for_those
     let miner = FakeMiner::serve("antminer-s19pro-stock-2022.12").await;
     let dead = format!("{}:1", own_address());
     let mut subscriber = Subscriber::start(broker.observer_port).await;
-    let _daemon = Daemon::run(&site(&dir, broker.port, &[of(&miner), dead.clone()]));
+    let config = site(&dir, broker.port, &[of(&miner), dead.clone()]);
+    let with_labels = std::fs::read_to_string(&config)
+        .unwrap()
+        .replace("[[asic]]", "[[asic]]\nlabels_file = \"labels.csv\"");
+    std::fs::write(&config, with_labels).unwrap();
+    std::fs::write(dir.path().join("labels.csv"), format!("address,rack,position\n{dead},A-12,3-7\n"))
+        .unwrap();
+    let _daemon = Daemon::run(&config);
     let below = "devices/asic/row-a";
     let seen = subscriber.until("rows", |seen| !rows(seen, below).is_empty()).await;
     let rows = rows(&seen, below);
@@ -63,6 +70,8 @@ async fn each_miner_has_a_row_also_the_one_that_is_silent_and_a_row_is_for_those
         (&row(&dead)["state"], &row(&dead)["report_missing"]),
         (&"unreachable".into(), &"refused".into())
     );
+    assert_eq!((&row(&dead)["rack"], &row(&dead)["position"]), (&"A-12".into(), &"3-7".into()));
+    assert_eq!(row(&of(&miner)).get("rack"), None);
     let mut late = Subscriber::start(broker.observer_port).await;
     let seen = late.until("the live topics", |seen| seen.newest.contains_key("wattsplit/test/split")).await;
     assert!(!seen.newest.contains_key(&format!("wattsplit/test/{below}")));

@@ -38,7 +38,14 @@ fn report(model: Option<&str>) -> AsicReport {
 
 fn asic(id: &str, group: &str, expected: bool, report: Result<AsicReport, Missing>) -> Sample {
     let report = report.map(Box::new);
-    Sample::Asic(AsicSample { id: id.into(), group: group.into(), expected, interval: INTERVAL, report })
+    Sample::Asic(AsicSample {
+        id: id.into(),
+        group: group.into(),
+        place: None,
+        expected,
+        interval: INTERVAL,
+        report,
+    })
 }
 
 pub fn s19(id: &str) -> Sample {

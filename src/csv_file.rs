@@ -5,6 +5,8 @@
 pub enum CsvError {
     #[error("{file}:1: no column `{column}`; the header is `{header}`")]
     NoColumn { file: String, column: &'static str, header: String },
+    #[error("{file}:1: column {column}: `{found}` {reason}")]
+    Header { file: String, column: usize, found: String, reason: String },
     #[error("{file}:{line}: column {column} ({name}): expected {expected}, found `{found}`")]
     Value {
         file: String,
@@ -72,6 +74,25 @@ impl<'a> Rows<'a> {
         })
     }
 
+    /// Makes sure that the header has no other column than these, and none of them twice.
+    ///
+    /// # Errors
+    /// If it has.
+    pub fn only(&self, known: &[&str]) -> Result<(), CsvError> {
+        for (index, head) in self.header.iter().enumerate() {
+            let reason = if !known.contains(&head) {
+                format!("is none of {}", known.join(", "))
+            } else if self.header.iter().take(index).any(|before| before == head) {
+                "is there twice".to_owned()
+            } else {
+                continue;
+            };
+            let (file, found) = (self.file.to_owned(), head.to_owned());
+            return Err(CsvError::Header { file, column: index + 1, found, reason });
+        }
+        Ok(())
+    }
+
     /// The next row; `None` at the end.
     ///
     /// # Errors
@@ -93,6 +114,11 @@ impl<'a> Rows<'a> {
 }
 
 impl Row<'_> {
+    /// Number of the line on which it begins, from 1.
+    pub fn line(&self) -> u64 {
+        self.record.position().map_or(0, csv::Position::line)
+    }
+
     pub fn text(&self, column: Column) -> &str {
         self.record.get(column.index).unwrap_or_default()
     }
@@ -126,7 +152,7 @@ impl Row<'_> {
     pub fn wrong(&self, column: Column, expected: &'static str) -> CsvError {
         CsvError::Value {
             file: self.file.to_owned(),
-            line: self.record.position().map_or(0, csv::Position::line),
+            line: self.line(),
             column: column.index + 1,
             name: column.name,
             expected,
