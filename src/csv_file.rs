@@ -97,7 +97,7 @@ impl<'a> Rows<'a> {
     ///
     /// # Errors
     /// A row with more or fewer columns than the header, or one that is not UTF-8.
-    pub fn next(&mut self) -> Result<Option<Row<'_>>, CsvError> {
+    pub fn next_row(&mut self) -> Result<Option<Row<'_>>, CsvError> {
         let more = self.reader.read_record(&mut self.record).map_err(|source| error(self.file, source))?;
         Ok(more.then_some(Row { file: self.file, record: &self.record }))
     }
@@ -186,7 +186,7 @@ mod tests {
         let mut rows = Rows::new("prices.csv", bytes)?;
         let price = rows.column("price")?;
         let mut prices = Vec::new();
-        while let Some(row) = rows.next()? {
+        while let Some(row) = rows.next_row()? {
             prices.push(row.get(price, "a number", |text| text.parse().ok())?);
         }
         rows.not_empty(prices)

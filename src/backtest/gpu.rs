@@ -112,7 +112,7 @@ fn by_month(file: &str, mut rows: Rows<'_>, wanted: &Wanted) -> Result<GpuPrices
     let column = wanted.column.unwrap_or_default();
     let (month, gpu, price) = (rows.column("month")?, rows.column("gpu")?, rows.column(column.head())?);
     let mut all = Table::default();
-    while let Some(row) = rows.next()? {
+    while let Some(row) = rows.next_row()? {
         let first = row.get(month, "a month, YYYY-MM", |text| format!("{text}-01").parse().ok())?;
         let usd = row.get_optional(price, USD, usd)?;
         all.add(&row, month, (row.text(gpu), ""), (first, usd))?;
@@ -126,7 +126,7 @@ fn by_day(file: &str, mut rows: Rows<'_>, wanted: &Wanted) -> Result<GpuPrices, 
     let (date, gpu, tier) = (rows.column("date")?, rows.column("gpu")?, rows.column("tier")?);
     let price = rows.column("usd_per_gpu_hour")?;
     let mut all = Table::default();
-    while let Some(row) = rows.next()? {
+    while let Some(row) = rows.next_row()? {
         let day = row.get(date, "a date, YYYY-MM-DD", |text| text.parse().ok())?;
         let usd = row.get_optional(price, USD, usd)?;
         all.add(&row, date, (row.text(gpu), row.text(tier)), (day, usd))?;

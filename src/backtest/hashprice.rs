@@ -101,7 +101,7 @@ pub fn parse_btc(file: &str, bytes: &[u8]) -> Result<BtcPrices, CsvError> {
     let mut rows = Rows::new(file, bytes)?;
     let (hour, close) = (rows.column("hour_utc")?, rows.column("close_usd")?);
     let mut prices = BtcPrices::new();
-    while let Some(row) = rows.next()? {
+    while let Some(row) = rows.next_row()? {
         let start = row.get(hour, "an hour, YYYY-MM-DDTHHZ", |text| utc("%Y-%m-%dT%HZ", text))?;
         let usd = row.get(close, "a price above zero", |text| {
             Usd::new(text.parse().ok()?).filter(|usd| usd.get() > 0.0)
@@ -119,7 +119,7 @@ pub fn parse_difficulty(file: &str, bytes: &[u8]) -> Result<Vec<Epoch>, CsvError
     let (height, difficulty) = (rows.column("start_height")?, rows.column("difficulty")?);
     let start = rows.column("start_utc")?;
     let mut epochs: Vec<Epoch> = Vec::new();
-    while let Some(row) = rows.next()? {
+    while let Some(row) = rows.next_row()? {
         let epoch = Epoch {
             start: row.get(start, "a time, YYYY-MM-DDTHH:MMZ", |text| utc("%Y-%m-%dT%H:%MZ", text))?,
             start_height: row.get(height, "a height", |text| text.parse().ok())?,
@@ -140,7 +140,7 @@ pub fn parse_fees(file: &str, bytes: &[u8]) -> Result<Fees, CsvError> {
     let mut rows = Rows::new(file, bytes)?;
     let (date, blocks, fee) = (rows.column("date_utc")?, rows.column("blocks")?, rows.column("fee_sat")?);
     let mut fees = Fees::new();
-    while let Some(row) = rows.next()? {
+    while let Some(row) = rows.next_row()? {
         let day: Date = row.get(date, "a date, YYYY-MM-DD", |text| text.parse().ok())?;
         let count =
             row.get(blocks, "blocks, 1 or more", |text| text.parse().ok().filter(|n: &i64| *n > 0))?;

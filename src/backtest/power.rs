@@ -47,7 +47,7 @@ pub fn parse(file: &str, bytes: &[u8]) -> Result<PowerPrices, CsvError> {
     }
     let (quality, repeated) = (rows.optional("q"), rows.optional("rep"));
     let mut hours: Vec<PowerHour> = Vec::new();
-    while let Some(row) = rows.next()? {
+    while let Some(row) = rows.next_row()? {
         let day: Date = row.get(date, "a date, YYYY-MM-DD", |text| text.parse().ok())?;
         let start = row.get(hour_ending, "an hour ending, 1 to 24", |text| {
             let hour = text.parse::<i8>().ok().filter(|he| (1..=24).contains(he))? - 1;

@@ -76,7 +76,7 @@ impl Labels {
         let columns = [rows.optional("rack"), rows.optional("position")];
         let (mut labels, mut problems) = (Self::default(), Vec::new());
         let mut names = HashSet::new();
-        while let Some(row) = rows.next()? {
+        while let Some(row) = rows.next_row()? {
             let read = labels.take(&row, address, port).and_then(|host| {
                 let [rack, position] = columns.map(|column| label(&row, column, &mut names));
                 Ok((host, Place { rack: rack?, position: position? }))
