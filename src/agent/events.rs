@@ -7,6 +7,7 @@ mod groups;
 
 use self::groups::Groups;
 use super::Picture;
+use super::unknown_models::UnknownModels;
 use crate::advice::{Advice, Direction};
 use crate::clock::{Now, UnixMs};
 use crate::economics::capture::Band;
@@ -41,6 +42,7 @@ pub struct Watch {
     captures: BTreeMap<String, (UnixMs, Band)>,
     inputs: BTreeMap<&'static str, Absence>,
     groups: Groups,
+    models: UnknownModels,
 }
 
 /// What an advice says to do, without its numbers.
@@ -68,6 +70,9 @@ impl Watch {
         self.captures(picture, now, &mut events);
         for (kind, severity, group, text) in self.groups.look(&picture.view.groups, now.mono) {
             events.push(self.event(now, kind, severity, &group, text));
+        }
+        for (block, text) in self.models.news(&picture.view) {
+            events.push(self.event(now, EventKind::UnknownModel, Severity::Warning, &block.id, text));
         }
         self.advice(&picture.advice, now, &mut events);
         events

@@ -26,6 +26,7 @@ mod history;
 mod places;
 mod rounds;
 mod settlements;
+mod unknown_models;
 
 use books::Books;
 pub use build::{Sources, sources, state_dir};

@@ -52,6 +52,8 @@ pub enum EventKind {
     /// Most miners of a group have stopped to answer, and answer again.
     GroupLost,
     GroupBack,
+    /// A miner calls itself what the table of models does not know.
+    UnknownModel,
 }
 
 impl EventKind {
@@ -69,6 +71,7 @@ impl EventKind {
             EventKind::InputBack => "input_back",
             EventKind::GroupLost => "group_lost",
             EventKind::GroupBack => "group_back",
+            EventKind::UnknownModel => "unknown_model",
         }
     }
 }

@@ -78,6 +78,26 @@ async fn each_miner_has_a_row_also_the_one_that_is_silent_and_a_row_is_for_those
 }
 
 #[tokio::test]
+async fn a_model_that_the_table_does_not_know_is_an_event_with_the_string_that_the_machine_sent() {
+    let Some(broker) = Broker::open() else { return };
+    let dir = TempDir::new().unwrap();
+    let miner = device(|mut stream| async move {
+        let _ = stream.read(&mut [0; 256]).await?;
+        let reply = r#"{"STATUS":[{"STATUS":"S"}],"SUMMARY":[{"GHS 5s":100000.0}],
+            "STATS":[{"BMMiner":"1.0.0","Type":"Antminer S99"},{"GHS 5s":100000.0}]}"#;
+        stream.write_all(reply.as_bytes()).await
+    });
+    let config = site(&dir, broker.port, &[miner.await]);
+    let mut subscriber = Subscriber::start(broker.observer_port).await;
+    let _daemon = Daemon::run(&config);
+    let told = |seen: &Seen| rows(seen, "event").into_iter().find(|event| event["kind"] == "unknown_model");
+    let seen = subscriber.until("the event", |seen| told(seen).is_some()).await;
+    let event = told(&seen).unwrap();
+    assert_eq!((&event["severity"], &event["subject"]), (&"warning".into(), &"row-a-s99".into()));
+    assert!(event["text"].as_str().unwrap().starts_with("no model \"S99\" is in the table"), "{event}");
+}
+
+#[tokio::test]
 async fn what_was_missed_is_told_when_the_daemon_is_back_and_its_end_too() {
     let Some(broker) = Broker::open() else { return };
     let dir = TempDir::new().unwrap();
