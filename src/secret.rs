@@ -32,6 +32,11 @@ impl Secret {
         Ok(Self(text.to_owned()))
     }
 
+    /// One that was handed over in a reply, such as the token of a login.
+    pub fn received(text: String) -> Self {
+        Self(text)
+    }
+
     /// The secret itself, for the one place that sends it.
     pub fn reveal(&self) -> &str {
         &self.0

@@ -1,5 +1,6 @@
 //! Miners over real sockets.
 
+mod doors;
 mod mangled;
 mod memory;
 mod misbehaving;

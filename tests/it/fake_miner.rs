@@ -1,7 +1,9 @@
-//! A miner on loopback that answers with the files of a fixture folder.
+//! A miner on loopback that answers with the files of a fixture folder, in the way of its `caps.json`.
 //!
 //! It lives on the runtime of its test and dies with it. Each one has an address of its own, so that
 //! the fixed port of the power page is free.
+
+mod web;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
@@ -27,6 +29,10 @@ struct Shared {
     asked: Mutex<Vec<String>>,
     refuses_joined: AtomicBool,
     delay_ms: AtomicU64,
+    /// Pages and framed questions are answered with errors.
+    fails: AtomicBool,
+    /// Number of the token that the next login gives; older ones are worth nothing.
+    tokens: AtomicUsize,
     open_now: AtomicUsize,
     open_at_most: AtomicUsize,
 }
@@ -62,25 +68,42 @@ pub fn own_address() -> IpAddr {
 }
 
 impl FakeMiner {
-    /// Serves a folder below `tests/fixtures/asic`.
+    /// Serves a folder below `tests/fixtures/asic`, at any port.
     pub async fn serve(folder: &str) -> Self {
+        let fake = Self::new(folder, 0).await.unwrap();
+        if fixtures().join(folder).join("miner_power.txt").exists() {
+            let pages = TcpListener::bind((fake.host.host.as_str(), 6060)).await.unwrap();
+            tokio::spawn(accept(pages, fake.shared.clone()));
+        }
+        fake
+    }
+
+    /// Serves a folder at the port of its kind, where a config with the default port looks for it. `None` if this
+    /// process may not open that port.
+    pub async fn serve_at_its_port(folder: &str) -> Option<Self> {
+        let caps = json(&fixtures().join(folder).join("caps.json"));
+        let port = caps["ports"].as_object().unwrap().keys().next().unwrap().parse().unwrap();
+        let mut fake = Self::new(folder, port).await.ok()?;
+        fake.host.port = 4028;
+        Some(fake)
+    }
+
+    async fn new(folder: &str, port: u16) -> std::io::Result<Self> {
         let ip = own_address();
-        let listener = TcpListener::bind((ip, 0)).await.unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let listener = TcpListener::bind((ip, port)).await?;
+        let port = listener.local_addr()?.port();
         let shared = Arc::new(Shared {
             folder: Mutex::new(fixtures().join(folder)),
             asked: Mutex::default(),
             refuses_joined: AtomicBool::new(false),
             delay_ms: AtomicU64::new(0),
+            fails: AtomicBool::new(false),
+            tokens: AtomicUsize::new(0),
             open_now: AtomicUsize::new(0),
             open_at_most: AtomicUsize::new(0),
         });
-        if fixtures().join(folder).join("miner_power.txt").exists() {
-            let pages = TcpListener::bind((ip, 6060)).await.unwrap();
-            tokio::spawn(accept(pages, shared.clone(), true));
-        }
-        let listening = tokio::spawn(accept(listener, shared.clone(), false));
-        Self { host: HostPort { host: ip.to_string(), port, expected: true }, shared, listening }
+        let listening = tokio::spawn(accept(listener, shared.clone()));
+        Ok(Self { host: HostPort { host: ip.to_string(), port, expected: true }, shared, listening })
     }
 
     /// Nobody listens from now on.
@@ -91,7 +114,7 @@ impl FakeMiner {
     /// It is back where it was.
     pub async fn revive(&mut self) {
         let listener = TcpListener::bind((self.host.host.as_str(), self.host.port)).await.unwrap();
-        self.listening = tokio::spawn(accept(listener, self.shared.clone(), false));
+        self.listening = tokio::spawn(accept(listener, self.shared.clone()));
     }
 
     /// Another machine answers at the same address from now on.
@@ -107,6 +130,11 @@ impl FakeMiner {
     /// Every answer takes this long from now on.
     pub fn slow_down(&self, delay: Duration) {
         self.shared.delay_ms.store(delay.as_millis().try_into().unwrap(), Ordering::SeqCst);
+    }
+
+    /// From now on pages and framed questions are errors, or no longer.
+    pub fn fail(&self, fails: bool) {
+        self.shared.fails.store(fails, Ordering::SeqCst);
     }
 
     /// What was asked since the last call.
@@ -143,22 +171,22 @@ where
 
 /// Reads to the end of one question.
 pub async fn take_request(stream: &mut TcpStream) -> std::io::Result<()> {
-    while stream.read_u8().await? != b'}' {}
+    // In whichever way it is asked.
+    let mut request = Vec::new();
+    while !request.ends_with(b"}") && !request.ends_with(b"\r\n\r\n") {
+        request.push(stream.read_u8().await?);
+    }
     Ok(())
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>, page: bool) {
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((stream, _)) = listener.accept().await {
         let shared = shared.clone();
         tokio::spawn(async move {
             let open = shared.open_now.fetch_add(1, Ordering::SeqCst) + 1;
             shared.open_at_most.fetch_max(open, Ordering::SeqCst);
             let mut stream = stream;
-            let keep_open = if page {
-                serve_page(&mut stream, &shared).await
-            } else {
-                serve_api(&mut stream, &shared).await
-            };
+            let keep_open = serve(&mut stream, &shared).await;
             // From here on the miner has done its part: what stays open is the fixture's quirk.
             shared.open_now.fetch_sub(1, Ordering::SeqCst);
             if keep_open.is_some_and(|keep| keep) {
@@ -168,26 +196,117 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, page: bool) {
     }
 }
 
-async fn read_until(stream: &mut TcpStream, end: &[u8]) -> Option<String> {
-    let mut request = Vec::new();
-    while !request.ends_with(end) {
-        if request.len() > 4096 || stream.read_buf(&mut request).await.ok()? == 0 {
-            return None;
-        }
+/// A question in one of the three ways.
+enum Question {
+    Api(String),
+    Page { head: String, body: String },
+    Framed(String),
+}
+
+/// Tells them apart by their first bytes, whatever the miner understands.
+async fn take(stream: &mut TcpStream) -> Option<Question> {
+    let mut asked = Vec::new();
+    while asked.len() < 4 {
+        read(stream, &mut asked).await?;
     }
-    String::from_utf8(request).ok()
+    if asked[1..4] == [0; 3] {
+        while asked.len() < 4 + usize::from(asked[0]) {
+            read(stream, &mut asked).await?;
+        }
+        return Some(Question::Framed(String::from_utf8(asked.split_off(4)).ok()?));
+    }
+    if asked[0] == b'{' {
+        while !asked.ends_with(b"}") {
+            read(stream, &mut asked).await?;
+        }
+        return Some(Question::Api(String::from_utf8(asked).ok()?));
+    }
+    loop {
+        let text = std::str::from_utf8(&asked).ok()?;
+        if let Some((head, body)) = text.split_once("\r\n\r\n")
+            && body.len() >= web::header(head, "content-length").map_or(0, |length| length.parse().unwrap())
+        {
+            return Some(Question::Page { head: head.to_owned(), body: body.to_owned() });
+        }
+        read(stream, &mut asked).await?;
+    }
+}
+
+async fn read(stream: &mut TcpStream, into: &mut Vec<u8>) -> Option<()> {
+    (into.len() <= 4096 && stream.read_buf(into).await.ok()? > 0).then_some(())
 }
 
 /// Returns whether the connection is to be kept open.
-async fn serve_api(stream: &mut TcpStream, shared: &Shared) -> Option<bool> {
-    let request = read_until(stream, b"}").await?;
-    shared.asked.lock().unwrap().push(request.clone());
+async fn serve(stream: &mut TcpStream, shared: &Shared) -> Option<bool> {
+    let question = take(stream).await?;
+    shared.asked.lock().unwrap().push(match &question {
+        Question::Api(json) | Question::Framed(json) => json.clone(),
+        Question::Page { head, .. } => head.lines().next()?.to_owned(),
+    });
     let folder = shared.folder.lock().unwrap().clone();
-    let mut caps = json(&folder.join("caps.json"));
+    let caps = json(&folder.join("caps.json"));
+    let fails = shared.fails.load(Ordering::SeqCst);
+    match (way(&caps).as_str(), question) {
+        ("cgminer", Question::Api(json)) => serve_api(stream, shared, &folder, caps, &json).await,
+        (_, Question::Page { head, .. }) if head.starts_with("GET /miner_power ") => {
+            web::power_page(stream, &folder, &caps).await
+        }
+        ("cgminer", _) => {
+            stream.write_all(b"STATUS=E,When=1,Code=14,Msg=Invalid command|\0").await.ok()?;
+            Some(false)
+        }
+        ("http", Question::Page { .. }) if fails => web::answer(stream, 500, b"", &caps).await,
+        ("http", Question::Page { head, body }) => {
+            let token = format!("token-{}", shared.tokens.load(Ordering::SeqCst));
+            web::page(stream, &folder, &caps, &head, &body, &token).await
+        }
+        ("http", _) => web::answer(stream, 400, b"", &caps).await,
+        ("wm3", Question::Framed(json)) => {
+            let reply = if fails {
+                br#"{"code":-2,"msg":"invalid command"}"#.to_vec()
+            } else {
+                framed(&folder, &json)
+            };
+            stream.write_all(&u32::try_from(reply.len()).unwrap().to_le_bytes()).await.ok()?;
+            stream.write_all(&reply).await.ok()?;
+            Some(false)
+        }
+        _ => Some(false),
+    }
+}
+
+/// In which way the machine itself is asked; beside the cgminer API there may be pages.
+fn way(caps: &Value) -> String {
+    let ways: Vec<&str> = caps["ports"].as_object().unwrap().values().filter_map(Value::as_str).collect();
+    ways.iter().find(|way| **way == "cgminer").or(ways.first()).unwrap().to_string()
+}
+
+/// `a+b` is answered with the messages of both in one.
+fn framed(folder: &Path, question: &str) -> Vec<u8> {
+    let question: Value = serde_json::from_str(question).unwrap();
+    let command = question["cmd"].as_str().unwrap();
+    let Some(params) = question["param"].as_str() else {
+        return std::fs::read(folder.join(format!("v3.{command}.json"))).unwrap();
+    };
+    let mut message = serde_json::Map::new();
+    for param in params.split('+') {
+        let reply = json(&folder.join(format!("v3.{command}@{param}.json")));
+        message.extend(reply["msg"].as_object().unwrap().clone());
+    }
+    serde_json::json!({ "code": 0, "desc": command, "msg": message }).to_string().into_bytes()
+}
+
+async fn serve_api(
+    stream: &mut TcpStream,
+    shared: &Shared,
+    folder: &Path,
+    mut caps: Value,
+    request: &str,
+) -> Option<bool> {
     if shared.refuses_joined.load(Ordering::SeqCst) {
         caps["combined"] = "code14".into();
     }
-    let mut reply = reply(&folder, &caps, &serde_json::from_str(&request).ok()?);
+    let mut reply = reply(folder, &caps, &serde_json::from_str(request).ok()?);
     if reply.last() == Some(&b'\n') {
         reply.pop();
     }
@@ -236,20 +355,4 @@ fn joined(folder: &Path, caps: &Value, commands: &str) -> Vec<u8> {
     }
     all.extend(b"\"id\":1}");
     all
-}
-
-async fn serve_page(stream: &mut TcpStream, shared: &Shared) -> Option<bool> {
-    let request = read_until(stream, b"\r\n\r\n").await?;
-    shared.asked.lock().unwrap().push(request.lines().next()?.to_owned());
-    let folder = shared.folder.lock().unwrap().clone();
-    let close_delimited = json(&folder.join("caps.json"))["http_close_delimited"] == true;
-    let body = std::fs::read_to_string(folder.join("miner_power.txt")).unwrap();
-    let head = if close_delimited {
-        "HTTP/1.0 200 OK\r\n".to_owned()
-    } else {
-        format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n", body.len())
-    };
-    stream.write_all(format!("{head}\r\n{body}").as_bytes()).await.ok()?;
-    // With a length, the connection may stay open.
-    Some(!close_delimited)
 }

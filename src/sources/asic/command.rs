@@ -1,7 +1,8 @@
 //! Everything that wattsplit can say to a miner.
 //!
 //! Architecture invariant: the set is closed, each entry only reads, and no entry takes a
-//! parameter. A command that changes a miner, asks for a token or logs in cannot be expressed.
+//! parameter. A command that changes a miner or unlocks it cannot be expressed. Beside these there is one login
+//! ([`super::session`]), with what the operator configured and to machines that have no other way.
 
 /// A read-only question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,22 @@ pub enum Command {
     WhatsMinerEdevsPoll,
     /// All that Braiins is asked at every poll, over one connection.
     BraiinsPoll,
+    /// Everything about a machine with AxeOS.
+    AxeInfo,
+    /// Everything that changes of a machine with ePIC.
+    EpicSummary,
+    /// Model of a machine with ePIC.
+    EpicCapabilities,
+    /// Totals of a WhatsMiner with API 3.
+    V3Summary,
+    /// Its boards.
+    V3Edevs,
+    /// Its pools.
+    V3Pools,
+    /// What it is, and its faults.
+    V3DeviceInfo,
+    /// Totals and boards over one connection.
+    V3Poll,
 }
 
 /// How a command goes over the wire.
@@ -53,12 +70,17 @@ pub enum Request {
     Api(&'static str),
     /// The same for several at once (`a+b`): the reply holds one for each, under its name.
     Joined { json: &'static str, parts: &'static [(&'static str, Command)] },
-    /// `GET` over HTTP/1.0 on a port of its own.
+    /// `GET` of a text on a port of its own.
     Page { port: u16, path: &'static str },
+    /// `GET` of a JSON document on the machine's HTTP port.
+    Document { path: &'static str },
+    /// JSON behind its length, API 3 of WhatsMiners: the reply holds `parts` under their names; it is all of one
+    /// thing where there are none.
+    Framed { json: &'static str, parts: &'static [(&'static str, Command)] },
 }
 
 impl Command {
-    pub const COUNT: usize = 19;
+    pub const COUNT: usize = 27;
 
     pub fn request(self) -> Request {
         match self {
@@ -97,6 +119,26 @@ impl Command {
                     ("tunerstatus", Command::TunerStatus),
                 ],
             },
+            Command::AxeInfo => Request::Document { path: "/api/system/info" },
+            Command::EpicSummary => Request::Document { path: "/summary" },
+            Command::EpicCapabilities => Request::Document { path: "/capabilities" },
+            Command::V3Summary => Request::Framed {
+                json: r#"{"cmd":"get.miner.status","param":"summary"}"#,
+                parts: &[("summary", Command::V3Summary)],
+            },
+            Command::V3Edevs => Request::Framed {
+                json: r#"{"cmd":"get.miner.status","param":"edevs"}"#,
+                parts: &[("edevs", Command::V3Edevs)],
+            },
+            Command::V3Pools => Request::Framed {
+                json: r#"{"cmd":"get.miner.status","param":"pools"}"#,
+                parts: &[("pools", Command::V3Pools)],
+            },
+            Command::V3DeviceInfo => Request::Framed { json: r#"{"cmd":"get.device.info"}"#, parts: &[] },
+            Command::V3Poll => Request::Framed {
+                json: r#"{"cmd":"get.miner.status","param":"summary+edevs"}"#,
+                parts: &[("summary", Command::V3Summary), ("edevs", Command::V3Edevs)],
+            },
         }
     }
 
@@ -104,7 +146,8 @@ impl Command {
     pub fn parts(self) -> &'static [(&'static str, Command)] {
         match self.request() {
             Request::Joined { parts, .. } => parts,
-            Request::Api(_) | Request::Page { .. } => &[],
+            Request::Framed { parts, .. } if parts.len() > 1 => parts,
+            _ => &[],
         }
     }
 
@@ -116,7 +159,7 @@ impl Command {
 
 /// Some of the commands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct CommandSet(u32);
+pub struct CommandSet(u64);
 
 impl CommandSet {
     pub fn insert(&mut self, command: Command) {
@@ -152,6 +195,14 @@ mod tests {
         Command::WhatsMinerPoll,
         Command::WhatsMinerEdevsPoll,
         Command::BraiinsPoll,
+        Command::AxeInfo,
+        Command::EpicSummary,
+        Command::EpicCapabilities,
+        Command::V3Summary,
+        Command::V3Edevs,
+        Command::V3Pools,
+        Command::V3DeviceInfo,
+        Command::V3Poll,
     ];
 
     /// Each of these only reads, on every firmware whose documents name it.
@@ -172,6 +223,13 @@ mod tests {
         "power",
     ];
 
+    /// Pages that only read. They are asked with `GET`, which no firmware takes for a change here.
+    const PAGES: [&str; 3] = ["/api/system/info", "/summary", "/capabilities"];
+
+    /// What API 3 of WhatsMiners reads: `set.` would write.
+    const FRAMED: [(&str, &[&str]); 2] =
+        [("get.miner.status", &["summary", "edevs", "pools"]), ("get.device.info", &[])];
+
     #[test]
     fn every_command_has_its_own_place() {
         for (place, command) in ALL.into_iter().enumerate() {
@@ -191,6 +249,14 @@ mod tests {
                     assert!(keys == ["command"] || keys == ["command", "new_api"], "{json}");
                 }
                 Request::Page { path, .. } => assert_eq!(path, "/miner_power"),
+                Request::Document { path } => assert!(PAGES.contains(&path), "{path}"),
+                Request::Framed { json, .. } => {
+                    let sent: serde_json::Value = serde_json::from_str(json).unwrap();
+                    let (_, reads) = FRAMED.iter().find(|(name, _)| sent["cmd"] == **name).unwrap();
+                    let asked = sent["param"].as_str().map(|words| words.split('+'));
+                    assert!(asked.into_iter().flatten().all(|word| reads.contains(&word)), "{json}");
+                    assert!(sent.as_object().unwrap().keys().all(|key| key == "cmd" || key == "param"));
+                }
             }
         }
     }
@@ -204,6 +270,12 @@ mod tests {
             for (name, part) in parts {
                 assert_eq!(part.request(), Request::Api(&format!("{{\"command\":\"{name}\"}}").leak()[..]));
             }
+        }
+        for command in ALL {
+            let Request::Framed { json, parts } = command.request() else { continue };
+            let names: Vec<&str> = parts.iter().map(|(name, _)| *name).collect();
+            let sent: serde_json::Value = serde_json::from_str(json).unwrap();
+            assert_eq!(sent["param"].as_str().unwrap_or_default(), names.join("+"));
         }
     }
 

@@ -3,17 +3,29 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::command::Command;
+use super::door::{self, Door, Way};
 use super::driver::{Driver, Replies};
-use super::{antminer, avalon, braiins, generic, hammer, luxos, mskminer, sealminer, vnish, whatsminer};
+use super::{antminer, avalon, axeos, braiins, epic, generic, hammer, luxos, mskminer, sealminer, vnish};
+use super::{whatsminer, whatsminer_v3};
 
-/// What to ask of a machine that is not recognised yet, beside `summary`, until it is.
-pub const ASKS: [Command; 2] = [Command::Version, Command::Stats];
+/// What to ask of a machine that is not recognised yet, in this order, until it is. One with the cgminer API was
+/// asked for its `summary` before.
+pub fn asks(door: Door) -> &'static [Command] {
+    match (door.way, door.port) {
+        (Way::Cgminer, _) => &[Command::Version, Command::Stats],
+        (Way::Framed, _) => &[Command::V3Summary],
+        // Of all pages, only ePIC's are there.
+        (Way::Http, door::API_PORT) => &[Command::EpicSummary],
+        (Way::Http, door::WEB_PORT) => &[Command::AxeInfo],
+        (Way::Http, _) => &[Command::AxeInfo, Command::EpicSummary],
+    }
+}
 
 /// A family: how it is recognised, and its driver.
 type Family = (fn(&Replies) -> bool, &'static Driver);
 
 /// Those whose program names itself come before those that are told by the name of a machine.
-const FAMILIES: [Family; 9] = [
+const FAMILIES: [Family; 12] = [
     (whatsminer::recognises, &whatsminer::DRIVER),
     (braiins::recognises, &braiins::DRIVER),
     (luxos::recognises, &luxos::DRIVER),
@@ -23,6 +35,9 @@ const FAMILIES: [Family; 9] = [
     (mskminer::recognises, &mskminer::DRIVER),
     (hammer::recognises, &hammer::DRIVER),
     (antminer::recognises, &antminer::DRIVER),
+    (whatsminer_v3::recognises, &whatsminer_v3::DRIVER),
+    (axeos::recognises, &axeos::DRIVER),
+    (epic::recognises, &epic::DRIVER),
 ];
 
 /// The driver for the machine that sent these replies; `None` if they do not tell.
@@ -43,6 +58,7 @@ pub fn driver(replies: &Replies) -> Option<&'static Driver> {
 pub struct Fingerprint {
     summary: Option<u64>,
     stats: Option<u64>,
+    framed: Option<u64>,
 }
 
 impl Fingerprint {
@@ -56,18 +72,24 @@ impl Fingerprint {
             .row(Command::Stats, "STATS", 0)
             .ok()
             .map(|row| hash([row.text("Type"), row.text("Miner"), row.text("CompileTime")]));
-        Self { summary, stats }
+        Self { summary, stats, framed: whatsminer_v3::fingerprint(replies) }
     }
 
     /// True if a part that both have differs. A reply that failed proves nothing.
     pub fn contradicts(self, other: Self) -> bool {
         let differ = |a: Option<u64>, b: Option<u64>| a.zip(b).is_some_and(|(a, b)| a != b);
-        differ(self.summary, other.summary) || differ(self.stats, other.stats)
+        differ(self.summary, other.summary)
+            || differ(self.stats, other.stats)
+            || differ(self.framed, other.framed)
     }
 
     /// The parts of `newer`, and those of this one that it lacks.
     pub fn updated(self, newer: Self) -> Self {
-        Self { summary: newer.summary.or(self.summary), stats: newer.stats.or(self.stats) }
+        Self {
+            summary: newer.summary.or(self.summary),
+            stats: newer.stats.or(self.stats),
+            framed: newer.framed.or(self.framed),
+        }
     }
 }
 

@@ -2,7 +2,12 @@
 //!
 //! A new firmware is one file with one `pub static DRIVER: Driver`, and one arm in `detect.rs`.
 
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
 use super::command::{Command, Request};
+use super::document::{self, List};
 use super::known::Known;
 use super::reply::{Reply, Row};
 use crate::reading::{AsicReport, AsicState, Missing, Read};
@@ -52,7 +57,8 @@ pub enum When {
 
 impl Ask {
     pub const fn new(command: Command, when: When) -> Self {
-        let extra = !matches!(command, Command::Summary | Command::Stats);
+        use Command::{AxeInfo, EpicSummary, Stats, Summary, V3Summary};
+        let extra = !matches!(command, Summary | Stats | AxeInfo | EpicSummary | V3Summary);
         Self { command, when, unless: None, worth: |_| true, extra }
     }
 
@@ -75,6 +81,8 @@ pub enum Answer {
     Api(Reply),
     /// Body of a page.
     Page(String),
+    /// A document, or the part of one that was asked for.
+    Document(Value),
 }
 
 /// The replies of one poll.
@@ -93,7 +101,7 @@ impl Replies {
     /// Reads the bytes that answer `command`; each part of a joined one gets its own place.
     ///
     /// # Errors
-    /// As [`Reply::parse`] and [`Reply::parse_joined`].
+    /// As [`Reply::parse`], [`Reply::parse_joined`] and [`document::parse`].
     pub fn take(&mut self, command: Command, bytes: &[u8]) -> Result<(), Missing> {
         match command.request() {
             Request::Api(_) => self.put(command, Ok(Answer::Api(Reply::parse(bytes)?))),
@@ -106,6 +114,25 @@ impl Replies {
                     if let Some(reply) = reply {
                         self.put(*part, Ok(Answer::Api(reply)));
                     }
+                }
+            }
+            Request::Document { .. } => {
+                self.put(command, Ok(Answer::Document(document::parse(bytes)?)));
+            }
+            Request::Framed { parts: [], .. } => {
+                self.put(command, Ok(Answer::Document(document::message(bytes)?)));
+            }
+            Request::Framed { parts, .. } => {
+                let mut message = document::message(bytes)?;
+                let told = |(name, part): &(&str, Command)| {
+                    message.get_mut(*name).map(|value| (*part, value.take()))
+                };
+                let told: Vec<_> = parts.iter().filter_map(told).collect();
+                if told.is_empty() {
+                    return Err(Missing::RemoteError);
+                }
+                for (part, value) in told {
+                    self.put(part, Ok(Answer::Document(value)));
                 }
             }
         }
@@ -128,7 +155,7 @@ impl Replies {
     pub fn answer(&self, command: Command) -> Result<&Answer, Missing> {
         match self.slots.get(command.index()) {
             Some(Some(Ok(answer @ Answer::Api(reply)))) => reply.status().map(|()| answer),
-            Some(Some(Ok(answer @ Answer::Page(_)))) => Ok(answer),
+            Some(Some(Ok(answer))) => Ok(answer),
             Some(Some(Err(why))) => Err(*why),
             _ => Err(Missing::NotReported),
         }
@@ -141,7 +168,33 @@ impl Replies {
     pub fn get(&self, command: Command) -> Result<&Reply, Missing> {
         match self.answer(command)? {
             Answer::Api(reply) => Ok(reply),
-            Answer::Page(_) => Err(Missing::NotReported),
+            Answer::Page(_) | Answer::Document(_) => Err(Missing::NotReported),
+        }
+    }
+
+    /// The object that answers `command`, in the form of its page.
+    ///
+    /// # Errors
+    /// As [`Replies::answer`]; [`Missing::Garbage`] if it is no object.
+    pub fn object<T: DeserializeOwned>(&self, command: Command) -> Result<T, Missing> {
+        match self.answer(command)? {
+            Answer::Document(value) if value.is_object() => {
+                T::deserialize(value).map_err(|_| Missing::Garbage)
+            }
+            _ => Err(Missing::Garbage),
+        }
+    }
+
+    /// The list that answers `command`.
+    ///
+    /// # Errors
+    /// As [`Replies::answer`]; [`Missing::Garbage`] if it is no list.
+    pub fn list<T: DeserializeOwned>(&self, command: Command) -> Result<Vec<T>, Missing> {
+        match self.answer(command)? {
+            Answer::Document(value) => {
+                List::deserialize(value).ok().and_then(|List(rows)| rows).ok_or(Missing::Garbage)
+            }
+            _ => Err(Missing::Garbage),
         }
     }
 
@@ -160,7 +213,7 @@ impl Replies {
     pub fn page(&self, command: Command) -> Result<&str, Missing> {
         match self.answer(command)? {
             Answer::Page(body) => Ok(body),
-            Answer::Api(_) => Err(Missing::NotReported),
+            Answer::Api(_) | Answer::Document(_) => Err(Missing::NotReported),
         }
     }
 
@@ -178,9 +231,15 @@ impl Replies {
 
     /// True if one of the replies that carry the hashrate came back readable, with whatever status.
     pub fn heard(&self) -> bool {
-        [Command::Summary, Command::Stats, Command::Estats]
-            .into_iter()
-            .any(|command| self.any(command).is_some())
+        const HASHRATE: [Command; 6] = [
+            Command::Summary,
+            Command::Stats,
+            Command::Estats,
+            Command::AxeInfo,
+            Command::EpicSummary,
+            Command::V3Summary,
+        ];
+        HASHRATE.iter().any(|command| matches!(self.slots.get(command.index()), Some(Some(Ok(_)))))
     }
 
     /// True also if nothing came back.
@@ -195,7 +254,10 @@ impl Replies {
     pub fn of(replies: &[(Command, &str)]) -> Self {
         let mut all = Self::default();
         for (command, json) in replies {
-            all.put(*command, Reply::parse(json.as_bytes()).map(Answer::Api));
+            // Also the reply to a part of what is asked together.
+            if let Err(why) = all.take(*command, json.as_bytes()) {
+                all.put(*command, Err(why));
+            }
         }
         all
     }

@@ -2,7 +2,8 @@
 //!
 //! The API closes the connection after each reply in most firmwares and needs a new one for the
 //! next command. Some keep it open, some send no NUL, some send anything at all: the reply ends at
-//! the first of NUL, end of the JSON document, end of the stream, deadline and byte limit.
+//! the first of NUL, end of the JSON document, end of the stream, deadline and byte limit. Pages and framed
+//! replies say themselves where they end ([`page`], [`framed`]).
 
 use std::io::ErrorKind;
 use std::net::IpAddr;
@@ -14,15 +15,18 @@ use tokio::net::TcpStream;
 
 use super::command::{Command, Request};
 use super::hosts::HostPort;
+use super::{framed, page};
 use crate::reading::Missing;
+use crate::secret::Secret;
 
 /// Longest reply that is kept. The longest that is known, all boards of a LuxOS, is below 100 kB.
 pub const MAX_REPLY: usize = 1024 * 1024;
 
 /// Room for one more read: a stats reply is 2 to 6 kB.
-const CHUNK: usize = 4096;
+pub(super) const CHUNK: usize = 4096;
 
-/// Asks one miner one thing and returns the bytes of its reply, without the closing NUL.
+/// Asks one miner one thing and returns the bytes of its reply, without the closing NUL. `token` goes with a
+/// document.
 ///
 /// # Errors
 /// - [`Missing::Unreachable`]: no connection in half of the time, no route, or no such name;
@@ -31,27 +35,61 @@ const CHUNK: usize = 4096;
 /// - [`Missing::CutOff`]: the connection broke, or closed without a byte;
 /// - [`Missing::NoSocket`]: there was no file or memory left to connect with;
 /// - [`Missing::TooLarge`]: more than [`MAX_REPLY`];
-/// - for [`Request::Page`] also [`Missing::RemoteError`] if the status is not 200, and
-///   [`Missing::Garbage`] if the reply is not HTTP.
-pub async fn ask(host: &HostPort, command: Command, deadline: Duration) -> Result<Vec<u8>, Missing> {
-    let exchange = async {
-        let (port, text, page) = match command.request() {
-            Request::Api(json) | Request::Joined { json, .. } => (host.port, json.to_owned(), false),
-            Request::Page { port, path } => {
-                let at = HostPort { port, ..host.clone() };
-                (port, format!("GET {path} HTTP/1.0\r\nHost: {at}\r\nConnection: close\r\n\r\n"), true)
+/// - for pages also those of [`page::get`].
+pub async fn ask(
+    at: &HostPort,
+    command: Command,
+    token: Option<&Secret>,
+    deadline: Duration,
+) -> Result<Vec<u8>, Missing> {
+    within(deadline, async {
+        match command.request() {
+            Request::Api(json) | Request::Joined { json, .. } => {
+                let mut stream = open(at, deadline).await?;
+                stream.write_all(json.as_bytes()).await.map_err(|e| why(&e))?;
+                read_reply(&mut stream).await
             }
-        };
-        let mut stream = match tokio::time::timeout(deadline / 2, connect(&host.host, port)).await {
-            Ok(connected) => connected.map_err(why)?,
-            Err(_) => return Err(Missing::Unreachable),
-        };
-        stream.write_all(text.as_bytes()).await.map_err(why)?;
-        if page { read_page(&mut stream).await } else { read_reply(&mut stream).await }
-    };
+            Request::Framed { json, .. } => framed::ask(&mut open(at, deadline).await?, json).await,
+            // On the heap: few miners need that much room for a question.
+            Request::Document { path } => {
+                Box::pin(page::get(open(at, deadline).await?, at, path, token)).await
+            }
+            Request::Page { port, path } => {
+                let at = HostPort { port, ..at.clone() };
+                Box::pin(page::get(open(&at, deadline).await?, &at, path, None)).await
+            }
+        }
+    })
+    .await
+}
+
+/// Posts a JSON document to a page; the body of the reply.
+///
+/// # Errors
+/// As [`ask`].
+pub async fn post(
+    at: &HostPort,
+    path: &'static str,
+    json: String,
+    deadline: Duration,
+) -> Result<Vec<u8>, Missing> {
+    within(deadline, async { Box::pin(page::post(open(at, deadline).await?, at, path, json)).await }).await
+}
+
+async fn within(
+    deadline: Duration,
+    exchange: impl Future<Output = Result<Vec<u8>, Missing>>,
+) -> Result<Vec<u8>, Missing> {
     match tokio::time::timeout(deadline, exchange).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Missing::Timeout),
+    }
+}
+
+async fn open(at: &HostPort, deadline: Duration) -> Result<TcpStream, Missing> {
+    match tokio::time::timeout(deadline / 2, connect(&at.host, at.port)).await {
+        Ok(connected) => connected.map_err(|e| why(&e)),
+        Err(_) => Err(Missing::Unreachable),
     }
 }
 
@@ -70,6 +108,10 @@ async fn read_reply(stream: &mut TcpStream) -> Result<Vec<u8>, Missing> {
     loop {
         let seen = reply.len();
         let open = read_more(stream, &mut reply).await?;
+        // A web server tells its opinion of the question and may wait for a better one.
+        if reply.starts_with(b"HTTP/") {
+            return Ok(reply);
+        }
         if let Some(length) = end.find(reply.get(seen..).unwrap_or_default()) {
             reply.truncate(seen + length);
             return Ok(reply);
@@ -80,58 +122,8 @@ async fn read_reply(stream: &mut TcpStream) -> Result<Vec<u8>, Missing> {
     }
 }
 
-/// Reads an HTTP reply to its `Content-Length`, else to the end of the stream; returns the body.
-async fn read_page(stream: &mut TcpStream) -> Result<Vec<u8>, Missing> {
-    let mut reply = Vec::with_capacity(CHUNK);
-    // Where the body starts and how long it is said to be; known once the head is complete.
-    let mut head: Option<(usize, Option<usize>)> = None;
-    loop {
-        let seen = reply.len();
-        let open = read_more(stream, &mut reply).await?;
-        if head.is_none() {
-            // The blank line may lie across two reads: look again at the last three bytes only.
-            let from = seen.saturating_sub(3);
-            let fresh = reply.get(from..).unwrap_or_default();
-            if let Some(at) = fresh.windows(4).position(|w| w == b"\r\n\r\n") {
-                head = Some((from + at + 4, content_length(reply.get(..from + at).unwrap_or_default())?));
-            }
-        }
-        let complete = match head {
-            Some((start, Some(length))) => reply.len() >= start.saturating_add(length),
-            _ => false,
-        };
-        if complete || !open {
-            let (start, length) = head.ok_or(Missing::CutOff)?;
-            if !complete && length.is_some() {
-                return Err(Missing::CutOff);
-            }
-            return Ok(reply.split_off(start));
-        }
-    }
-}
-
-/// `Ok(None)`: the head gives no length.
-fn content_length(head: &[u8]) -> Result<Option<usize>, Missing> {
-    let head = String::from_utf8_lossy(head);
-    let mut lines = head.split("\r\n");
-    let mut status = lines.next().unwrap_or_default().split(' ');
-    match (status.next(), status.next()) {
-        (Some(version), Some("200")) if version.starts_with("HTTP/") => {}
-        (Some(version), Some("401" | "403")) if version.starts_with("HTTP/") => return Err(Missing::Denied),
-        (Some(version), Some(_)) if version.starts_with("HTTP/") => return Err(Missing::RemoteError),
-        _ => return Err(Missing::Garbage),
-    }
-    let length = lines
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.trim().eq_ignore_ascii_case("content-length"));
-    match length {
-        None => Ok(None),
-        Some((_, length)) => length.trim().parse().map(Some).map_err(|_| Missing::Garbage),
-    }
-}
-
 /// `Ok(false)` at the end of the stream.
-async fn read_more(stream: &mut TcpStream, reply: &mut Vec<u8>) -> Result<bool, Missing> {
+pub(super) async fn read_more(stream: &mut TcpStream, reply: &mut Vec<u8>) -> Result<bool, Missing> {
     if reply.len() > MAX_REPLY {
         return Err(Missing::TooLarge);
     }
@@ -139,13 +131,14 @@ async fn read_more(stream: &mut TcpStream, reply: &mut Vec<u8>) -> Result<bool, 
         // Exactly, so that memory stays within a chunk of the limit.
         reply.reserve_exact(reply.len().clamp(CHUNK, MAX_REPLY + CHUNK - reply.len()));
     }
-    let count = stream.read_buf(reply).await.map_err(why)?;
+    let count = stream.read_buf(reply).await.map_err(|e| why(&e))?;
     Ok(count > 0)
 }
 
-fn why(error: std::io::Error) -> Missing {
+/// What an I/O error says about a machine.
+pub(super) fn why(error: &std::io::Error) -> Missing {
     // Of this machine, and nothing that the miner did.
-    if let Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) = Errno::from_io_error(&error) {
+    if let Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) = Errno::from_io_error(error) {
         return Missing::NoSocket;
     }
     match error.kind() {
@@ -229,21 +222,11 @@ mod tests {
 
     #[test]
     fn a_limit_of_this_machine_is_no_fault_of_the_miner() {
-        let of = |errno: Errno| why(std::io::Error::from(errno));
+        let of = |errno: Errno| why(&std::io::Error::from(errno));
         assert_eq!(of(Errno::MFILE), Missing::NoSocket);
         assert_eq!(
             (of(Errno::HOSTUNREACH), of(Errno::CONNREFUSED)),
             (Missing::Unreachable, Missing::Refused)
         );
-    }
-
-    #[test]
-    fn the_head_of_a_page_tells_its_length_or_why_there_is_none() {
-        assert_eq!(content_length(b"HTTP/1.0 200 OK\r\nServer: x"), Ok(None));
-        assert_eq!(content_length(b"HTTP/1.1 200 OK\r\ncontent-LENGTH:  11"), Ok(Some(11)));
-        assert_eq!(content_length(b"HTTP/1.1 200 OK\r\nContent-Length: many"), Err(Missing::Garbage));
-        assert_eq!(content_length(b"HTTP/1.1 401 Unauthorized"), Err(Missing::Denied));
-        assert_eq!(content_length(b"HTTP/1.1 404 Not Found"), Err(Missing::RemoteError));
-        assert_eq!(content_length(b"SSH-2.0-dropbear"), Err(Missing::Garbage));
     }
 }

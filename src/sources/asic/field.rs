@@ -29,6 +29,7 @@ pub const MAX_FAULTS: usize = 32;
 pub enum Unit {
     Mhs,
     Ghs,
+    Ths,
 }
 
 /// Reads a hashrate field.
@@ -48,6 +49,7 @@ pub fn rate(value: f64, unit: Unit, source: &'static str) -> Read<Hashrate> {
     let rate = match unit {
         Unit::Mhs => Hashrate::from_mhs(value),
         Unit::Ghs => Hashrate::from_ghs(value),
+        Unit::Ths => Hashrate::new(value),
     };
     match rate {
         Some(rate) if (0.0..=MAX_THS).contains(&rate.ths()) => Ok(Reading::measured(rate, source)),
@@ -73,7 +75,15 @@ pub fn celsius(celsius: f64) -> Option<Celsius> {
 /// # Errors
 /// [`Missing::NotReported`] if there is none, [`Missing::Implausible`] if no miner can be at that.
 pub fn sensor(row: Row<'_>, key: &str, source: &'static str) -> Read<Celsius> {
-    match row.number(key)? {
+    temperature(row.number(key)?, source)
+}
+
+/// `value` as the temperature of a sensor in °C.
+///
+/// # Errors
+/// As [`sensor`].
+pub fn temperature(value: f64, source: &'static str) -> Read<Celsius> {
+    match value {
         0.0 => Err(Missing::NotReported),
         value => celsius(value).map(|c| Reading::measured(c, source)).ok_or(Missing::Implausible),
     }
@@ -84,8 +94,15 @@ pub fn sensor(row: Row<'_>, key: &str, source: &'static str) -> Read<Celsius> {
 /// # Errors
 /// [`Missing::NotReported`] if none of them can be read.
 pub fn hottest<'r>(rows: impl Iterator<Item = Row<'r>>, key: &str, source: &'static str) -> Read<Celsius> {
-    let readings = rows.filter_map(|row| sensor(row, key, source).ok());
-    readings.reduce(|a, b| if b.value > a.value { b } else { a }).ok_or(Missing::NotReported)
+    hottest_of(rows.map(|row| sensor(row, key, source)))
+}
+
+/// The hottest of several readings.
+///
+/// # Errors
+/// [`Missing::NotReported`] if there is none.
+pub fn hottest_of(reads: impl Iterator<Item = Read<Celsius>>) -> Read<Celsius> {
+    reads.flatten().reduce(|a, b| if b.value > a.value { b } else { a }).ok_or(Missing::NotReported)
 }
 
 /// Boards that a `devs` reply lists, and those of them whose most current hashrate is above zero. `None` if
@@ -106,14 +123,24 @@ pub fn rpm(rpm: f64) -> Option<u32> {
 
 /// Reads a time in seconds.
 pub fn seconds(row: Row<'_>, key: &str) -> Option<u64> {
-    row.number(key).ok().filter(|s| (0.0..=MAX_UPTIME_S).contains(s)).map(|s| s as u64)
+    row.number(key).ok().and_then(uptime)
+}
+
+/// `seconds` if a machine can have run that long.
+pub fn uptime(seconds: f64) -> Option<u64> {
+    (0.0..=MAX_UPTIME_S).contains(&seconds).then_some(seconds as u64)
 }
 
 /// Reads a counter.
 pub fn count(row: Row<'_>, key: &str) -> Option<u64> {
+    row.number(key).ok().and_then(counter)
+}
+
+/// `number` if it can be a counter.
+pub fn counter(number: f64) -> Option<u64> {
     /// The largest integer that a JSON number keeps exactly.
     const MAX: f64 = 9_007_199_254_740_992.0;
-    row.number(key).ok().filter(|n| (0.0..=MAX).contains(n)).map(|n| n as u64)
+    (0.0..=MAX).contains(&number).then_some(number as u64)
 }
 
 /// Reads a text, cut to a length that a payload can take.

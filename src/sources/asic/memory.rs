@@ -2,6 +2,7 @@
 
 use super::command::{Command, CommandSet, Request};
 use super::detect::Fingerprint;
+use super::door::Way;
 use super::driver::{Ask, Driver, Replies, When};
 use super::generic;
 use super::known::Known;
@@ -15,6 +16,8 @@ pub const SELDOM: u32 = 5;
 pub struct Memory {
     /// `None`: it has not said yet what it is.
     driver: Option<&'static Driver>,
+    /// Number of the door where it was found, or is looked for first.
+    pub door: usize,
     pub known: Known,
     pub fingerprint: Fingerprint,
     pub identified: Option<Now>,
@@ -26,8 +29,13 @@ pub struct Memory {
 }
 
 impl Memory {
-    pub fn at_poll(polls: u32) -> Self {
-        Self { polls, ..Self::default() }
+    /// Of a machine of which nothing is known but where it is looked for.
+    pub fn behind(door: usize, polls: u32) -> Self {
+        Self { door, polls, ..Self::default() }
+    }
+
+    pub fn is_known(&self) -> bool {
+        self.driver.is_some()
     }
 
     pub fn driver(&self) -> &'static Driver {
@@ -48,13 +56,16 @@ impl Memory {
         self.proven = CommandSet::default();
     }
 
-    /// What to ask first: rather nothing of which a part is refused, but better that than each by itself.
-    pub fn opening(&self) -> Command {
+    /// What to ask first: rather nothing of which a part is refused, but better that than each by itself. `None`:
+    /// there is nothing that every machine answers that speaks this way.
+    pub fn opening(&self, way: Way) -> Option<Command> {
         let takes = |command: Command| !self.worthless.contains(command);
         let openings = self.driver.map_or(&[][..], |driver| driver.opening);
         let mut taken = openings.iter().copied().filter(|command| takes(*command));
         let whole = taken.clone().find(|command| command.parts().iter().all(|(_, part)| takes(*part)));
-        whole.or_else(|| taken.next()).unwrap_or(Command::Summary)
+        let smallest = (way == Way::Cgminer).then_some(Command::Summary);
+        let first = || self.driver.and_then(|driver| driver.asks.first()).map(|ask| ask.command);
+        whole.or_else(|| taken.next()).or(smallest).or_else(first)
     }
 
     pub fn wants(&self, ask: &Ask, due: bool) -> bool {

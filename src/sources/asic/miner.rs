@@ -1,24 +1,21 @@
-//! One miner as a source: what is asked when, and what is remembered between polls.
+//! One miner as a source: where it is found, what is made of its replies, and what is told about it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::command::Command;
-use super::detect::{self, Fingerprint};
-use super::driver::{Ask, Replies, When};
+use super::door::{self, Way};
+use super::driver::Replies;
 use super::estimate::estimate_power;
-use super::exchange;
 use super::hosts::HostPort;
 use super::memory::{Memory, SELDOM};
 use super::models;
 use super::names::Names;
+use super::poll::{Poll, most_telling};
 use crate::clock::Now;
 use crate::reading::{Algorithm, AsicReport, AsicSample, Missing, Place, Sample};
 use crate::sources::{Failure, Fetch, Schedule, Source};
 use crate::units::JoulesPerTerahash;
 
-/// How long the identity of a machine is believed without asking again.
-const IDENTITY_AGE: Duration = Duration::from_secs(600);
 /// Two machines that fight over one address are in the log this often at most.
 const QUIET: Duration = Duration::from_secs(3600);
 
@@ -54,7 +51,8 @@ pub struct Settings {
     pub limits: Limits,
 }
 
-/// A miner behind TCP 4028. One command is in flight at a time, as some machines serve no more.
+/// A miner, behind whichever door it is found. There is one connection to it at a time, as some machines serve no
+/// more.
 #[derive(Debug)]
 pub struct Miner {
     id: String,
@@ -81,7 +79,7 @@ impl Miner {
             host,
             settings,
             names,
-            memory: Memory::at_poll(polls),
+            memory: Memory::behind(0, polls),
             swap_logged: None,
         }
     }
@@ -92,26 +90,7 @@ impl Miner {
     }
 
     async fn poll(&mut self, now: Now) -> Result<AsicReport, Missing> {
-        let mut replies = Replies::default();
-        let opening = self.memory.opening();
-        let opened = self.ask(&mut replies, opening).await;
-        match opened {
-            // Nobody there, or nobody who answers: more questions would only cost more time.
-            Err(why @ (Missing::Refused | Missing::Unreachable | Missing::NoSocket)) => return Err(why),
-            Err(why @ Missing::Timeout) if opening == Command::Summary => return Err(why),
-            _ => {}
-        }
-        if !opening.parts().is_empty() {
-            self.memory.judge_joined(opening, opened);
-        }
-        self.memory.polls = self.memory.polls.wrapping_add(1);
-        let rest = self.settings.limits.rest;
-        // What was read before the limit stands; what was not is missing.
-        let _ = tokio::time::timeout(rest, self.ask_the_rest(now, opened, &mut replies)).await;
-        if !replies.heard() {
-            let summary = replies.get(Command::Summary).err().filter(|_| replies.asked(Command::Summary));
-            return Err(summary.or(opened.err()).unwrap_or(Missing::Garbage));
-        }
+        let replies = self.reach(now).await?;
         let driver = self.memory.driver();
         (driver.learn)(&replies, &mut self.memory.known);
         self.names.share_all(&mut self.memory.known);
@@ -122,81 +101,71 @@ impl Miner {
         Ok(report)
     }
 
-    async fn ask_the_rest(&mut self, now: Now, opened: Result<(), Missing>, replies: &mut Replies) {
-        // A machine that is stuck at a large reply may answer the smallest.
-        if opened == Err(Missing::Timeout) && self.ask(replies, Command::Summary).await.is_err() {
-            return;
-        }
-        let fits = self.ask_driver(now, replies).await;
-        if !fits || self.memory.fingerprint.contradicts(Fingerprint::of(replies)) {
-            if self.swap_logged.is_none_or(|at| now.since(at) >= QUIET) {
-                self.swap_logged = Some(now);
-                tracing::info!(miner = %self.sample_id, "another machine or firmware answers");
-            }
-            self.memory = Memory::at_poll(self.memory.polls);
-            self.ask_driver(now, replies).await;
-        }
-        self.memory.fingerprint = self.memory.fingerprint.updated(Fingerprint::of(replies));
-    }
-
-    /// Asks what the driver wants at this poll and is not answered yet. False if the machine refuses what it
-    /// has answered before.
-    async fn ask_driver(&mut self, now: Now, replies: &mut Replies) -> bool {
-        let due = self.memory.identified.is_none_or(|at| now.since(at) >= IDENTITY_AGE);
-        let determined = due && self.identify(replies).await;
-        let driver = self.memory.driver();
-        for ask in driver.asks {
-            let spared = ask.unless.is_some_and(|(other, tells)| replies.answer(other).is_ok_and(tells));
-            if spared || !self.memory.wants(ask, due) {
+    /// Polls the machine behind the door where it was found. The other doors are for a machine that is not known
+    /// yet, or no longer there.
+    async fn reach(&mut self, now: Now) -> Result<Replies, Missing> {
+        let doors = door::doors(self.host.port);
+        let (first, known) = (self.memory.door, self.memory.is_known());
+        let again = (0..doors.len()).map(|step| (first + step) % doors.len());
+        let mut why: Option<Missing> = None;
+        // Ports behind which nobody is, or somebody to whom there is no more to say.
+        let mut shut: Vec<u16> = Vec::with_capacity(doors.len());
+        for (turn, index) in known.then_some(first).into_iter().chain(again).enumerate() {
+            let Some(door) = doors.get(index).filter(|door| !shut.contains(&door.port)) else { continue };
+            // Of a machine that is known, only pages may be those of another one at the same door.
+            if known && turn == 1 && door.way != Way::Http {
                 continue;
             }
-            if !replies.asked(ask.command) {
-                // Its outcome stands in the replies.
-                let _ = self.ask(replies, ask.command).await;
-            }
-            if !self.memory.judge(ask, replies) {
-                return false;
+            let at = HostPort { port: door.port, ..self.host.clone() };
+            let mut other = Memory::behind(index, self.memory.polls);
+            let mut poll = Poll {
+                door: *door,
+                at: &at,
+                limits: self.settings.limits,
+                now,
+                memory: if turn == 0 { &mut self.memory } else { &mut other },
+                replies: Replies::default(),
+                spoke: None,
+                swapped: false,
+            };
+            let outcome = poll.run().await;
+            let Poll { replies, spoke, swapped, .. } = poll;
+            let Err(reason) = outcome else {
+                if turn > 0 {
+                    self.memory = other;
+                }
+                self.tell_swapped(now, swapped || turn > 0 && known);
+                return Ok(replies);
+            };
+            // What a machine that is known says at its own door counts.
+            why = Some(why.map_or(reason, |why| if known { why } else { most_telling(why, reason) }));
+            match reason {
+                Missing::Unreachable if turn == 0 => break,
+                Missing::NoSocket => break,
+                Missing::Denied if known => break,
+                Missing::Timeout => {
+                    // One door that swallows questions is enough for a poll. The next one starts behind it.
+                    if !known {
+                        self.memory.door = (index + 1) % doors.len();
+                    }
+                    break;
+                }
+                _ if spoke == Some(Way::Cgminer) => break,
+                Missing::Refused => shut.push(door.port),
+                _ if spoke == Some(Way::Http) && door.way == Way::Http && (turn > 0 || !known) => {
+                    shut.push(door.port);
+                }
+                _ => {}
             }
         }
-        // An identity of which a part was lost on the wire is asked for again at the next poll.
-        let lost = |ask: &Ask| {
-            use Missing::{CutOff, NoSocket, Refused, Timeout, Unreachable};
-            let answer = replies.answer(ask.command);
-            let broke_off = matches!(answer, Err(Timeout | CutOff | Refused | Unreachable | NoSocket));
-            ask.when == When::Identifying && broke_off
-        };
-        if determined && !driver.asks.iter().any(lost) {
-            self.memory.identified = Some(now);
-        }
-        true
+        Err(why.unwrap_or(Missing::NotYet))
     }
 
-    /// Finds the driver. False if the machine does not say what it is: it stays what it was, and is
-    /// asked again at the next poll.
-    async fn identify(&mut self, replies: &mut Replies) -> bool {
-        self.memory.forget_refusals();
-        let mut found = detect::driver(replies);
-        for command in detect::ASKS {
-            if found.is_none() && !replies.asked(command) {
-                // Its outcome stands in the replies.
-                let _ = self.ask(replies, command).await;
-                found = detect::driver(replies);
-            }
+    fn tell_swapped(&mut self, now: Now, swapped: bool) {
+        if swapped && self.swap_logged.is_none_or(|at| now.since(at) >= QUIET) {
+            self.swap_logged = Some(now);
+            tracing::info!(miner = %self.sample_id, "another machine or firmware answers");
         }
-        found.map(|found| self.memory.identify(found)).is_some()
-    }
-
-    /// Asks one thing and puts the outcome into `replies`; of a joined command, each of its parts.
-    async fn ask(&self, replies: &mut Replies, command: Command) -> Result<(), Missing> {
-        // Stands if the time for the whole poll ends during the exchange.
-        replies.put(command, Err(Missing::Timeout));
-        let bytes = exchange::ask(&self.host, command, self.settings.limits.exchange).await;
-        let outcome = bytes.and_then(|bytes| replies.take(command, &bytes));
-        if let Err(why) = outcome {
-            tracing::trace!(miner = %self.sample_id, ?command, why = why.as_str(), "no reply");
-            replies.put(command, Err(why));
-        }
-        outcome
     }
 
     /// Whoever runs the site should know which string it was that nothing is known about.
@@ -243,7 +212,9 @@ impl Source for Miner {
         Box::pin(async move {
             match self.poll(now).await {
                 Ok(report) => Ok(self.sample(Ok(Box::new(report)))),
-                Err(why) => Err(Failure::new(why, format!("{}: no summary and no stats", self.sample_id))),
+                Err(why) => {
+                    Err(Failure::new(why, format!("{}: nothing that a miner would say", self.sample_id)))
+                }
             }
         })
     }

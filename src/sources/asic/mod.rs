@@ -1,13 +1,18 @@
-//! ASIC miners that speak the cgminer API on TCP 4028: one file per family of firmware, and `generic` for the
-//! common part of any other.
+//! ASIC miners: one file per family of firmware, and `generic` for the common part of any other that speaks the
+//! cgminer API.
+//!
+//! Most are asked on TCP 4028; some have pages or a language of their own at another port ([`door`]). Where a
+//! machine was found is remembered, so that only the first poll looks for it. [`Miner::new`] and a fetch is all
+//! that it takes to find out what is behind an address.
 //!
 //! One poll of one miner is a few questions ([`command`]), each over a connection of its own
 //! ([`exchange`]); what they are follows from what the miner is and what it has answered before ([`memory`]).
-//! Its replies are read strictly or repaired ([`reply`], [`repair`]); they tell which driver ([`driver`]) turns
-//! them into a report ([`detect`]). Only [`miner`], [`probe`] and [`exchange`] do I/O.
+//! Its replies are read strictly or repaired ([`reply`], [`repair`]), pages field by field ([`document`]); they tell
+//! which driver ([`driver`]) turns them into a report ([`detect`]). Only [`exchange`], its two helpers, [`poll`],
+//! [`miner`] and [`probe`] do I/O.
 //!
 //! A new family is a file with its `DRIVER`, a line in `detect.rs`, and a folder of replies. A family that is
-//! asked over HTTP gets its pages as commands ([`command::Request::Page`]), and [`detect::ASKS`] the one by which
+//! asked over HTTP gets its pages as commands ([`command::Request::Document`]), and [`detect::asks`] the one by which
 //! it is recognised. What is on a port of its own gets a line in [`probe::KNOCKS`], so that it is found.
 
 use std::path::PathBuf;
@@ -23,14 +28,19 @@ mod antminer_report;
 mod antminer_stats;
 pub mod avalon;
 mod avalon_module;
+pub mod axeos;
 mod brackets;
 pub mod braiins;
 pub mod command;
 pub mod detect;
+mod document;
+mod door;
 pub mod driver;
+pub mod epic;
 mod estimate;
 pub mod exchange;
 mod field;
+mod framed;
 pub mod generic;
 pub mod hammer;
 pub mod hosts;
@@ -44,6 +54,8 @@ pub mod miner;
 pub mod models;
 pub mod mskminer;
 pub mod names;
+mod page;
+mod poll;
 pub mod probe;
 mod repair;
 pub mod reply;
@@ -51,13 +63,12 @@ pub mod sealminer;
 mod text;
 pub mod vnish;
 pub mod whatsminer;
+pub mod whatsminer_v3;
 
+pub use door::API_PORT;
 pub use hosts::{HostPort, HostSpecError};
 pub use labels::{Labels, LabelsError};
 pub use miner::Miner;
-
-/// Port of the cgminer API.
-pub const API_PORT: u16 = 4028;
 
 /// `[[asic]]`: miners that the operator names together.
 #[derive(Debug, Clone, Deserialize)]

@@ -84,11 +84,15 @@ async fn another_machine_at_the_same_address_is_noticed_in_the_same_poll() {
         ("hammer-d10-stock-2023.05", Some("D10")),
         ("avalon-q-25052801-idle", Some("Q")),
         ("antminer-s19-mskminer-2.6.0.39", Some("S19")),
+        ("bitaxe-gamma601-2.8-handmade", Some("601")),
+        ("epic-s19xp-1.5.13", Some("S19 XP")),
+        ("whatsminer-m60s-v3-20251209", Some("M60S")),
+        ("antminer-s9-stock-handmade", Some("S9")),
     ] {
         fake.swap(folder);
         let report = report(&mut miner, START).await;
         assert_eq!(report.model.as_deref(), model, "{folder}");
-        let tells_mac = matches!(model, Some("M56S" | "A2" | "1346" | "Q"));
+        let tells_mac = matches!(model, Some("M56S" | "A2" | "1346" | "Q" | "601" | "M60S"));
         assert_eq!(report.mac.is_some(), tells_mac, "{folder}");
     }
 }

@@ -100,7 +100,7 @@ async fn an_endless_reply_ends_at_the_byte_limit() {
         }
     })
     .await;
-    assert_eq!(exchange::ask(&endless, Command::Summary, LONG).await.unwrap_err(), Missing::TooLarge);
+    assert_eq!(exchange::ask(&endless, Command::Summary, None, LONG).await.unwrap_err(), Missing::TooLarge);
     // What was sent beyond the limit lies in the buffers of the sockets.
     let sent = sent.load(Ordering::Relaxed);
     assert!(sent < 32_000_000, "{sent} bytes were taken");
@@ -117,7 +117,7 @@ async fn a_reply_of_exactly_the_limit_is_kept() {
         stream.write_all(&reply).await
     })
     .await;
-    assert_eq!(exchange::ask(&host, Command::Summary, LONG).await.unwrap().len(), exchange::MAX_REPLY);
+    assert_eq!(exchange::ask(&host, Command::Summary, None, LONG).await.unwrap().len(), exchange::MAX_REPLY);
 }
 
 #[tokio::test]

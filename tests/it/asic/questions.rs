@@ -5,7 +5,7 @@ use super::{PATIENT, START, miner, sample};
 use crate::fake_miner::{self, FakeMiner};
 
 /// Everything that may ever be sent, word for word.
-const LIST: [&str; 19] = [
+const LIST: [&str; 27] = [
     r#"{"command":"summary"}"#,
     r#"{"command":"stats"}"#,
     r#"{"command":"stats","new_api":true}"#,
@@ -24,7 +24,15 @@ const LIST: [&str; 19] = [
     r#"{"command":"summary+devs"}"#,
     r#"{"command":"summary+edevs"}"#,
     r#"{"command":"summary+devs+temps+fans+tunerstatus"}"#,
-    "GET /miner_power HTTP/1.0",
+    "GET /miner_power HTTP/1.1",
+    "GET /api/system/info HTTP/1.1",
+    "GET /summary HTTP/1.1",
+    "GET /capabilities HTTP/1.1",
+    r#"{"cmd":"get.miner.status","param":"summary"}"#,
+    r#"{"cmd":"get.miner.status","param":"edevs"}"#,
+    r#"{"cmd":"get.miner.status","param":"pools"}"#,
+    r#"{"cmd":"get.device.info"}"#,
+    r#"{"cmd":"get.miner.status","param":"summary+edevs"}"#,
 ];
 
 #[tokio::test]
@@ -39,6 +47,13 @@ async fn no_machine_is_sent_anything_but_the_questions_on_the_list_one_at_a_time
             fake.swap(state);
             for _ in 0..3 {
                 // A machine that cannot be read is asked on.
+                let _ = sample(&mut miner, START).await;
+            }
+        }
+        // The errors of those that have pages instead.
+        for fails in [true, false] {
+            fake.fail(fails);
+            for _ in 0..3 {
                 let _ = sample(&mut miner, START).await;
             }
         }
@@ -71,6 +86,9 @@ async fn a_poll_costs_as_many_connections_as_its_driver_says() {
         // Has its boards in `edevs`.
         ("whatsminer-m56s-v2-suspended-simulated", 1, 1),
         ("cgminer-fork-handmade", 2, 1),
+        ("bitaxe-gamma601-2.8-handmade", 1, 0),
+        ("epic-s19xp-1.5.13", 1, 0),
+        ("whatsminer-m60s-v3-20251209", 1, 2),
         // Refuses `pools`, so it is not asked for them again.
         ("malformed/m03-bare-nan", 1, 1),
     ] {

@@ -6,7 +6,8 @@ use wattsplit::sources::asic::command::Command;
 use wattsplit::sources::asic::driver::{Driver, Replies};
 use wattsplit::sources::asic::known::Known;
 use wattsplit::sources::asic::{
-    antminer, avalon, braiins, generic, hammer, luxos, mskminer, sealminer, vnish, whatsminer,
+    antminer, avalon, axeos, braiins, epic, generic, hammer, luxos, mskminer, sealminer, vnish, whatsminer,
+    whatsminer_v3,
 };
 
 struct Family {
@@ -18,7 +19,7 @@ struct Family {
     told: (f64, Option<f64>, Option<f64>, Option<f64>, u32),
 }
 
-const FAMILIES: [Family; 10] = [
+const FAMILIES: [Family; 13] = [
     Family {
         driver: &antminer::DRIVER,
         written: "`rate_unit` of stock `stats` says GH; the power page and `chain_power` say W",
@@ -113,6 +114,35 @@ const FAMILIES: [Family; 10] = [
             r#"{"STATS":[{"Type":"Hammer D10"},{"MHS 5s":"100000000","fan1":4000,"chain_acn1":108,"temp1":21,"temp1":50}]}"#,
         )],
         told: (100.0, None, None, Some(50.0), 4000),
+    },
+    Family {
+        driver: &axeos::DRIVER,
+        written: "ESP-Miner's openapi.yaml: GH/s, W, °C, RPM; recorded 401: 2.65 are its 5,175 mV times its 521 mA",
+        replies: &[(
+            Command::AxeInfo,
+            r#"{"ASICModel":"BM1370","hashRate":100000,"power":3000,"temp":70,"vrTemp":50,"fanrpm":4000,"fanspeed":47}"#,
+        )],
+        told: (100.0, Some(3000.0), Some(70.0), Some(50.0), 4000),
+    },
+    Family {
+        driver: &epic::DRIVER,
+        written: "ePIC's API: `Average MHs`; recorded S19 XP: 49,440,724 of a board are 103 % of its 48 TH/s",
+        replies: &[(
+            Command::EpicSummary,
+            r#"{"HBs":[{"Hashrate":[100000000.0,100.0,0.8],"Temperature":50}],"Fans Rpm":{"Fans Speed 1":4000},
+                "Power Supply Stats":{"Input Power":3000}}"#,
+        )],
+        told: (100.0, Some(3000.0), None, Some(50.0), 4000),
+    },
+    Family {
+        driver: &whatsminer_v3::DRIVER,
+        written: "recorded M60S: `factory-hash` 181 is its TH/s, `power-rate` 17.6 is its W over its TH/s",
+        replies: &[(
+            Command::V3Summary,
+            r#"{"code":0,"msg":{"summary":{"hash-realtime":100.0,"power-realtime":3000,"chip-temp-max":70,
+                "board-temperature":[40,50],"fan-speed-in":4000,"fan-speed-out":3900}}}"#,
+        )],
+        told: (100.0, Some(3000.0), Some(70.0), Some(50.0), 4000),
     },
     Family {
         driver: &generic::DRIVER,
