@@ -67,7 +67,7 @@ pub enum AgentError {
     #[error(transparent)]
     Http(#[from] crate::http::HttpError),
     #[error(transparent)]
-    Hosts(#[from] crate::sources::asic::hosts::HostSpecError),
+    Asic(#[from] crate::sources::asic::AsicError),
     #[error(transparent)]
     Labels(#[from] crate::sources::asic::LabelsError),
     #[error(transparent)]

@@ -45,7 +45,9 @@ pub fn resolve(config: &mut Config, places: &Places, report: &mut Report<'_>) {
         }
     }
     for (n, asic) in config.asic.iter_mut().enumerate() {
-        labels(asic, places, &root.key("asic").item(n).key("labels_file"), report);
+        let at = root.key("asic").item(n);
+        labels(asic, places, &at.key("labels_file"), report);
+        secret(&mut asic.password_file, places, &at.key("password_file"), report);
     }
     for (n, pool) in config.pool.iter_mut().enumerate() {
         secret(&mut pool.token_file, places, &root.key("pool").item(n).key("token_file"), report);

@@ -1,6 +1,7 @@
 //! Miners over real sockets.
 
 mod doors;
+mod login;
 mod mangled;
 mod memory;
 mod misbehaving;
@@ -8,13 +9,15 @@ mod questions;
 mod recorded;
 mod units;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use wattsplit::clock::{Now, UnixMs};
 use wattsplit::reading::{AsicReport, AsicSample, Sample};
+use wattsplit::secret::Secret;
 use wattsplit::sources::asic::miner::{Limits, Settings};
 use wattsplit::sources::asic::names::Names;
-use wattsplit::sources::asic::{HostPort, Miner};
+use wattsplit::sources::asic::{HostPort, Login, Miner};
 use wattsplit::sources::{Failure, Source};
 
 const START: Now = Now { wall: UnixMs(1_700_000_000_000), mono: Duration::ZERO };
@@ -26,12 +29,29 @@ pub const PATIENT: Limits = Limits {
     poll: Duration::from_secs(90),
 };
 
+fn settings(limits: Limits) -> Settings {
+    Settings { group: "row-a".into(), interval: Duration::from_secs(30), declared: None, limits, login: None }
+}
+
 fn miner(host: &HostPort, limits: Limits) -> Miner {
     miner_every(Duration::from_secs(30), host, limits)
 }
 
 pub fn miner_every(interval: Duration, host: &HostPort, limits: Limits) -> Miner {
-    let settings = Settings { group: "row-a".into(), interval, declared: None, limits };
+    Miner::new(host.clone(), Settings { interval, ..settings(limits) }, Names::default())
+}
+
+/// The login that the recorded machines want, or another one.
+fn login(password: &str) -> Option<Arc<Login>> {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("password");
+    std::fs::write(&file, password).unwrap();
+    Some(Arc::new(Login { username: "root".into(), password: Secret::from_file(&file).unwrap() }))
+}
+
+/// A miner of a group with that login.
+fn reader(host: &HostPort, password: &str) -> Miner {
+    let settings = Settings { login: login(password), ..settings(PATIENT) };
     Miner::new(host.clone(), settings, Names::default())
 }
 

@@ -237,7 +237,7 @@ fn text(lines: &[Line]) -> String {
 /// A folder with every file that the shipped config names by a relative path.
 fn folder_with_the_files() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    for name in ["mqtt-password", "braiins-token", "bitcoind-password", "meter-token"] {
+    for name in ["mqtt-password", "braiins-token", "bitcoind-password", "meter-token", "miner-password"] {
         std::fs::write(dir.path().join(name), "x").unwrap();
     }
     for (name, from) in [("ca.pem", "cert.pem"), ("client.pem", "cert.pem"), ("client-key.pem", "key.pem")] {

@@ -137,6 +137,11 @@ impl FakeMiner {
         self.shared.fails.store(fails, Ordering::SeqCst);
     }
 
+    /// Forgets who has logged in.
+    pub fn forget_tokens(&self) {
+        self.shared.tokens.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// What was asked since the last call.
     pub fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.asked.lock().unwrap())

@@ -25,6 +25,12 @@ pub fn asics(config: &Config, check: &mut Checker<'_, '_>) {
         if asic.max_units.is_some_and(|max| max < asic.min_units) {
             check.must(&section.key("max_units"), "be at least `min_units`", None);
         }
+        let (user, password) = (asic.username.is_some(), asic.password_file.is_some());
+        if user || password {
+            check.needs(&section, "password_file", "username", user);
+            check.needs(&section, "username", "password_file", password);
+        }
+        check.printable(&section.key("username"), asic.username.as_deref());
         addresses(n, asic, &section, &mut owner, check);
         pool(config, asic, &section, check);
     }

@@ -77,6 +77,14 @@ impl Checker<'_, '_> {
         self.whole(&section.key("interval_secs"), value, INTERVAL_SECS, "seconds");
     }
 
+    /// A text that goes into a login or a topic, if it is given.
+    fn printable(&mut self, path: &Path, text: Option<&str>) {
+        let fits = |text: &str| !text.is_empty() && text.len() <= 128 && !text.contains(char::is_control);
+        if text.is_some_and(|text| !fits(text)) {
+            self.must(path, "be 1 to 128 printable characters", None);
+        }
+    }
+
     /// A power in kW; `zero` says whether none at all makes sense.
     fn kw(&mut self, path: &Path, value: f64, max: f64, zero: bool) {
         if value < 0.0 || value > max || value == 0.0 && !zero {

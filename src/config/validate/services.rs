@@ -68,10 +68,7 @@ pub fn mqtt(mqtt: &MqttConfig, check: &mut Checker<'_, '_>) {
         check.must(&section.key("root"), rule, Some("for example \"wattsplit\"".to_owned()));
     }
     for (key, value) in [("client_id", &mqtt.client_id), ("username", &mqtt.username)] {
-        let fits = |text: &str| !text.is_empty() && text.len() <= 128 && !text.contains(char::is_control);
-        if value.as_deref().is_some_and(|text| !fits(text)) {
-            check.must(&section.key(key), "be 1 to 128 printable characters", None);
-        }
+        check.printable(&section.key(key), value.as_deref());
     }
     if mqtt.password_file.is_some() {
         check.needs(&section, "password_file", "username", mqtt.username.is_some());

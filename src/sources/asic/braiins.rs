@@ -93,11 +93,13 @@ fn power(tuner: Row<'_>) -> Read<Watts> {
     Ok(Reading::estimated(watts, "tunerstatus.ApproximateMinerPowerConsumption"))
 }
 
+fn fans(reply: &Reply) -> Vec<u32> {
+    occupied(reply.rows("FANS").filter_map(|row| row.number("RPM").ok().and_then(field::rpm)).collect())
+}
+
 /// In slot order. Four slots are listed whatever the machine has: those behind the last fan that turns are
 /// taken for empty.
-fn fans(reply: &Reply) -> Vec<u32> {
-    let speeds = reply.rows("FANS").filter_map(|row| row.number("RPM").ok().and_then(field::rpm));
-    let mut speeds: Vec<u32> = speeds.collect();
+pub(super) fn occupied(mut speeds: Vec<u32>) -> Vec<u32> {
     let turning = speeds.iter().rposition(|rpm| *rpm > 0).map_or(0, |last| last + 1);
     speeds.truncate(turning);
     speeds

@@ -61,6 +61,20 @@ pub enum Command {
     V3DeviceInfo,
     /// Totals and boards over one connection.
     V3Poll,
+    /// What a machine with VNish is.
+    VnishInfo,
+    /// Everything that changes of it.
+    VnishSummary,
+    /// What a machine with Braiins is, and how long it runs.
+    BosDetails,
+    /// Its hashrate, shares and power.
+    BosStats,
+    /// Its boards.
+    BosBoards,
+    /// Its fans.
+    BosCooling,
+    /// Its pools.
+    BosPools,
 }
 
 /// How a command goes over the wire.
@@ -80,7 +94,7 @@ pub enum Request {
 }
 
 impl Command {
-    pub const COUNT: usize = 27;
+    pub const COUNT: usize = 34;
 
     pub fn request(self) -> Request {
         match self {
@@ -139,7 +153,20 @@ impl Command {
                 json: r#"{"cmd":"get.miner.status","param":"summary+edevs"}"#,
                 parts: &[("summary", Command::V3Summary), ("edevs", Command::V3Edevs)],
             },
+            Command::VnishInfo => Request::Document { path: "/api/v1/info" },
+            Command::VnishSummary => Request::Document { path: "/api/v1/summary" },
+            Command::BosDetails => Request::Document { path: "/api/v1/miner/details" },
+            Command::BosStats => Request::Document { path: "/api/v1/miner/stats" },
+            Command::BosBoards => Request::Document { path: "/api/v1/miner/hw/hashboards" },
+            Command::BosCooling => Request::Document { path: "/api/v1/cooling/state" },
+            Command::BosPools => Request::Document { path: "/api/v1/pools" },
         }
+    }
+
+    /// Whether this is told to nobody who has not logged in.
+    pub fn needs_login(self) -> bool {
+        use Command::{BosBoards, BosCooling, BosDetails, BosPools, BosStats};
+        matches!(self, BosDetails | BosStats | BosBoards | BosCooling | BosPools)
     }
 
     /// The commands in a joined one.
@@ -203,6 +230,13 @@ mod tests {
         Command::V3Pools,
         Command::V3DeviceInfo,
         Command::V3Poll,
+        Command::VnishInfo,
+        Command::VnishSummary,
+        Command::BosDetails,
+        Command::BosStats,
+        Command::BosBoards,
+        Command::BosCooling,
+        Command::BosPools,
     ];
 
     /// Each of these only reads, on every firmware whose documents name it.
@@ -224,7 +258,18 @@ mod tests {
     ];
 
     /// Pages that only read. They are asked with `GET`, which no firmware takes for a change here.
-    const PAGES: [&str; 3] = ["/api/system/info", "/summary", "/capabilities"];
+    const PAGES: [&str; 10] = [
+        "/api/system/info",
+        "/summary",
+        "/capabilities",
+        "/api/v1/info",
+        "/api/v1/summary",
+        "/api/v1/miner/details",
+        "/api/v1/miner/stats",
+        "/api/v1/miner/hw/hashboards",
+        "/api/v1/cooling/state",
+        "/api/v1/pools",
+    ];
 
     /// What API 3 of WhatsMiners reads: `set.` would write.
     const FRAMED: [(&str, &[&str]); 2] =

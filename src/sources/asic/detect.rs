@@ -5,8 +5,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::command::Command;
 use super::door::{self, Door, Way};
 use super::driver::{Driver, Replies};
-use super::{antminer, avalon, axeos, braiins, epic, generic, hammer, luxos, mskminer, sealminer, vnish};
-use super::{whatsminer, whatsminer_v3};
+use super::{
+    antminer, avalon, axeos, braiins, braiins_rest, epic, generic, hammer, luxos, mskminer, sealminer, vnish,
+    vnish_web, whatsminer, whatsminer_v3,
+};
 
 /// What to ask of a machine that is not recognised yet, in this order, until it is. One with the cgminer API was
 /// asked for its `summary` before.
@@ -16,8 +18,9 @@ pub fn asks(door: Door) -> &'static [Command] {
         (Way::Framed, _) => &[Command::V3Summary],
         // Of all pages, only ePIC's are there.
         (Way::Http, door::API_PORT) => &[Command::EpicSummary],
-        (Way::Http, door::WEB_PORT) => &[Command::AxeInfo],
-        (Way::Http, _) => &[Command::AxeInfo, Command::EpicSummary],
+        // The one that may want a login comes last: it is for who has been asked for nothing else in vain.
+        (Way::Http, door::WEB_PORT) => &[Command::AxeInfo, Command::VnishInfo, Command::BosDetails],
+        (Way::Http, _) => &[Command::AxeInfo, Command::EpicSummary, Command::VnishInfo, Command::BosDetails],
     }
 }
 
@@ -25,7 +28,7 @@ pub fn asks(door: Door) -> &'static [Command] {
 type Family = (fn(&Replies) -> bool, &'static Driver);
 
 /// Those whose program names itself come before those that are told by the name of a machine.
-const FAMILIES: [Family; 12] = [
+const FAMILIES: [Family; 14] = [
     (whatsminer::recognises, &whatsminer::DRIVER),
     (braiins::recognises, &braiins::DRIVER),
     (luxos::recognises, &luxos::DRIVER),
@@ -38,6 +41,8 @@ const FAMILIES: [Family; 12] = [
     (whatsminer_v3::recognises, &whatsminer_v3::DRIVER),
     (axeos::recognises, &axeos::DRIVER),
     (epic::recognises, &epic::DRIVER),
+    (vnish_web::recognises, &vnish_web::DRIVER),
+    (braiins_rest::recognises, &braiins_rest::DRIVER),
 ];
 
 /// The driver for the machine that sent these replies; `None` if they do not tell.

@@ -57,8 +57,9 @@ pub enum When {
 
 impl Ask {
     pub const fn new(command: Command, when: When) -> Self {
-        use Command::{AxeInfo, EpicSummary, Stats, Summary, V3Summary};
-        let extra = !matches!(command, Summary | Stats | AxeInfo | EpicSummary | V3Summary);
+        use Command::{AxeInfo, BosStats, EpicSummary, Stats, Summary, V3Summary, VnishSummary};
+        let extra =
+            !matches!(command, Summary | Stats | AxeInfo | EpicSummary | V3Summary | VnishSummary | BosStats);
         Self { command, when, unless: None, worth: |_| true, extra }
     }
 
@@ -86,9 +87,15 @@ pub enum Answer {
 }
 
 /// The replies of one poll.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Replies {
     slots: [Option<Result<Answer, Missing>>; Command::COUNT],
+}
+
+impl Default for Replies {
+    fn default() -> Self {
+        Self { slots: [const { None }; Command::COUNT] }
+    }
 }
 
 impl Replies {
@@ -231,13 +238,15 @@ impl Replies {
 
     /// True if one of the replies that carry the hashrate came back readable, with whatever status.
     pub fn heard(&self) -> bool {
-        const HASHRATE: [Command; 6] = [
+        const HASHRATE: [Command; 8] = [
             Command::Summary,
             Command::Stats,
             Command::Estats,
             Command::AxeInfo,
             Command::EpicSummary,
             Command::V3Summary,
+            Command::VnishSummary,
+            Command::BosStats,
         ];
         HASHRATE.iter().any(|command| matches!(self.slots.get(command.index()), Some(Some(Ok(_)))))
     }

@@ -35,7 +35,7 @@ pub(super) const CHUNK: usize = 4096;
 /// - [`Missing::CutOff`]: the connection broke, or closed without a byte;
 /// - [`Missing::NoSocket`]: there was no file or memory left to connect with;
 /// - [`Missing::TooLarge`]: more than [`MAX_REPLY`];
-/// - for pages also those of [`page::get`].
+/// - for pages also those of `page::get`.
 pub async fn ask(
     at: &HostPort,
     command: Command,

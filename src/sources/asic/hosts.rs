@@ -46,7 +46,7 @@ pub fn expand(spec: &str, default_port: u16) -> Result<Vec<HostPort>, HostSpecEr
     let fail = |reason: String| HostSpecError { spec: spec.to_owned(), reason };
     if spec.contains('@') {
         // Not repeated: before the `@` may stand a password.
-        let reason = "holds an `@`: miners are asked without user and password".into();
+        let reason = "holds an `@`: user and password have keys of their own".into();
         return Err(HostSpecError { spec: "…".into(), reason });
     }
     let (hosts, port) = split_port(spec.trim()).map_err(fail)?;

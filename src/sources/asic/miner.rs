@@ -11,6 +11,7 @@ use super::memory::{Memory, SELDOM};
 use super::models;
 use super::names::Names;
 use super::poll::{Poll, most_telling};
+use super::session::{Login, Session};
 use crate::clock::Now;
 use crate::reading::{Algorithm, AsicReport, AsicSample, Missing, Place, Sample};
 use crate::sources::{Failure, Fetch, Schedule, Source};
@@ -49,6 +50,8 @@ pub struct Settings {
     /// Nameplate efficiency for models that the table does not know.
     pub declared: Option<JoulesPerTerahash>,
     pub limits: Limits,
+    /// For machines that tell nothing without one.
+    pub login: Option<Arc<Login>>,
 }
 
 /// A miner, behind whichever door it is found. There is one connection to it at a time, as some machines serve no
@@ -62,6 +65,7 @@ pub struct Miner {
     settings: Settings,
     names: Names,
     memory: Memory,
+    session: Option<Box<Session>>,
     swap_logged: Option<Now>,
 }
 
@@ -77,6 +81,7 @@ impl Miner {
             sample_id: address.into(),
             place: None,
             host,
+            session: settings.login.clone().map(|login| Box::new(Session::new(login))),
             settings,
             names,
             memory: Memory::behind(0, polls),
@@ -124,6 +129,7 @@ impl Miner {
                 limits: self.settings.limits,
                 now,
                 memory: if turn == 0 { &mut self.memory } else { &mut other },
+                session: self.session.as_deref_mut(),
                 replies: Replies::default(),
                 spoke: None,
                 swapped: false,
@@ -142,7 +148,7 @@ impl Miner {
             match reason {
                 Missing::Unreachable if turn == 0 => break,
                 Missing::NoSocket => break,
-                Missing::Denied if known => break,
+                Missing::Denied | Missing::NotSupported if known => break,
                 Missing::Timeout => {
                     // One door that swallows questions is enough for a poll. The next one starts behind it.
                     if !known {

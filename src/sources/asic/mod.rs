@@ -6,10 +6,11 @@
 //! that it takes to find out what is behind an address.
 //!
 //! One poll of one miner is a few questions ([`command`]), each over a connection of its own
-//! ([`exchange`]); what they are follows from what the miner is and what it has answered before ([`memory`]).
-//! Its replies are read strictly or repaired ([`reply`], [`repair`]), pages field by field ([`document`]); they tell
-//! which driver ([`driver`]) turns them into a report ([`detect`]). Only [`exchange`], its two helpers, [`poll`],
-//! [`miner`] and [`probe`] do I/O.
+//! ([`exchange`]), with a login where it wants one and the operator gave one ([`session`]); what they are follows
+//! from what the miner is and what it has answered before ([`memory`]). Its replies are read strictly or
+//! repaired ([`reply`], [`repair`]), pages field by field ([`document`]); they tell which driver ([`driver`]) turns
+//! them into a report ([`detect`]). Only [`exchange`] with [`page`] and [`framed`], and who calls it ([`poll`],
+//! [`session`], [`miner`], [`probe`]), do I/O.
 //!
 //! A new family is a file with its `DRIVER`, a line in `detect.rs`, and a folder of replies. A family that is
 //! asked over HTTP gets its pages as commands ([`command::Request::Document`]), and [`detect::asks`] the one by which
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::secret::{Secret, SecretError};
 use crate::units::JoulesPerTerahash;
 
 pub mod antminer;
@@ -31,6 +33,7 @@ mod avalon_module;
 pub mod axeos;
 mod brackets;
 pub mod braiins;
+pub mod braiins_rest;
 pub mod command;
 pub mod detect;
 mod document;
@@ -60,8 +63,10 @@ pub mod probe;
 mod repair;
 pub mod reply;
 pub mod sealminer;
+mod session;
 mod text;
 pub mod vnish;
+pub mod vnish_web;
 pub mod whatsminer;
 pub mod whatsminer_v3;
 
@@ -69,6 +74,7 @@ pub use door::API_PORT;
 pub use hosts::{HostPort, HostSpecError};
 pub use labels::{Labels, LabelsError};
 pub use miner::Miner;
+pub use session::Login;
 
 /// `[[asic]]`: miners that the operator names together.
 #[derive(Debug, Clone, Deserialize)]
@@ -96,6 +102,11 @@ pub struct AsicConfig {
     /// Nameplate efficiency in J/TH for miners that report no power and whose model is not in the
     /// table. Power computed from it is `estimated`.
     pub j_per_th: Option<f64>,
+    /// Who reads machines that tell nothing without a login; goes with `password_file`. It is sent to the machines
+    /// of this group that ask for it, and to no other.
+    pub username: Option<String>,
+    /// File with the password of `username`. Absent: nothing ever logs in.
+    pub password_file: Option<PathBuf>,
     /// Cost of starting one machine, USD.
     #[serde(default)]
     pub start_usd_per_unit: f64,
@@ -129,16 +140,32 @@ fn one() -> f64 {
     1.0
 }
 
-/// The miners that one `[[asic]]` names, each with its label.
+/// A group that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum AsicError {
+    #[error(transparent)]
+    Hosts(#[from] HostSpecError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
+/// The miners that one `[[asic]]` names, each with its label. Reads the password file; connects to nothing.
 ///
 /// # Errors
-/// If an entry of `hosts` cannot be understood.
-pub fn miners(config: &AsicConfig, labels: &Labels) -> Result<Vec<Miner>, HostSpecError> {
+/// If an entry of `hosts` cannot be understood, or the password file cannot be used.
+pub fn miners(config: &AsicConfig, labels: &Labels) -> Result<Vec<Miner>, AsicError> {
+    let login = match (&config.username, &config.password_file) {
+        (Some(username), Some(file)) => {
+            Some(Arc::new(Login { username: username.clone(), password: Secret::from_file(file)? }))
+        }
+        _ => None,
+    };
     let settings = miner::Settings {
         group: Arc::from(config.group.as_str()),
         interval: Duration::from_secs(config.interval_secs),
         declared: config.j_per_th.and_then(JoulesPerTerahash::new),
         limits: miner::Limits::default(),
+        login,
     };
     let names = names::Names::default();
     let hosts = hosts::expand_all(&config.hosts, config.port)?;

@@ -11,7 +11,9 @@ use futures_util::future::{Either, select};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, WWW_AUTHENTICATE,
+};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -24,7 +26,8 @@ use crate::secret::Secret;
 /// Gets `path`; the body of the reply. `token` goes into the head as it is.
 ///
 /// # Errors
-/// [`Missing::Denied`] for 401 and 403, [`Missing::RemoteError`] for any other status than 200,
+/// [`Missing::Denied`] for 401 and 403, [`Missing::NotSupported`] if those ask for HTTP's own logins,
+/// [`Missing::RemoteError`] for any other status than 200,
 /// [`Missing::Garbage`] if the reply is not HTTP, [`Missing::CutOff`] if it ends early, [`Missing::TooLarge`].
 pub async fn get(
     stream: TcpStream,
@@ -79,11 +82,21 @@ async fn send(stream: TcpStream, request: Request<Full<Bytes>>) -> Result<Vec<u8
         let reply = sender.send_request(request).await.map_err(|e| why(&e))?;
         match reply.status() {
             StatusCode::OK => read(reply.into_body()).await,
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Missing::Denied),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(denial(reply.headers())),
             _ => Err(Missing::RemoteError),
         }
     };
     driven(reply, connection).await
+}
+
+/// A machine that asks for the password in a way that is not spoken here must not get it in another one.
+fn denial(head: &HeaderMap) -> Missing {
+    let asks_for = |scheme: &str| {
+        head.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok()).any(|challenge| {
+            challenge.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        })
+    };
+    if asks_for("digest") || asks_for("basic") { Missing::NotSupported } else { Missing::Denied }
 }
 
 /// The reply, while its connection is driven along. One that ends first has handed over all that came.

@@ -8,6 +8,7 @@ use super::exchange;
 use super::hosts::HostPort;
 use super::memory::Memory;
 use super::miner::Limits;
+use super::session::Session;
 use crate::clock::Now;
 use crate::reading::Missing;
 
@@ -21,6 +22,7 @@ pub struct Poll<'m> {
     pub limits: Limits,
     pub now: Now,
     pub memory: &'m mut Memory,
+    pub session: Option<&'m mut Session>,
     pub replies: Replies,
     /// In which way it has answered, whatever it said.
     pub spoke: Option<Way>,
@@ -79,9 +81,14 @@ impl Poll<'_> {
         }
         let fits = self.ask_driver().await;
         if !fits || self.memory.fingerprint.contradicts(Fingerprint::of(&self.replies)) {
-            self.swapped = true;
-            *self.memory = Memory::behind(self.memory.door, self.memory.polls);
+            let fresh = Memory::behind(self.memory.door, self.memory.polls);
+            let before = std::mem::replace(self.memory, fresh);
             self.ask_driver().await;
+            // One that only fails is still what it was.
+            self.swapped = self.memory.is_known() || self.door.way == Way::Cgminer;
+            if !self.swapped {
+                *self.memory = before;
+            }
         }
         self.memory.fingerprint = self.memory.fingerprint.updated(Fingerprint::of(&self.replies));
     }
@@ -91,6 +98,9 @@ impl Poll<'_> {
     async fn ask_driver(&mut self) -> bool {
         let due = self.memory.identified.is_none_or(|at| self.now.since(at) >= IDENTITY_AGE);
         let determined = due && self.identify().await;
+        if !self.memory.is_known() && self.door.way != Way::Cgminer {
+            return true;
+        }
         let driver = self.memory.driver();
         for ask in driver.asks {
             let spared = ask.unless.is_some_and(|(other, tells)| self.replies.answer(other).is_ok_and(tells));
@@ -153,7 +163,7 @@ impl Poll<'_> {
     async fn ask(&mut self, command: Command) -> Result<(), Missing> {
         // Stands if the time for the whole poll ends during the exchange.
         self.replies.put(command, Err(Missing::Timeout));
-        let bytes = exchange::ask(self.at, command, None, self.limits.exchange).await;
+        let bytes = self.exchange(command).await;
         if let Some(way) = spoken(command, &bytes) {
             self.spoke = Some(way);
         }
@@ -164,6 +174,24 @@ impl Poll<'_> {
         }
         outcome
     }
+
+    /// The bytes of an answer. A page that wants a login gets one, where there is one to give.
+    async fn exchange(&mut self, command: Command) -> Result<Vec<u8>, Missing> {
+        let limit = self.limits.exchange;
+        let Some(session) = self.session.as_deref_mut().filter(|_| command.needs_login()) else {
+            return exchange::ask(self.at, command, None, limit).await;
+        };
+        let answer = exchange::ask(self.at, command, session.token(), limit).await;
+        if answer != Err(Missing::Denied) {
+            return answer;
+        }
+        session.renew(self.at, self.now, limit).await?;
+        let answer = exchange::ask(self.at, command, session.token(), limit).await;
+        if answer == Err(Missing::Denied) {
+            session.refuse(self.now);
+        }
+        answer
+    }
 }
 
 /// In which way an answer was given, as far as it shows.
@@ -173,13 +201,17 @@ fn spoken(command: Command, outcome: &Result<Vec<u8>, Missing>) -> Option<Way> {
             Some(Way::Http)
         }
         (Request::Api(_) | Request::Joined { .. }, Ok(_) | Err(Missing::TooLarge)) => Some(Way::Cgminer),
-        (
-            Request::Document { .. },
-            Ok(_) | Err(Missing::Denied | Missing::RemoteError | Missing::TooLarge),
-        ) => Some(Way::Http),
+        (Request::Document { .. }, Ok(_)) => Some(Way::Http),
+        (Request::Document { .. }, Err(why)) if is_said_in_http(*why) => Some(Way::Http),
         (Request::Framed { .. }, Ok(_)) => Some(Way::Framed),
         _ => None,
     }
+}
+
+/// Only a web server says so.
+fn is_said_in_http(why: Missing) -> bool {
+    use Missing::{Denied, NotSupported, RemoteError, TooLarge};
+    matches!(why, Denied | NotSupported | RemoteError | TooLarge)
 }
 
 /// Nobody is left to be asked.
@@ -189,8 +221,9 @@ fn is_gone(why: Missing) -> bool {
 
 /// Of two reasons, the one that says more about what is there.
 pub fn most_telling(one: Missing, other: Missing) -> Missing {
-    const ORDER: [Missing; 8] = [
+    const ORDER: [Missing; 9] = [
         Missing::Denied,
+        Missing::NotSupported,
         Missing::TooLarge,
         Missing::Garbage,
         Missing::RemoteError,

@@ -1,11 +1,11 @@
 //! What a miner is asked: nothing that is not on the list, one thing at a time, over as few connections as its
 //! firmware allows.
 
-use super::{PATIENT, START, miner, sample};
+use super::{PATIENT, START, miner, reader, sample};
 use crate::fake_miner::{self, FakeMiner};
 
 /// Everything that may ever be sent, word for word.
-const LIST: [&str; 27] = [
+const LIST: [&str; 35] = [
     r#"{"command":"summary"}"#,
     r#"{"command":"stats"}"#,
     r#"{"command":"stats","new_api":true}"#,
@@ -28,6 +28,15 @@ const LIST: [&str; 27] = [
     "GET /api/system/info HTTP/1.1",
     "GET /summary HTTP/1.1",
     "GET /capabilities HTTP/1.1",
+    "GET /api/v1/info HTTP/1.1",
+    "GET /api/v1/summary HTTP/1.1",
+    "GET /api/v1/miner/details HTTP/1.1",
+    "GET /api/v1/miner/stats HTTP/1.1",
+    "GET /api/v1/miner/hw/hashboards HTTP/1.1",
+    "GET /api/v1/cooling/state HTTP/1.1",
+    "GET /api/v1/pools HTTP/1.1",
+    // With the operator's own credentials only.
+    "POST /api/v1/auth/login HTTP/1.1",
     r#"{"cmd":"get.miner.status","param":"summary"}"#,
     r#"{"cmd":"get.miner.status","param":"edevs"}"#,
     r#"{"cmd":"get.miner.status","param":"pools"}"#,
@@ -39,7 +48,7 @@ const LIST: [&str; 27] = [
 async fn no_machine_is_sent_anything_but_the_questions_on_the_list_one_at_a_time() {
     for folder in fake_miner::folders() {
         let fake = FakeMiner::serve(&folder).await;
-        let mut miner = miner(&fake.host, PATIENT);
+        let mut miner = reader(&fake.host, "fixture-pass");
         // Well, then with an error for everything, then denied, then well again.
         for state in
             [&folder, "malformed/m25-invalid-command-for-all", "malformed/m24-permission-denied", &folder]
@@ -88,12 +97,14 @@ async fn a_poll_costs_as_many_connections_as_its_driver_says() {
         ("cgminer-fork-handmade", 2, 1),
         ("bitaxe-gamma601-2.8-handmade", 1, 0),
         ("epic-s19xp-1.5.13", 1, 0),
+        ("antminer-s21pro-vnish-1.2.7-rest", 1, 0),
+        ("braiins-s21pro-26.04-rest", 4, 1),
         ("whatsminer-m60s-v3-20251209", 1, 2),
         // Refuses `pools`, so it is not asked for them again.
         ("malformed/m03-bare-nan", 1, 1),
     ] {
         let fake = FakeMiner::serve(folder).await;
-        let mut miner = miner(&fake.host, PATIENT);
+        let mut miner = reader(&fake.host, "fixture-pass");
         // It has said what it is, and which questions it takes.
         for _ in 0..2 {
             sample(&mut miner, START).await.unwrap();

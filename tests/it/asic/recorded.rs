@@ -7,10 +7,11 @@ use wattsplit::sources::asic::driver::Replies;
 use wattsplit::sources::asic::known::Known;
 use wattsplit::sources::asic::reply::Reply;
 use wattsplit::sources::asic::{
-    antminer, avalon, axeos, braiins, epic, luxos, sealminer, vnish, whatsminer, whatsminer_v3,
+    antminer, avalon, axeos, braiins, braiins_rest, epic, luxos, sealminer, vnish, vnish_web, whatsminer,
+    whatsminer_v3,
 };
 
-use super::{PATIENT, START, miner, sample};
+use super::{PATIENT, START, miner, reader, sample};
 use crate::fake_miner::{self, FakeMiner};
 
 async fn poll_folder(folder: &str) -> Result<AsicReport, Missing> {
@@ -103,7 +104,8 @@ async fn check(folders: &[&str]) {
     let mut wrong = Vec::new();
     for folder in folders {
         let fake = FakeMiner::serve(folder).await;
-        let mut miner = miner(&fake.host, PATIENT);
+        // With a login, for those that want one.
+        let mut miner = reader(&fake.host, "fixture-pass");
         // At first everything is asked, each thing by itself; then only what changes, joined where possible.
         for poll in ["first", "second"] {
             match sample(&mut miner, START).await {
@@ -217,8 +219,11 @@ async fn machines_of_other_makers_are_read_as_they_are() {
 #[tokio::test]
 async fn machines_that_have_pages_are_read_as_they_are() {
     check(&[
+        "antminer-s21pro-vnish-1.2.7-rest",
         "bitaxe-401-2.4.5-starting",
         "bitaxe-gamma601-2.8-handmade",
+        "braiins-s19xp-25.07-rest",
+        "braiins-s21pro-26.04-rest",
         "epic-s19xp-1.5.13",
         "malformed/m26-http-chunked",
         "malformed/m27-http-close-delimited",
@@ -290,6 +295,12 @@ fn damaged_replies_never_panic_and_never_report_the_impossible() {
         (&whatsminer::DRIVER, Command::Summary, "whatsminer-unknown-v1-20210322/summary.json"),
         (&braiins::DRIVER, Command::Temps, "braiins-s9-22.08-4028/temps.json"),
         (&axeos::DRIVER, Command::AxeInfo, "bitaxe-gamma601-2.8-handmade/get.api.system.info.json"),
+        (
+            &vnish_web::DRIVER,
+            Command::VnishSummary,
+            "antminer-s21pro-vnish-1.2.7-rest/get.api.v1.summary.json",
+        ),
+        (&braiins_rest::DRIVER, Command::BosStats, "braiins-s19xp-25.07-rest/get.api.v1.miner.stats.json"),
         (&epic::DRIVER, Command::EpicSummary, "epic-s19xp-1.5.13/get.summary.json"),
         (
             &whatsminer_v3::DRIVER,

@@ -6,8 +6,8 @@ use wattsplit::sources::asic::command::Command;
 use wattsplit::sources::asic::driver::{Driver, Replies};
 use wattsplit::sources::asic::known::Known;
 use wattsplit::sources::asic::{
-    antminer, avalon, axeos, braiins, epic, generic, hammer, luxos, mskminer, sealminer, vnish, whatsminer,
-    whatsminer_v3,
+    antminer, avalon, axeos, braiins, braiins_rest, epic, generic, hammer, luxos, mskminer, sealminer, vnish,
+    vnish_web, whatsminer, whatsminer_v3,
 };
 
 struct Family {
@@ -19,7 +19,7 @@ struct Family {
     told: (f64, Option<f64>, Option<f64>, Option<f64>, u32),
 }
 
-const FAMILIES: [Family; 13] = [
+const FAMILIES: [Family; 15] = [
     Family {
         driver: &antminer::DRIVER,
         written: "`rate_unit` of stock `stats` says GH; the power page and `chain_power` say W",
@@ -133,6 +133,33 @@ const FAMILIES: [Family; 13] = [
                 "Power Supply Stats":{"Input Power":3000}}"#,
         )],
         told: (100.0, Some(3000.0), None, Some(50.0), 4000),
+    },
+    Family {
+        driver: &vnish_web::DRIVER,
+        written: "recorded S21 Pro: `hr_measure` says GH/s, `hr_realtime` is a thousand `instant_hashrate`, 2,583 W over 174 TH/s its J/TH",
+        replies: &[(
+            Command::VnishSummary,
+            r#"{"miner":{"hr_realtime":100000.0,"power_consumption":3000,"chip_temp":{"min":54,"max":70},
+                "pcb_temp":{"min":39,"max":50},"cooling":{"fans":[{"rpm":4000,"max_rpm":6500}]}}}"#,
+        )],
+        told: (100.0, Some(3000.0), Some(70.0), Some(50.0), 4000),
+    },
+    Family {
+        driver: &braiins_rest::DRIVER,
+        written: "Braiins' public API: the unit is in the name of each field",
+        replies: &[
+            (
+                Command::BosStats,
+                r#"{"miner_stats":{"real_hashrate":{"last_5s":{"gigahash_per_second":100000.0}}},
+                    "power_stats":{"approximated_consumption":{"watt":3000}}}"#,
+            ),
+            (
+                Command::BosBoards,
+                r#"{"hashboards":[{"board_temp":{"degree_c":50.0},"highest_chip_temp":{"temperature":{"degree_c":70.0}}}]}"#,
+            ),
+            (Command::BosCooling, r#"{"fans":[{"position":0,"rpm":4000,"target_speed_ratio":1.0}]}"#),
+        ],
+        told: (100.0, Some(3000.0), Some(70.0), Some(50.0), 4000),
     },
     Family {
         driver: &whatsminer_v3::DRIVER,
