@@ -40,7 +40,7 @@ pub struct DiscoverArgs {
     #[arg(required = true, value_name = "HOSTS")]
     hosts: Vec<String>,
     /// Port of hosts that name none; again for one more
-    #[arg(long, value_name = "PORT", default_values_t = probe::KNOCKS.map(|knock| knock.port),
+    #[arg(long, value_name = "PORT", default_values_t = probe::PORTS,
           value_parser = clap::value_parser!(u16).range(1..))]
     port: Vec<u16>,
     /// Most connections per second
@@ -118,6 +118,7 @@ fn places(open_files: Option<u64>) -> usize {
 /// What is about to be done, and how long it may take.
 fn intent(hosts: &[HostPort], pace: Pace) -> String {
     let ports: BTreeSet<u16> = hosts.iter().map(|host| host.port).collect();
+    let addresses = hosts.iter().map(|host| &host.host).collect::<HashSet<_>>().len();
     let ports = match ports.iter().map(ToString::to_string).collect::<Vec<_>>().as_slice() {
         [one] => format!("port {one}"),
         few if few.len() <= LISTED_PORTS => format!("ports {}", few.join(", ")),
@@ -126,7 +127,7 @@ fn intent(hosts: &[HostPort], pace: Pace) -> String {
     let (shortest, longest) = expected(hosts.len(), pace);
     format!(
         "{} addresses, {ports}, at most {} connections/s: {} to {}, the more miners the longer",
-        number(hosts.len() as f64, 0),
+        number(addresses as f64, 0),
         number(pace.per_second.into(), 0),
         age(shortest),
         age(longest)
@@ -148,7 +149,7 @@ fn expected(addresses: usize, pace: Pace) -> (Duration, Duration) {
 fn outcome(findings: &Findings, took: Duration) -> String {
     let mut parts = Vec::new();
     let miners = findings.miners.len();
-    let unsettled = findings.addresses.saturating_sub(findings.settled);
+    let unsettled = findings.asked.saturating_sub(findings.settled);
     for (n, what) in [
         (miners, if miners == 1 { "miner" } else { "miners" }),
         (findings.silent.len(), "took a connection and did not answer"),
@@ -161,7 +162,8 @@ fn outcome(findings: &Findings, took: Duration) -> String {
             parts.push(format!("{} {what}", number(n as f64, 0)));
         }
     }
-    format!("{} addresses in {}: {}", number(findings.addresses as f64, 0), age(took), parts.join("; "))
+    let asked = number(findings.asked as f64, 0);
+    format!("{asked} {} in {}: {}", findings.noun(), age(took), parts.join("; "))
 }
 
 /// Progress is for a person who watches; nothing depends on it.
@@ -213,8 +215,8 @@ mod tests {
             said(&[4028]),
             "1,022 addresses, port 4028, at most 500 connections/s: 2 s to 21 s, the more miners the longer"
         );
-        assert!(said(&[4028, 4029]).starts_with("2,044 addresses, ports 4028, 4029, at most"));
-        assert!(said(&[1, 2, 3, 4, 5]).starts_with("5,110 addresses, 5 ports, at most"));
+        assert!(said(&[4028, 4029]).starts_with("1,022 addresses, ports 4028, 4029, at most"));
+        assert!(said(&[1, 2, 3, 4, 5]).starts_with("1,022 addresses, 5 ports, at most"));
         // With few places it is the silence that takes long.
         assert_eq!(expected(1_022, Pace { places: 32, ..pace }).1, Duration::from_secs(96));
     }

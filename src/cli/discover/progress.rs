@@ -8,7 +8,7 @@ use super::queue::Progress;
 use crate::cli::table::cells;
 use crate::clock::Now;
 
-const TEMPLATE: &str = "{wide_bar} {pos} of {len} addresses, {msg}";
+const TEMPLATE: &str = "{wide_bar} {pos} of {len} asked, {msg}";
 
 /// Leaves the screen when it is dropped.
 pub struct Bar {
@@ -19,7 +19,7 @@ pub struct Bar {
 impl Bar {
     pub fn new(progress: Progress, start: Now) -> Self {
         // Draws nothing where standard error is no terminal.
-        let bar = ProgressBar::new(progress.addresses as u64);
+        let bar = ProgressBar::new(progress.asked as u64);
         if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
             bar.set_style(style);
         }
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn progress_tells_what_was_found_how_fast_and_how_long_it_still_takes() {
         let progress =
-            Progress { addresses: 4_000, settled: 1_500, found: 1_234, left: Duration::from_secs(130) };
+            Progress { asked: 4_000, settled: 1_500, found: 1_234, left: Duration::from_secs(130) };
         assert_eq!(message(progress, Duration::from_secs(10)), "1,234 miners, 150/s, about 2 min left");
     }
 }

@@ -3,12 +3,12 @@
 //! Every address is knocked at once. Where that gave no connection there is a second time, behind all the
 //! others, because a busy network loses a first packet now and then. A miner that answered is read.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use crate::reading::{AsicReport, Missing};
-use crate::sources::asic::HostPort;
-use crate::sources::asic::probe::Answer;
+use crate::sources::asic::probe::{self, Answer};
+use crate::sources::asic::{API_PORT, HostPort};
 
 /// Connections that the first poll of a miner takes at most: what reading one counts for.
 pub const READ_CONNECTIONS: u32 = 8;
@@ -56,8 +56,8 @@ pub type Report = Result<Box<AsicReport>, Missing>;
 /// How far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    pub addresses: usize,
-    /// Addresses of which is known what is there.
+    pub asked: usize,
+    /// Those of which is known what is there.
     pub settled: usize,
     pub found: usize,
     pub left: Duration,
@@ -66,6 +66,8 @@ pub struct Progress {
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Findings {
+    /// Ports, of all addresses together.
+    pub asked: usize,
     pub addresses: usize,
     pub settled: usize,
     pub miners: HashMap<HostPort, Report>,
@@ -77,10 +79,15 @@ pub struct Findings {
 }
 
 impl Findings {
+    /// What is counted by [`Findings::asked`].
+    pub fn noun(&self) -> &'static str {
+        if self.asked == self.addresses { "addresses" } else { "ports" }
+    }
+
     /// True if every address was asked and every miner read, as far as it could be.
     pub fn complete(&self) -> bool {
         let unread = |report: &Report| matches!(report, Err(Missing::NotYet));
-        self.settled == self.addresses && !self.miners.values().any(unread)
+        self.settled == self.asked && !self.miners.values().any(unread)
     }
 }
 
@@ -100,9 +107,10 @@ pub struct Queue {
 
 impl Queue {
     pub fn new(hosts: Vec<HostPort>, pace: Pace) -> Self {
+        let addresses = hosts.iter().map(|host| &host.host).collect::<HashSet<_>>().len();
         Self {
             pace,
-            findings: Findings { addresses: hosts.len(), ..Findings::default() },
+            findings: Findings { asked: hosts.len(), addresses, ..Findings::default() },
             first: hosts.into(),
             again: VecDeque::new(),
             to_read: VecDeque::new(),
@@ -120,7 +128,7 @@ impl Queue {
         }
         let job = if let Some(host) = self.to_read.pop_front() {
             Job::Read(host)
-        } else if let Some(host) = self.first.pop_front() {
+        } else if let Some(host) = self.next_unknown() {
             Job::Knock { host, again: false }
         } else {
             Job::Knock { host: self.again.pop_front()?, again: true }
@@ -130,6 +138,19 @@ impl Queue {
         self.connections = self.connections.saturating_add(connections.into());
         self.in_flight += 1;
         Some(job)
+    }
+
+    /// A miner that has been found is not looked for at the other ports of miners.
+    fn next_unknown(&mut self) -> Option<HostPort> {
+        loop {
+            let host = self.first.pop_front()?;
+            let api = HostPort { port: API_PORT, ..host.clone() };
+            let other = host.port != API_PORT && probe::PORTS.contains(&host.port);
+            if !(other && self.findings.miners.contains_key(&api)) {
+                return Some(host);
+            }
+            self.findings.settled += 1;
+        }
     }
 
     /// Time from `now` until [`Queue::start`] may give something; `None` if first something must end.
@@ -171,7 +192,7 @@ impl Queue {
 
     pub fn progress(&self) -> Progress {
         Progress {
-            addresses: self.findings.addresses,
+            asked: self.findings.asked,
             settled: self.findings.settled,
             found: self.findings.miners.len(),
             left: self.left(),
@@ -186,7 +207,7 @@ impl Queue {
     fn left(&self) -> Duration {
         let behind_first = self.again.len() + self.to_read.len() * READ_CONNECTIONS as usize;
         let spent = usize::try_from(self.connections).unwrap_or(usize::MAX);
-        let asked = (self.findings.addresses - self.first.len()).max(1);
+        let asked = (self.findings.asked - self.first.len()).max(1);
         let each = (spent.saturating_add(behind_first) as f64 / asked as f64).max(1.0);
         let first = (self.first.len() as f64 * each) as usize;
         self.pace.time(first.saturating_add(behind_first))

@@ -39,8 +39,9 @@ pub fn render(findings: &Findings, group: &str, width: usize) -> String {
 }
 
 fn incomplete(findings: &Findings) -> String {
-    let (settled, all) = (count(findings.settled), count(findings.addresses));
-    format!("Incomplete: it was stopped when {settled} of {all} addresses had been asked to the end.\n")
+    let (settled, all) = (count(findings.settled), count(findings.asked));
+    let noun = findings.noun();
+    format!("Incomplete: it was stopped when {settled} of {all} {noun} had been asked to the end.\n")
 }
 
 fn machines(miners: &[(&HostPort, &Report)], width: usize) -> String {

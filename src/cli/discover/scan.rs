@@ -63,6 +63,7 @@ async fn read(host: &HostPort, names: Names) -> Report {
         interval: Duration::MAX,
         declared: None,
         limits: Limits::default(),
+        login: None,
     };
     let mut miner = Miner::new(host.clone(), settings, names);
     let samples = runner::ask(&mut miner).await.map_err(|failure| failure.reason)?;

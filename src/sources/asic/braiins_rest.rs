@@ -234,7 +234,6 @@ fn report(replies: &Replies, known: &Known) -> AsicReport {
         hashrate_now,
         hashrate_avg: rate(&windows.since_restart, "miner.stats.since_restart"),
         power: watts.map(|watts| Reading::estimated(watts, "miner.stats.approximated_consumption")),
-        nameplate: table.map(|model| model.nameplate),
         temp_chip_max: first_of([
             hottest(|board| &board.highest_chip_temp.0.temperature, "hashboards.highest_chip_temp"),
             cooling.as_ref().map_err(|why| *why).and_then(|cooling| {

@@ -23,7 +23,7 @@ pub const API_PORT: u16 = 4028;
 /// The port of pages.
 pub const WEB_PORT: u16 = 80;
 /// The port of API 3 of WhatsMiners.
-const FRAMED_PORT: u16 = 4433;
+pub const FRAMED_PORT: u16 = 4433;
 
 /// The doors of a machine that the config has at `port`, in the order in which an unknown one is asked. Behind
 /// the default port may be any machine at its own port; behind another one it is that port, in every way.

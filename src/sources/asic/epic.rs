@@ -160,7 +160,6 @@ fn report(replies: &Replies, known: &Known) -> AsicReport {
         hashrate_now,
         hashrate_avg: average.and_then(|mhs| field::rate(mhs, Unit::Mhs, "summary.Session.Average MHs")),
         power: power(&summary.supply.0),
-        nameplate: table.map(|model| model.nameplate),
         temp_board_max: field::hottest_of(summary.boards.iter().map(temperature)),
         fans_rpm: fans(&summary.fans.0),
         uptime_s: summary.session.0.uptime.get().ok().and_then(field::uptime),

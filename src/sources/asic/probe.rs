@@ -3,22 +3,14 @@
 use std::time::Duration;
 
 use super::command::Command;
-use super::{API_PORT, HostPort, exchange};
+use super::door::{API_PORT, FRAMED_PORT, WEB_PORT};
+use super::driver::Replies;
+use super::{HostPort, detect, exchange};
 use crate::reading::Missing;
 
-/// What is asked at a port to see whether a miner answers there. Like every command, it only reads.
-#[derive(Debug)]
-pub struct Knock {
-    pub port: u16,
-    question: Command,
-    recognises: fn(&[u8]) -> bool,
-}
-
-/// Also for ports that the table does not hold: a machine behind a gateway has any port.
-const API: Knock = Knock { port: API_PORT, question: Command::Summary, recognises: answers_like_the_api };
-
-/// The ports at which miners are looked for, unless others are named.
-pub const KNOCKS: [Knock; 1] = [API];
+/// The ports at which miners are looked for, unless others are named. Of the families with pages on the web's
+/// port only AxeOS is looked for there: the others have the API as well, or want a login.
+pub const PORTS: [u16; 3] = [API_PORT, FRAMED_PORT, WEB_PORT];
 
 /// What came of a knock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,14 +29,47 @@ pub enum Answer {
 
 /// Asks at one address, within `deadline`; connecting may take half of it.
 pub async fn knock(host: &HostPort, deadline: Duration) -> Answer {
-    let knock = KNOCKS.iter().find(|knock| knock.port == host.port).unwrap_or(&API);
-    match exchange::ask(host, knock.question, deadline).await {
-        Ok(reply) if (knock.recognises)(&reply) => Answer::Miner,
+    let question = question(host.port);
+    let reply = exchange::ask(host, question, None, deadline).await;
+    match reply {
+        // Who has pages at the API's port may be an ePIC.
+        Ok(reply) if host.port == API_PORT && reply.starts_with(b"HTTP/") => {
+            let page = exchange::ask(host, Command::EpicSummary, None, deadline).await;
+            answer(Command::EpicSummary, page)
+        }
+        reply => answer(question, reply),
+    }
+}
+
+/// At a port that is none of [`PORTS`] it is the API: a machine behind a gateway has any port.
+fn question(port: u16) -> Command {
+    match port {
+        FRAMED_PORT => Command::V3Summary,
+        WEB_PORT => Command::AxeInfo,
+        _ => Command::Summary,
+    }
+}
+
+fn answer(question: Command, reply: Result<Vec<u8>, Missing>) -> Answer {
+    match reply {
+        Ok(reply) if is_of_a_miner(question, &reply) => Answer::Miner,
         Ok(_) => Answer::Other,
         Err(why @ (Missing::Timeout | Missing::CutOff)) => Answer::Silent(why),
         Err(Missing::Refused) => Answer::Refused,
         Err(Missing::Unreachable) => Answer::Absent,
         Err(_) => Answer::Other,
+    }
+}
+
+fn is_of_a_miner(question: Command, reply: &[u8]) -> bool {
+    match question {
+        Command::Summary => answers_like_the_api(reply),
+        // Nothing else puts its length before an object.
+        Command::V3Summary => reply.starts_with(b"{"),
+        page => {
+            let mut replies = Replies::default();
+            replies.take(page, reply).is_ok() && detect::driver(&replies).is_some()
+        }
     }
 }
 
@@ -80,5 +105,16 @@ mod tests {
         ] {
             assert!(!answers_like_the_api(other), "{}", String::from_utf8_lossy(other));
         }
+    }
+
+    #[test]
+    fn a_page_is_a_miners_if_a_family_knows_it() {
+        let axe = br#"{"power":15.2,"hashRate":1021.5,"ASICModel":"BM1370","boardVersion":"601","version":"v2.6.1"}"#;
+        assert!(is_of_a_miner(Command::AxeInfo, axe));
+        for other in [&b"<html></html>"[..], b"{}", br#"{"version":"1.0","uptime":7}"#] {
+            assert!(!is_of_a_miner(Command::AxeInfo, other), "{}", String::from_utf8_lossy(other));
+        }
+        assert!(is_of_a_miner(Command::V3Summary, br#"{"code":-2,"msg":"denied"}"#));
+        assert!(!is_of_a_miner(Command::V3Summary, b"220 mail ready"));
     }
 }

@@ -168,7 +168,6 @@ fn report(replies: &Replies, known: &Known) -> AsicReport {
         hashrate_now,
         hashrate_avg: rate(miner.hr_average, "summary.miner.hr_average"),
         power,
-        nameplate: table.map(|model| model.nameplate),
         temp_chip_max: sensor(&miner.chip_temp, "summary.miner.chip_temp"),
         temp_board_max: sensor(&miner.pcb_temp, "summary.miner.pcb_temp"),
         fans_rpm: miner.cooling.0.fans.iter().filter_map(|fan| field::rpm(fan.rpm.get().ok()?)).collect(),

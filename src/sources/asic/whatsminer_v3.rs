@@ -163,7 +163,6 @@ fn report(replies: &Replies, known: &Known) -> AsicReport {
             watts(summary.power_realtime, "summary.power-realtime"),
             watts(summary.power_5min, "summary.power-5min"),
         ]),
-        nameplate: table.map(|model| model.nameplate),
         temp_chip_max: first_of([
             sensor(summary.chip_temp_max, "summary.chip-temp-max"),
             boards.as_ref().map_or(Err(Missing::NotReported), hottest_chip),

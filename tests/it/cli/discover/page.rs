@@ -44,7 +44,7 @@ fn hall() -> Findings {
         vec!["fan 2 does not turn".into(), "board 1 has 62 of 108 chips, found by the firmware".into()];
     let mut scrypt = miner("Hammer", "D10", "stock", 0.005).unwrap();
     scrypt.algorithm = Algorithm::Other;
-    let mut findings = Findings { addresses: 1_022, settled: 1_022, ..Findings::default() };
+    let mut findings = Findings { asked: 1_022, addresses: 1_022, settled: 1_022, ..Findings::default() };
     let mut put = |spec: &str, report: &dyn Fn() -> Report| {
         for host in hosts::expand(spec, API_PORT).unwrap() {
             findings.miners.insert(host, report());

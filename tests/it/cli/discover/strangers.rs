@@ -196,7 +196,7 @@ async fn a_terminal_shows_the_progress_and_a_pipe_does_not() {
     let mut terminal = std::process::Command::new("script");
     terminal.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm").stdin(std::process::Stdio::null());
     let shown = to_the_end(terminal).await;
-    assert!(shown.out.contains("1 of 2 addresses, 1 miners, "), "{}", shown.out);
+    assert!(shown.out.contains("1 of 2 asked, 1 miners, "), "{}", shown.out);
     let piped = discover(&[], &[hanging, miner.host.clone()]).await;
     assert!(!piped.err.contains("1 of 2") && !piped.err.contains('\x1b'), "{}", piped.err);
 }
