@@ -107,8 +107,9 @@ impl FakeMiner {
     }
 
     /// Nobody listens from now on.
-    pub fn die(&self) {
+    pub async fn die(&mut self) {
         self.listening.abort();
+        let _ = (&mut self.listening).await;
     }
 
     /// It is back where it was.

@@ -1,5 +1,7 @@
 //! What is remembered of a miner between polls: what it is, and what is worth asking.
 
+use std::time::Duration;
+
 use super::command::{Command, CommandSet, Request};
 use super::detect::Fingerprint;
 use super::door::Way;
@@ -8,6 +10,9 @@ use super::generic;
 use super::known::Known;
 use crate::clock::Now;
 use crate::reading::Missing;
+
+/// How long the identity of a machine is believed without asking again.
+const IDENTITY_AGE: Duration = Duration::from_secs(600);
 
 /// Pools and the like are asked at every fifth poll.
 pub const SELDOM: u32 = 5;
@@ -36,6 +41,11 @@ impl Memory {
 
     pub fn is_known(&self) -> bool {
         self.driver.is_some()
+    }
+
+    /// It has said lately what it is.
+    pub fn is_believed(&self, now: Now) -> bool {
+        self.identified.is_some_and(|at| now.since(at) < IDENTITY_AGE)
     }
 
     pub fn driver(&self) -> &'static Driver {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::door::{self, Way};
+use super::door::{self, Try, Way};
 use super::driver::Replies;
 use super::estimate::estimate_power;
 use super::hosts::HostPort;
@@ -111,60 +111,65 @@ impl Miner {
     async fn reach(&mut self, now: Now) -> Result<Replies, Missing> {
         let doors = door::doors(self.host.port);
         let (first, known) = (self.memory.door, self.memory.is_known());
-        let again = (0..doors.len()).map(|step| (first + step) % doors.len());
-        let mut why: Option<Missing> = None;
+        let believed = self.memory.is_believed(now);
+        // What it says at its own door counts, else what says most.
+        let (mut why, mut own_why) = (None, None);
         // Ports behind which nobody is, or somebody to whom there is no more to say.
         let mut shut: Vec<u16> = Vec::with_capacity(doors.len());
-        for (turn, index) in known.then_some(first).into_iter().chain(again).enumerate() {
+        for Try { index, own } in door::tries(doors.len(), first, known, believed) {
             let Some(door) = doors.get(index).filter(|door| !shut.contains(&door.port)) else { continue };
-            // Of a machine that is known, only pages may be those of another one at the same door.
-            if known && turn == 1 && door.way != Way::Http {
+            // Only pages may be those of another machine at the same door.
+            if own_why.is_some() && index == first && door.way != Way::Http {
                 continue;
             }
             let at = HostPort { port: door.port, ..self.host.clone() };
+            let remembered = own || !known && index == first;
             let mut other = Memory::behind(index, self.memory.polls);
             let mut poll = Poll {
                 door: *door,
                 at: &at,
                 limits: self.settings.limits,
                 now,
-                memory: if turn == 0 { &mut self.memory } else { &mut other },
+                memory: if remembered { &mut self.memory } else { &mut other },
                 session: self.session.as_deref_mut(),
                 replies: Replies::default(),
                 spoke: None,
                 swapped: false,
             };
             let outcome = poll.run().await;
-            let Poll { replies, spoke, swapped, .. } = poll;
+            let Poll { replies, spoke, mut swapped, .. } = poll;
             let Err(reason) = outcome else {
-                if turn > 0 {
+                if !remembered {
+                    swapped |= known && other.driver().name != self.memory.driver().name;
                     self.memory = other;
                 }
-                self.tell_swapped(now, swapped || turn > 0 && known);
+                self.tell_swapped(now, swapped);
                 return Ok(replies);
             };
-            // What a machine that is known says at its own door counts.
-            why = Some(why.map_or(reason, |why| if known { why } else { most_telling(why, reason) }));
+            let slot = if own { &mut own_why } else { &mut why };
+            *slot = Some(slot.map_or(reason, |why| most_telling(why, reason)));
+            // The search for a machine that was found before does not end at what others do.
+            let last = own || !known || believed;
             match reason {
-                Missing::Unreachable if turn == 0 => break,
                 Missing::NoSocket => break,
-                Missing::Denied | Missing::NotSupported if known => break,
-                Missing::Timeout => {
+                Missing::Timeout if last => {
                     // One door that swallows questions is enough for a poll. The next one starts behind it.
                     if !known {
                         self.memory.door = (index + 1) % doors.len();
                     }
                     break;
                 }
-                _ if spoke == Some(Way::Cgminer) => break,
+                Missing::Unreachable if remembered => break,
+                Missing::Denied | Missing::NotSupported if own => break,
+                // It is down, and comes back as what it was.
+                Missing::Refused if own && believed => break,
+                _ if spoke == Some(Way::Cgminer) && last => break,
                 Missing::Refused => shut.push(door.port),
-                _ if spoke == Some(Way::Http) && door.way == Way::Http && (turn > 0 || !known) => {
-                    shut.push(door.port);
-                }
+                _ if spoke == Some(Way::Http) && door.way == Way::Http && !own => shut.push(door.port),
                 _ => {}
             }
         }
-        Err(why.unwrap_or(Missing::NotYet))
+        Err(own_why.or(why).unwrap_or(Missing::NotYet))
     }
 
     fn tell_swapped(&mut self, now: Now, swapped: bool) {

@@ -12,9 +12,6 @@ use super::session::Session;
 use crate::clock::Now;
 use crate::reading::Missing;
 
-/// How long the identity of a machine is believed without asking again.
-const IDENTITY_AGE: std::time::Duration = std::time::Duration::from_secs(600);
-
 pub struct Poll<'m> {
     pub door: Door,
     /// Its address; the port is that of the door.
@@ -96,7 +93,7 @@ impl Poll<'_> {
     /// Asks what the driver wants at this poll and is not answered yet. False if the machine refuses what it
     /// has answered before.
     async fn ask_driver(&mut self) -> bool {
-        let due = self.memory.identified.is_none_or(|at| self.now.since(at) >= IDENTITY_AGE);
+        let due = !self.memory.is_believed(self.now);
         let determined = due && self.identify().await;
         if !self.memory.is_known() && self.door.way != Way::Cgminer {
             return true;

@@ -67,6 +67,33 @@ async fn a_machine_that_is_down_keeps_what_is_known_of_it() {
     assert_eq!(fake.asked(), ["GET /api/system/info HTTP/1.1"]);
 }
 
+#[tokio::test]
+async fn a_machine_that_is_down_is_not_looked_for_elsewhere_before_it_is_forgotten() {
+    let mut fake = FakeMiner::serve_at_its_port("antminer-s19pro-stock-2022.12").await.unwrap();
+    let (_, elsewhere) = listen(fake.host.host.parse().unwrap(), 4433, Some(b"")).await;
+    let mut miner = miner(&fake.host, PATIENT);
+    report(&mut miner, START).await;
+    fake.die().await;
+    for (minutes, looked) in [(1, 0), (9, 0), (11, 1)] {
+        let failure = sample(&mut miner, START.plus(Duration::from_secs(60 * minutes))).await.unwrap_err();
+        assert_eq!(failure.reason, Missing::Refused);
+        assert_eq!(elsewhere.load(Ordering::SeqCst), looked, "after {minutes} minutes");
+    }
+}
+
+#[tokio::test]
+async fn a_machine_that_was_met_at_a_later_door_is_looked_for_anew_every_ten_minutes() {
+    let fake = FakeMiner::serve("antminer-s21pro-vnish-1.2.7-rest").await;
+    let mut miner = miner(&fake.host, PATIENT);
+    report(&mut miner, START).await;
+    fake.asked();
+    let later = START.plus(Duration::from_secs(600));
+    report(&mut miner, later).await;
+    assert_eq!(fake.asked()[0], r#"{"command":"summary"}"#);
+    report(&mut miner, later).await;
+    assert_eq!(fake.asked(), ["GET /api/v1/summary HTTP/1.1"]);
+}
+
 /// Listens at `port` of `ip` and answers each question with `reply`, if anything; how many came.
 async fn listen(ip: IpAddr, port: u16, reply: Option<&'static [u8]>) -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind((ip, port)).await.unwrap();

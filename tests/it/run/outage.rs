@@ -46,7 +46,9 @@ async fn a_group_that_dies_is_one_event_and_few_lines_and_its_return_another_eve
 
     let hashing = |seen: &Seen| summary(seen)["sources_ok"].as_u64() > Some(2 * ROW as u64);
     subscriber.until("all are read", hashing).await;
-    dies.iter().for_each(FakeMiner::die);
+    for miner in &mut dies {
+        miner.die().await;
+    }
     let lost = |seen: &Seen| !events(&rows(seen, "event"), "group_lost").is_empty();
     let seen = subscriber.until("the loss", lost).await;
     assert!(summary(&seen)["sweep_failed_refused"].as_u64() > Some(0), "{}", summary(&seen));
