@@ -113,9 +113,13 @@ async fn drive(
         while let Some(slot) = queue.next_to_start(now) {
             in_flight.push(poll(slot));
         }
-        if let Some((failed, back)) = digest.rest(now) {
-            let count = failed.total();
-            tracing::warn!(count, reasons = %failed, back, "more sources failed, or answer again");
+        match digest.rest(now) {
+            Some((failed, back)) if failed.total() > 0 => {
+                let count = failed.total();
+                tracing::warn!(count, reasons = %failed, back, "more sources failed, or answer again");
+            }
+            Some((_, back)) => tracing::info!(back, "more sources answer again"),
+            None => {}
         }
         if let Some(sweep) = sweeps.ended(now) {
             tell(&sweep);

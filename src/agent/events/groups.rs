@@ -71,7 +71,9 @@ impl Groups {
                     return None;
                 }
                 let away = span(back.saturating_sub(lost.since));
-                let text = format!("{answering} of {} miners of {name} answer again after {away}", lost.of);
+                // Some may have been away for longer.
+                let of = lost.of.max(answering);
+                let text = format!("{answering} of {of} miners of {name} answer again after {away}");
                 *watched = Watched { most: [0, answering], begun: now, lost: None };
                 Some((EventKind::GroupBack, Severity::Info, name.clone(), text))
             }
