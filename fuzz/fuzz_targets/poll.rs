@@ -9,11 +9,12 @@ use wattsplit::sources::asic::command::Command;
 use wattsplit::sources::asic::driver::{Driver, Replies};
 use wattsplit::sources::asic::known::Known;
 use wattsplit::sources::asic::{
-    antminer, avalon, braiins, detect, generic, hammer, luxos, mskminer, sealminer, vnish, whatsminer,
+    antminer, avalon, axeos, braiins, braiins_rest, detect, epic, generic, hammer, luxos, mskminer, sealminer, vnish,
+    vnish_web, whatsminer, whatsminer_v3,
 };
 
 /// `fuzz/seeds` writes them in this order.
-const COMMANDS: [Command; 16] = [
+const COMMANDS: [Command; 30] = [
     Command::Summary,
     Command::Stats,
     Command::StatsNewApi,
@@ -30,19 +31,38 @@ const COMMANDS: [Command; 16] = [
     Command::Fans,
     Command::TunerStatus,
     Command::Power,
+    Command::AxeInfo,
+    Command::EpicSummary,
+    Command::EpicCapabilities,
+    Command::V3Summary,
+    Command::V3Edevs,
+    Command::V3Pools,
+    Command::V3DeviceInfo,
+    Command::BosDetails,
+    Command::BosStats,
+    Command::BosBoards,
+    Command::BosCooling,
+    Command::BosPools,
+    Command::VnishInfo,
+    Command::VnishSummary,
 ];
 
-const DRIVERS: [&Driver; 10] = [
+const DRIVERS: [&Driver; 15] = [
     &antminer::DRIVER,
     &avalon::DRIVER,
+    &axeos::DRIVER,
     &braiins::DRIVER,
+    &braiins_rest::DRIVER,
+    &epic::DRIVER,
     &generic::DRIVER,
     &hammer::DRIVER,
     &luxos::DRIVER,
     &mskminer::DRIVER,
     &sealminer::DRIVER,
     &vnish::DRIVER,
+    &vnish_web::DRIVER,
     &whatsminer::DRIVER,
+    &whatsminer_v3::DRIVER,
 ];
 
 fuzz_target!(|bytes: &[u8]| {

@@ -162,7 +162,7 @@ fn outcome(findings: &Findings, took: Duration) -> String {
             parts.push(format!("{} {what}", number(n as f64, 0)));
         }
     }
-    let asked = number(findings.asked as f64, 0);
+    let asked = number(findings.asked.saturating_sub(findings.spared) as f64, 0);
     format!("{asked} {} in {}: {}", findings.noun(), age(took), parts.join("; "))
 }
 

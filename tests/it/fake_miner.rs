@@ -54,6 +54,11 @@ pub fn folders() -> Vec<String> {
     all
 }
 
+/// Whether its miner answers the cgminer API.
+pub fn speaks_the_api(folder: &str) -> bool {
+    way(&json(&fixtures().join(folder).join("caps.json"))) == "cgminer"
+}
+
 pub fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }

@@ -68,6 +68,8 @@ pub struct Progress {
 pub struct Findings {
     /// Ports, of all addresses together.
     pub asked: usize,
+    /// Those of them that needed no question after all.
+    pub spared: usize,
     pub addresses: usize,
     pub settled: usize,
     pub miners: HashMap<HostPort, Report>,
@@ -150,6 +152,7 @@ impl Queue {
                 return Some(host);
             }
             self.findings.settled += 1;
+            self.findings.spared += 1;
         }
     }
 

@@ -9,27 +9,33 @@ use wattsplit::sources::asic::driver::{Driver, Replies};
 use wattsplit::sources::asic::known::Known;
 use wattsplit::sources::asic::reply::Reply;
 use wattsplit::sources::asic::{
-    antminer, avalon, braiins, detect, generic, hammer, luxos, mskminer, sealminer, vnish, whatsminer,
+    antminer, avalon, axeos, braiins, braiins_rest, detect, epic, generic, hammer, luxos, mskminer,
+    sealminer, vnish, vnish_web, whatsminer, whatsminer_v3,
 };
 use wattsplit::units::Celsius;
 
 use crate::fake_miner;
 
-const DRIVERS: [&Driver; 10] = [
+const DRIVERS: [&Driver; 15] = [
     &antminer::DRIVER,
     &avalon::DRIVER,
+    &axeos::DRIVER,
     &braiins::DRIVER,
+    &braiins_rest::DRIVER,
+    &epic::DRIVER,
     &generic::DRIVER,
     &hammer::DRIVER,
     &luxos::DRIVER,
     &mskminer::DRIVER,
     &sealminer::DRIVER,
     &vnish::DRIVER,
+    &vnish_web::DRIVER,
     &whatsminer::DRIVER,
+    &whatsminer_v3::DRIVER,
 ];
 
 /// The file of a fixture folder that answers each command.
-const FILES: [(Command, &str); 16] = [
+const FILES: [(Command, &str); 30] = [
     (Command::Summary, "summary"),
     (Command::Stats, "stats"),
     (Command::StatsNewApi, "stats.new_api"),
@@ -46,6 +52,20 @@ const FILES: [(Command, &str); 16] = [
     (Command::Fans, "fans"),
     (Command::TunerStatus, "tunerstatus"),
     (Command::Power, "power"),
+    (Command::AxeInfo, "get.api.system.info"),
+    (Command::EpicSummary, "get.summary"),
+    (Command::EpicCapabilities, "get.capabilities"),
+    (Command::V3Summary, "v3.get.miner.status@summary"),
+    (Command::V3Edevs, "v3.get.miner.status@edevs"),
+    (Command::V3Pools, "v3.get.miner.status@pools"),
+    (Command::V3DeviceInfo, "v3.get.device.info"),
+    (Command::BosDetails, "get.api.v1.miner.details"),
+    (Command::BosStats, "get.api.v1.miner.stats"),
+    (Command::BosBoards, "get.api.v1.miner.hw.hashboards"),
+    (Command::BosCooling, "get.api.v1.cooling.state"),
+    (Command::BosPools, "get.api.v1.pools"),
+    (Command::VnishInfo, "get.api.v1.info"),
+    (Command::VnishSummary, "get.api.v1.summary"),
 ];
 
 /// The bytes that a folder answers each command with.

@@ -54,7 +54,7 @@ fn row<'t>(out: &'t str, host: &HostPort) -> &'t str {
 #[tokio::test]
 async fn every_recorded_firmware_is_found_over_few_connections() {
     let mut fakes = Vec::new();
-    for folder in fake_miner::folders() {
+    for folder in fake_miner::folders().into_iter().filter(|folder| fake_miner::speaks_the_api(folder)) {
         fakes.push((FakeMiner::serve(&folder).await, folder));
     }
     let hosts: Vec<HostPort> = fakes.iter().map(|(fake, _)| fake.host.clone()).collect();
@@ -77,6 +77,31 @@ async fn every_recorded_firmware_is_found_over_few_connections() {
         for word in words {
             assert!(told(folder).contains(word), "{word}: {}", told(folder));
         }
+    }
+}
+
+#[tokio::test]
+async fn families_with_a_port_of_their_own_are_found_there() {
+    let mut fakes = Vec::new();
+    for (folder, port, model) in [
+        ("whatsminer-m60s-v3-20251209", ":4433", "WhatsMiner M60S"),
+        ("bitaxe-gamma601-2.8-handmade", ":80", "601"),
+        ("epic-s19xp-1.5.13", "", "S19 XP"),
+    ] {
+        match FakeMiner::serve_at_its_port(folder).await {
+            Some(fake) => fakes.push((fake, port, model)),
+            None => eprintln!("skipped: this process may not listen at port 80"),
+        }
+    }
+    let addresses: Vec<String> = fakes.iter().map(|(fake, ..)| fake.host.host.clone()).collect();
+    let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+    let found = discover(&addresses, &[]).await;
+    assert_eq!(found.code, Some(0), "{}", found.err);
+    for (fake, port, model) in &fakes {
+        let address = format!("{}{port}", fake.host.host);
+        let row = found.out.lines().find(|line| line.contains(&format!("{address} ")));
+        assert!(row.is_some_and(|row| row.contains(model)), "{address} {model}: {}", found.out);
+        assert_eq!(fake.open_at_most(), 1);
     }
 }
 
