@@ -3,7 +3,7 @@
 //! It lives on the runtime of its test and dies with it. Each one has an address of its own, so that
 //! the fixed port of the power page is free.
 
-mod web;
+pub mod web;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
@@ -260,7 +260,8 @@ async fn serve(stream: &mut TcpStream, shared: &Shared) -> Option<bool> {
     match (way(&caps).as_str(), question) {
         ("cgminer", Question::Api(json)) => serve_api(stream, shared, &folder, caps, &json).await,
         (_, Question::Page { head, .. }) if head.starts_with("GET /miner_power ") => {
-            web::power_page(stream, &folder, &caps).await
+            stream.write_all(&web::power_page(&folder, &caps)).await.ok()?;
+            Some(caps["http_close_delimited"] != true)
         }
         ("cgminer", _) => {
             stream.write_all(b"STATUS=E,When=1,Code=14,Msg=Invalid command|\0").await.ok()?;
@@ -317,16 +318,22 @@ async fn serve_api(
     if shared.refuses_joined.load(Ordering::SeqCst) {
         caps["combined"] = "code14".into();
     }
-    let mut reply = reply(folder, &caps, &serde_json::from_str(request).ok()?);
+    let reply = api_answer(folder, &caps, request)?;
+    tokio::time::sleep(Duration::from_millis(shared.delay_ms.load(Ordering::SeqCst))).await;
+    stream.write_all(&reply).await.ok()?;
+    Some(caps["keep_open_s"].as_u64().is_some())
+}
+
+/// What the machine of a folder sends back to `request`, with its end; `None` if that is no JSON.
+pub fn api_answer(folder: &Path, caps: &Value, request: &str) -> Option<Vec<u8>> {
+    let mut reply = reply(folder, caps, &serde_json::from_str(request).ok()?);
     if reply.last() == Some(&b'\n') {
         reply.pop();
     }
     if caps["terminator"] == "nul" {
         reply.push(0);
     }
-    tokio::time::sleep(Duration::from_millis(shared.delay_ms.load(Ordering::SeqCst))).await;
-    stream.write_all(&reply).await.ok()?;
-    Some(caps["keep_open_s"].as_u64().is_some())
+    Some(reply)
 }
 
 fn reply(folder: &Path, caps: &Value, request: &Value) -> Vec<u8> {

@@ -43,14 +43,18 @@ pub async fn page(
 }
 
 /// The page with the measured power of stock Antminers.
-pub async fn power_page(stream: &mut TcpStream, folder: &Path, caps: &Value) -> Option<bool> {
-    let body = std::fs::read(folder.join("miner_power.txt")).ok()?;
-    answer(stream, 200, &body, caps).await
+pub fn power_page(folder: &Path, caps: &Value) -> Vec<u8> {
+    reply(200, &std::fs::read(folder.join("miner_power.txt")).unwrap(), caps)
 }
 
 pub async fn answer(stream: &mut TcpStream, status: u16, body: &[u8], caps: &Value) -> Option<bool> {
-    let closes = caps["http_close_delimited"] == true;
-    let mut reply = if closes {
+    stream.write_all(&reply(status, body, caps)).await.ok()?;
+    // With a length, the connection may stay open.
+    Some(caps["http_close_delimited"] != true)
+}
+
+fn reply(status: u16, body: &[u8], caps: &Value) -> Vec<u8> {
+    let mut reply = if caps["http_close_delimited"] == true {
         format!("HTTP/1.0 {status} X\r\n\r\n").into_bytes()
     } else if caps["http_chunked"] == true {
         format!("HTTP/1.1 {status} X\r\nTransfer-Encoding: chunked\r\n\r\n").into_bytes()
@@ -67,7 +71,5 @@ pub async fn answer(stream: &mut TcpStream, status: u16, body: &[u8], caps: &Val
     } else {
         reply.extend(body);
     }
-    stream.write_all(&reply).await.ok()?;
-    // With a length, the connection may stay open.
-    Some(!closes)
+    reply
 }

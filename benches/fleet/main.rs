@@ -1,0 +1,116 @@
+//! Prints what it costs to read a fleet: `cargo bench --bench fleet`, or one size: `… --bench fleet -- 1000`.
+//!
+//! Three processes: a simulator with an address for each miner, the client as the daemon runs it, and a bare
+//! client that makes the same connections. The clients are limited to 1,024 open files. Exit code 1 if a budget
+//! is broken.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use client::{LIMITS, Pace};
+use process::Process;
+use report::{Bare, Client, Verdict};
+use wattsplit::sources::runner::Limits;
+
+mod addresses;
+mod bare;
+mod client;
+#[allow(dead_code)]
+#[path = "../../tests/it/fake_miner.rs"]
+mod fake_miner;
+mod machines;
+mod process;
+mod report;
+mod simulator;
+mod usage;
+
+const SIZES: [usize; 3] = [1_000, 10_000, 30_000];
+const PERIOD: Duration = Duration::from_secs(30);
+const FILES: &str = "1024";
+
+fn main() -> ExitCode {
+    // Cargo adds `--bench`.
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    match args[..] {
+        ["simulator", machines] => {
+            let local = tokio::task::LocalSet::new();
+            local.block_on(&runtime, simulator::run(machines.parse().unwrap()));
+        }
+        ["client", machines, port, period, faulty] => {
+            let pace = match period.parse().unwrap() {
+                0 => Pace::FlatOut,
+                secs => Pace::Period(Duration::from_secs(secs)),
+            };
+            let (machines, port) = (machines.parse().unwrap(), port.parse().unwrap());
+            let client = runtime.block_on(client::run(machines, port, pace, faulty == "faulty"));
+            println!("{}", serde_json::to_string(&client).unwrap());
+        }
+        ["bare", journal] => {
+            let bare = runtime.block_on(bare::run(journal, Limits::of(LIMITS).healthy));
+            println!("{}", serde_json::to_string(&bare).unwrap());
+        }
+        [] => return compare(&SIZES),
+        [size] => return compare(&[size.replace(['_', ','], "").parse().unwrap()]),
+        _ => panic!("one number of miners, or none"),
+    }
+    ExitCode::SUCCESS
+}
+
+fn compare(sizes: &[usize]) -> ExitCode {
+    let most = sizes.iter().copied().max().unwrap();
+    let mut simulator = Process::start("$(ulimit -H -n)", &["simulator", &most.to_string()]);
+    let port = simulator.line();
+    let mut verdict = Verdict::default();
+    let mut results = Vec::new();
+    Client::heading();
+    for size in sizes {
+        let (client, bare) = flat_out(*size, &port, &mut simulator);
+        client.print(*size, &bare);
+        results.push((*size, client, bare));
+    }
+    let well = paced(most, &port, "well");
+    well.print_paced("all well");
+    let faulty = paced(most, &port, "faulty");
+    faulty.print_paced("10 % silent, 10 % refusing");
+    for (size, client, bare) in &results {
+        verdict.flat_out(*size, client, bare);
+    }
+    verdict.paced("all well", &well);
+    verdict.paced("10 % silent, 10 % refusing", &faulty);
+    if verdict.broken { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// As fast as it goes, and the bare client on the same connections.
+fn flat_out(machines: usize, port: &str, simulator: &mut Process) -> (Client, Bare) {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal.json");
+    let journal = journal.to_str().unwrap();
+    let mut tell = |line: &str| {
+        simulator.say(line);
+        simulator.expect(line);
+    };
+    let mut client = Process::start(FILES, &["client", &machines.to_string(), port, "0", "well"]);
+    client.expect("steady");
+    tell("record");
+    client.say("go");
+    client.expect("measured");
+    tell("pause");
+    let measured = serde_json::from_str(&client.line()).unwrap();
+    drop(client);
+    tell(journal);
+    let bare = Process::start(FILES, &["bare", journal]).line();
+    (measured, serde_json::from_str(&bare).unwrap())
+}
+
+/// Once per period, as it is configured.
+fn paced(machines: usize, port: &str, health: &str) -> Client {
+    let period = PERIOD.as_secs().to_string();
+    let mut client = Process::start(FILES, &["client", &machines.to_string(), port, &period, health]);
+    client.expect("steady");
+    client.say("go");
+    client.expect("measured");
+    serde_json::from_str(&client.line()).unwrap()
+}
