@@ -156,15 +156,13 @@ impl Fleet {
 
     /// Until every healthy machine was read since, but no longer than `longest` after it.
     async fn until_read_since(&mut self, since: Now, longest: Duration) {
-        let mut next = Duration::ZERO;
-        self.until(|fleet, at| {
-            if at.mono < next {
-                return false;
+        loop {
+            // The last one may have been read, and nobody be due for a while.
+            let _ = tokio::time::timeout(LOOK, self.until(|_, _| false)).await;
+            if clock::now().since(since) > longest || self.read_since(since) == self.healthy {
+                return;
             }
-            next = at.mono + LOOK;
-            at.since(since) > longest || fleet.read_since(since) == fleet.healthy
-        })
-        .await;
+        }
     }
 
     /// Healthy machines that were read since.
