@@ -5,6 +5,7 @@
 //! the first of NUL, end of the JSON document, end of the stream, deadline and byte limit. Pages and framed
 //! replies say themselves where they end ([`page`], [`framed`]).
 
+use std::ffi::CStr;
 use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -22,8 +23,8 @@ use crate::secret::Secret;
 /// Longest reply that is kept. The longest that is known, all boards of a LuxOS, is below 100 kB.
 pub const MAX_REPLY: usize = 1024 * 1024;
 
-/// Room for one more read: a stats reply is 2 to 6 kB.
-pub(super) const CHUNK: usize = 4096;
+/// Room for one more read: a stats reply is 2 to 6 kB, all of an Avalon 8 kB.
+pub(super) const CHUNK: usize = 12 * 1024;
 
 /// Asks one miner one thing and returns the bytes of its reply, without the closing NUL. `token` goes with a
 /// document.
@@ -151,7 +152,8 @@ pub(super) fn why(error: &std::io::Error) -> Missing {
     }
 }
 
-/// Finds the end of a reply in chunks, looking at each byte once.
+/// Finds the end of a reply in chunks, looking at each byte once. A NUL is looked for first, as most firmware
+/// sends one: what lies before it in the same chunk may be a document and more.
 #[derive(Debug, Default)]
 struct EndOfJson {
     /// Text form: brackets belong to its values, and only a NUL ends it.
@@ -165,28 +167,48 @@ impl EndOfJson {
     /// Length of the part of `chunk` that belongs to the reply, if it ends in this chunk: at a NUL,
     /// or behind the brace that closes the first one.
     fn find(&mut self, chunk: &[u8]) -> Option<usize> {
+        if let Ok(ended) = CStr::from_bytes_until_nul(chunk) {
+            return Some(ended.count_bytes());
+        }
         if self.text.is_none() {
             self.text = chunk.first().map(u8::is_ascii_alphabetic);
         }
         if self.text == Some(true) {
-            return chunk.iter().position(|byte| *byte == 0);
+            return None;
         }
+        // Whether the byte in front was an escape.
+        let mut escaped = std::mem::take(&mut self.escaped);
+        let mut in_string = self.in_string;
         for (at, byte) in chunk.iter().enumerate() {
+            if !MARKS[usize::from(*byte)] || escaped {
+                escaped = false;
+                continue;
+            }
             match byte {
-                0 => return Some(at),
-                _ if self.escaped => self.escaped = false,
-                b'\\' if self.in_string => self.escaped = true,
-                b'"' => self.in_string = !self.in_string,
-                _ if self.in_string => {}
+                b'"' => in_string = !in_string,
+                b'\\' => escaped = in_string,
+                _ if in_string => {}
                 b'{' | b'[' => self.depth = self.depth.saturating_add(1),
-                b'}' | b']' if self.depth == 1 => return Some(at + 1),
-                b'}' | b']' => self.depth = self.depth.saturating_sub(1),
-                _ => {}
+                _ if self.depth == 1 => return Some(at + 1),
+                _ => self.depth = self.depth.saturating_sub(1),
             }
         }
+        (self.escaped, self.in_string) = (escaped, in_string);
         None
     }
 }
+
+/// The bytes by which the end of a document is found: most are none of them.
+static MARKS: [bool; 256] = {
+    let mut marks = [false; 256];
+    let found = b"\"\\{[}]";
+    let mut at = 0;
+    while at < found.len() {
+        marks[found[at] as usize] = true;
+        at += 1;
+    }
+    marks
+};
 
 #[cfg(test)]
 mod tests {
