@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::json::{Document, Unreadable};
+use super::json::{Document, Unreadable, utf8};
 use super::reply::Reply;
 
 /// Reads the reply to `a+b`, `{"a":[{…}],"b":[{…}],"id":1}`: for each of `names` the reply under it.
@@ -17,7 +17,7 @@ pub fn parse<'n>(
 ) -> Result<Vec<Option<Reply>>, Unreadable> {
     let names: Vec<&str> = names.collect();
     let mut replies: Vec<Option<Reply>> = names.iter().map(|_| None).collect();
-    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let mut json = serde_json::Deserializer::from_str(utf8(bytes)?);
     let joined = Joined { names: &names, replies: &mut replies, room: bytes.len() };
     (&mut json).deserialize_map(joined).and_then(|()| json.end()).map_err(Unreadable::from)?;
     Ok(replies)

@@ -1,6 +1,6 @@
 //! Strict JSON into a [`Reply`].
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -32,9 +32,17 @@ impl From<serde_json::Error> for Unreadable {
 /// If it is not exactly one JSON object in UTF-8.
 pub fn parse(bytes: &[u8]) -> Result<Reply, Unreadable> {
     let mut reply = Reply { text: String::with_capacity(bytes.len()), ..Reply::default() };
-    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let mut json = serde_json::Deserializer::from_str(utf8(bytes)?);
     Document(&mut reply).deserialize(&mut json).and_then(|()| json.end()).map_err(Unreadable::from)?;
     Ok(reply)
+}
+
+/// The whole at once: one string after the other costs more than reading them.
+///
+/// # Errors
+/// [`Unreadable::Malformed`] if it is not UTF-8.
+pub(super) fn utf8(bytes: &[u8]) -> Result<&str, Unreadable> {
+    std::str::from_utf8(bytes).map_err(|_| Unreadable::Malformed)
 }
 
 /// The outermost object.
@@ -266,8 +274,9 @@ impl<'de> Visitor<'de> for Field<'_> {
         for index in 0usize.. {
             let start = room(self.reply)?;
             self.reply.text.extend_from_within(self.key.start..self.key.end);
-            let end = self.reply.store(&format!(".{index}")).end;
-            let key = Span { start, end };
+            // A `String` takes all that is written.
+            let _ = write!(self.reply.text, ".{index}");
+            let key = Span { start, end: self.reply.text.len() };
             if seq.next_element_seed(Field { reply: &mut *self.reply, key })?.is_none() {
                 break;
             }
