@@ -24,6 +24,12 @@ pub(super) struct Span {
     pub end: usize,
 }
 
+impl Span {
+    fn length(self) -> usize {
+        self.end.saturating_sub(self.start)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Entry {
     pub key: Span,
@@ -151,19 +157,25 @@ impl Reply {
 impl<'r> Row<'r> {
     /// All fields, in order; a key may occur more than once.
     pub fn fields(self) -> impl Iterator<Item = (&'r str, Scalar<'r>)> {
-        let at = move |span: Span| self.text.get(span.start..span.end).unwrap_or_default();
-        self.entries.iter().map(move |entry| {
-            let value = match entry.value {
-                Stored::Number(number) => Scalar::Number(number),
-                Stored::Bool(truth) => Scalar::Bool(truth),
-                Stored::Text(span) => Scalar::Text(at(span)),
-            };
-            (at(entry.key), value)
-        })
+        self.entries.iter().map(move |entry| (self.at(entry.key), self.value(entry)))
     }
 
     pub fn get(self, key: &str) -> Option<Scalar<'r>> {
-        self.fields().find(|(name, _)| *name == key).map(|(_, value)| value)
+        // By length first: of a hundred keys, few need a second look.
+        let mut named = self.entries.iter().filter(|entry| entry.key.length() == key.len());
+        named.find(|entry| self.at(entry.key) == key).map(|entry| self.value(entry))
+    }
+
+    fn value(self, entry: &Entry) -> Scalar<'r> {
+        match entry.value {
+            Stored::Number(number) => Scalar::Number(number),
+            Stored::Bool(truth) => Scalar::Bool(truth),
+            Stored::Text(span) => Scalar::Text(self.at(span)),
+        }
+    }
+
+    fn at(self, span: Span) -> &'r str {
+        self.text.get(span.start..span.end).unwrap_or_default()
     }
 
     /// A text that is not empty, without blanks around it.
