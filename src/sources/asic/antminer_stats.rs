@@ -47,10 +47,9 @@ impl Stats {
     }
 
     fn take_numbered(&mut self, key: &str, value: Scalar<'_>) {
-        let name = key.trim_end_matches(|c: char| c.is_ascii_digit());
-        let Some(slot) = key.get(name.len()..).and_then(|number| number.parse::<usize>().ok()) else {
-            return;
-        };
+        let digits = key.bytes().rev().take_while(u8::is_ascii_digit).count();
+        let Some((name, slot)) = key.split_at_checked(key.len() - digits) else { return };
+        let Ok(slot) = slot.parse::<usize>() else { return };
         if name == "fan" {
             self.fans.extend(value.number().and_then(field::rpm).map(|rpm| (slot, rpm)));
             return;
@@ -61,8 +60,8 @@ impl Stats {
             "chain_acs" => {
                 if let Scalar::Text(chips) = value {
                     let count =
-                        |good: char| chips.chars().filter(|c| c.eq_ignore_ascii_case(&good)).count() as u32;
-                    (chain.good_chips, chain.bad_chips) = (count('o'), count('x'));
+                        |chip: u8| chips.bytes().filter(|c| c.eq_ignore_ascii_case(&chip)).count() as u32;
+                    (chain.good_chips, chain.bad_chips) = (count(b'o'), count(b'x'));
                 }
             }
             "chain_rate" => chain.rate = value.number(),
@@ -165,29 +164,33 @@ fn hotter(a: Option<Celsius>, b: Option<Celsius>) -> Option<Celsius> {
 /// The highest plausible temperature of one sensor or of a list `a-b-c-d`. Sensors that are not
 /// there report 0; a list counts its zeros unless it holds nothing else.
 fn hottest(value: Scalar<'_>) -> Option<Celsius> {
-    let sensors = match value {
-        Scalar::Text(list) => dashed(list),
-        other => other.number().into_iter().collect(),
+    let max = |sensors: &mut dyn Iterator<Item = f64>| {
+        let (mut hottest, mut all_zero) = (None, true);
+        for sensor in sensors {
+            all_zero &= sensor == 0.0;
+            hottest = hotter(hottest, field::celsius(sensor));
+        }
+        hottest.filter(|_| !all_zero)
     };
-    if sensors.iter().all(|celsius| *celsius == 0.0) {
-        return None;
+    match value {
+        Scalar::Text(list) => max(&mut dashed(list)),
+        other => max(&mut other.number().into_iter()),
     }
-    sensors.into_iter().filter_map(field::celsius).reduce(|a, b| if b > a { b } else { a })
 }
 
 /// Splits `2--1-20-22` into 2, −1, 20, 22: a dash behind a number separates, any other is a sign.
 /// Parts that are no numbers (`m`) are left out.
-fn dashed(list: &str) -> Vec<f64> {
-    let mut numbers = Vec::with_capacity(4);
+fn dashed(list: &str) -> impl Iterator<Item = f64> {
     let mut rest = list.trim();
-    while !rest.is_empty() {
+    let parts = std::iter::from_fn(move || {
         // The first character is a sign or part of the number, so the separator lies behind it.
-        let end = rest.char_indices().skip(1).find(|(_, c)| *c == '-').map_or(rest.len(), |(at, _)| at);
-        numbers.extend(rest.get(..end).and_then(|number| number.parse::<f64>().ok()));
-        rest = rest.get(end + 1..).unwrap_or_default();
-    }
-    numbers.retain(|number| number.is_finite());
-    numbers
+        let first = rest.chars().next()?.len_utf8();
+        let end = rest.bytes().skip(first).position(|byte| byte == b'-').map_or(rest.len(), |at| first + at);
+        let (part, behind) = rest.split_at_checked(end)?;
+        rest = behind.get(1..).unwrap_or_default();
+        Some(part)
+    });
+    parts.filter_map(|part| part.parse::<f64>().ok()).filter(|number| number.is_finite())
 }
 
 #[cfg(test)]
@@ -202,10 +205,12 @@ mod tests {
 
     #[test]
     fn dashes_separate_and_sign() {
+        let dashed = |list| dashed(list).collect::<Vec<_>>();
         assert_eq!(dashed("73-45-64-65"), [73.0, 45.0, 64.0, 65.0]);
         assert_eq!(dashed("2--1-20-22"), [2.0, -1.0, 20.0, 22.0]);
         assert_eq!(dashed("-3--6--5--4"), [-3.0, -6.0, -5.0, -4.0]);
         assert_eq!(dashed("m-m-m-m"), [0.0; 0]);
+        assert_eq!(dashed("°-1-é-2"), [1.0, 2.0]);
         assert_eq!(dashed(""), [0.0; 0]);
         assert_eq!(dashed("-"), [0.0; 0]);
     }
