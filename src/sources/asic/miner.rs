@@ -234,3 +234,13 @@ impl Source for Miner {
         self.sample(Err(why))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thirty_thousand_miners_and_what_they_said_last_fit_into_thirty_megabytes() {
+        assert!(size_of::<Miner>() + size_of::<AsicReport>() <= 1_000, "without their texts and lists");
+    }
+}
