@@ -73,7 +73,7 @@ pub async fn run(machines: usize, port: u16, pace: Pace, faulty: bool) -> Client
     let config = format!("group = 'hall'\nhosts = {hosts:?}\ninterval_secs = {}", interval.as_secs());
     let config: AsicConfig = toml::from_str(&config).unwrap();
     let all_known = Rc::new(Cell::new(false));
-    let miners = asic::miners(&config).unwrap().into_iter();
+    let miners = asic::miners(&config, &asic::Labels::default()).unwrap().into_iter();
     let sources: Vec<Box<dyn Source>> = match pace {
         Pace::FlatOut => {
             miners.map(|miner| Box::new(Eager { miner, all_known: all_known.clone() }) as _).collect()
