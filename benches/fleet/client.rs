@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use wattsplit::clock::{self, Now};
 use wattsplit::reading::{Batch, Missing, Sample};
 use wattsplit::site::{Layout, Site};
@@ -62,8 +62,8 @@ impl Source for Eager {
 }
 
 /// Reads the machines until all have said what they are, then measures. Prints `steady` before the window and
-/// goes on at a line of its input; prints `measured` behind it.
-pub async fn run(machines: usize, port: u16, pace: Pace, faulty: bool) -> Client {
+/// waits for `go`; prints `measured` behind it.
+pub async fn run(machines: usize, port: u16, pace: Pace, faulty: bool, go: oneshot::Receiver<()>) -> Client {
     let (hosts, healthy) = addresses::hosts(machines, port, faulty);
     let interval = match pace {
         // No more polls than can be made beside meeting the rest.
@@ -98,7 +98,7 @@ pub async fn run(machines: usize, port: u16, pace: Pace, faulty: bool) -> Client
             fleet.until_read_since(met.at, Duration::MAX).await;
         }
         println!("steady");
-        std::io::stdin().read_line(&mut String::new()).unwrap();
+        go.await.unwrap();
 
         (fleet.polls, fleet.failed) = (0, 0);
         let start = Mark::now();

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use client::{LIMITS, Pace};
-use process::Process;
+use process::{LONGEST, Process};
 use report::{Bare, Client, Verdict};
 use wattsplit::sources::runner::Limits;
 
@@ -45,8 +45,15 @@ fn main() -> ExitCode {
                 secs => Pace::Period(Duration::from_secs(secs)),
             };
             let (machines, port) = (machines.parse().unwrap(), port.parse().unwrap());
-            let client = runtime.block_on(client::run(machines, port, pace, faulty == "faulty"));
-            println!("{}", serde_json::to_string(&client).unwrap());
+            let (go, told) = tokio::sync::oneshot::channel();
+            let measured = client::run(machines, port, pace, faulty == "faulty", told);
+            let client = runtime.block_on(async {
+                tokio::select! {
+                    client = measured => Some(client),
+                    () = with_parent(go) => None,
+                }
+            });
+            println!("{}", serde_json::to_string(&client.unwrap()).unwrap());
         }
         ["bare", journal] => {
             let bare = runtime.block_on(bare::run(journal, Limits::of(LIMITS).healthy));
@@ -57,6 +64,18 @@ fn main() -> ExitCode {
         _ => panic!("one number of miners, or none"),
     }
     ExitCode::SUCCESS
+}
+
+/// Tells of the first line of the input, and ends when the input does, or after [`LONGEST`].
+async fn with_parent(go: tokio::sync::oneshot::Sender<()>) {
+    let mut lines = process::input();
+    let all = async {
+        if lines.recv().await.is_some() {
+            let _ = go.send(());
+        }
+        while lines.recv().await.is_some() {}
+    };
+    let _ = tokio::time::timeout(LONGEST, all).await;
 }
 
 fn compare(sizes: &[usize]) -> ExitCode {

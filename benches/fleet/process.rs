@@ -2,6 +2,19 @@
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+/// No role takes longer.
+pub const LONGEST: Duration = Duration::from_secs(900);
+
+/// The lines of the input of this process; they end when the process that started it does.
+pub fn input() -> mpsc::UnboundedReceiver<String> {
+    let (lines, received) = mpsc::unbounded_channel();
+    std::thread::spawn(move || std::io::stdin().lines().map_while(Result::ok).all(|l| lines.send(l).is_ok()));
+    received
+}
 
 /// A process that ends with this one.
 pub struct Process {

@@ -8,17 +8,15 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 
 use super::addresses;
 use super::machines::{Machines, has_page};
+use super::process::{self, LONGEST};
 
-const LONGEST: Duration = Duration::from_secs(900);
 const PAGE_PORT: u16 = 6060;
 
 type Shared = Rc<RefCell<Machines>>;
@@ -39,9 +37,8 @@ pub async fn run(most_machines: usize) {
 }
 
 async fn obey(machines: Shared) {
-    let (lines, mut received) = mpsc::unbounded_channel();
-    std::thread::spawn(move || std::io::stdin().lines().map_while(Result::ok).all(|l| lines.send(l).is_ok()));
-    while let Some(line) = received.recv().await {
+    let mut lines = process::input();
+    while let Some(line) = lines.recv().await {
         let mut machines = machines.borrow_mut();
         match line.as_str() {
             "record" => {
