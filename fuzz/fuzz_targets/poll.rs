@@ -9,8 +9,8 @@ use wattsplit::sources::asic::command::Command;
 use wattsplit::sources::asic::driver::{Driver, Replies};
 use wattsplit::sources::asic::known::Known;
 use wattsplit::sources::asic::{
-    antminer, avalon, axeos, braiins, braiins_rest, detect, epic, generic, hammer, luxos, mskminer, sealminer, vnish,
-    vnish_web, whatsminer, whatsminer_v3,
+    antminer, auradine, avalon, axeos, braiins, braiins_rest, detect, epic, generic, hammer, luxos, mskminer, sealminer,
+    vnish, vnish_web, whatsminer, whatsminer_v3,
 };
 
 /// `fuzz/seeds` writes them in this order.
@@ -47,8 +47,9 @@ const COMMANDS: [Command; 30] = [
     Command::VnishSummary,
 ];
 
-const DRIVERS: [&Driver; 15] = [
+const DRIVERS: [&Driver; 16] = [
     &antminer::DRIVER,
+    &auradine::DRIVER,
     &avalon::DRIVER,
     &axeos::DRIVER,
     &braiins::DRIVER,

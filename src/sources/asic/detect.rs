@@ -6,8 +6,8 @@ use super::command::Command;
 use super::door::{self, Door, Way};
 use super::driver::{Driver, Replies};
 use super::{
-    antminer, avalon, axeos, braiins, braiins_rest, epic, generic, hammer, luxos, mskminer, sealminer, vnish,
-    vnish_web, whatsminer, whatsminer_v3,
+    antminer, auradine, avalon, axeos, braiins, braiins_rest, epic, generic, hammer, luxos, mskminer,
+    sealminer, vnish, vnish_web, whatsminer, whatsminer_v3,
 };
 
 /// What to ask of a machine that is not recognised yet, in this order, until it is. One with the cgminer API was
@@ -28,11 +28,12 @@ pub fn asks(door: Door) -> &'static [Command] {
 type Family = (fn(&Replies) -> bool, &'static Driver);
 
 /// Those whose program names itself come before those that are told by the name of a machine.
-const FAMILIES: [Family; 14] = [
+const FAMILIES: [Family; 15] = [
     (whatsminer::recognises, &whatsminer::DRIVER),
     (braiins::recognises, &braiins::DRIVER),
     (luxos::recognises, &luxos::DRIVER),
     (sealminer::recognises, &sealminer::DRIVER),
+    (auradine::recognises, &auradine::DRIVER),
     (avalon::recognises, &avalon::DRIVER),
     (vnish::recognises, &vnish::DRIVER),
     (mskminer::recognises, &mskminer::DRIVER),

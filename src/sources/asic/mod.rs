@@ -28,6 +28,7 @@ use crate::units::JoulesPerTerahash;
 pub mod antminer;
 mod antminer_report;
 mod antminer_stats;
+pub mod auradine;
 pub mod avalon;
 mod avalon_module;
 pub mod axeos;

@@ -9,15 +9,16 @@ use wattsplit::sources::asic::driver::{Driver, Replies};
 use wattsplit::sources::asic::known::Known;
 use wattsplit::sources::asic::reply::Reply;
 use wattsplit::sources::asic::{
-    antminer, avalon, axeos, braiins, braiins_rest, detect, epic, generic, hammer, luxos, mskminer,
+    antminer, auradine, avalon, axeos, braiins, braiins_rest, detect, epic, generic, hammer, luxos, mskminer,
     sealminer, vnish, vnish_web, whatsminer, whatsminer_v3,
 };
 use wattsplit::units::Celsius;
 
 use crate::fake_miner;
 
-const DRIVERS: [&Driver; 15] = [
+const DRIVERS: [&Driver; 16] = [
     &antminer::DRIVER,
+    &auradine::DRIVER,
     &avalon::DRIVER,
     &axeos::DRIVER,
     &braiins::DRIVER,

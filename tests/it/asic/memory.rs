@@ -76,6 +76,7 @@ async fn another_machine_at_the_same_address_is_noticed_in_the_same_poll() {
         ("antminer-s21-stock-2024.07-chainpower", Some("S21")),
         ("whatsminer-m56s-v2-suspended-simulated", Some("M56S")),
         ("sealminer-a2-2025091001", Some("A2")),
+        ("auradine-at1500-gcminer-0.5", Some("AT1500")),
         ("antminer-s9-stock-handmade", Some("S9")),
         ("avalon-1346-text-simulated", Some("1346")),
         ("antminer-s21pro-vnish-1.2.7", Some("S21 Pro")),

@@ -88,6 +88,7 @@ async fn a_poll_costs_as_many_connections_as_its_driver_says() {
         ("avalon-1346-text-simulated", 1, 2),
         ("avalon-q-25052801-idle", 1, 2),
         ("sealminer-a2-2025091001", 1, 2),
+        ("auradine-at1500-gcminer-0.5", 2, 1),
         ("hammer-d10-stock-2023.05", 1, 1),
         ("whatsminer-unknown-v2-20230803-handmade", 1, 2),
         // Refuses `get_error_code`, as API 1 does.

@@ -7,8 +7,8 @@ use wattsplit::sources::asic::driver::Replies;
 use wattsplit::sources::asic::known::Known;
 use wattsplit::sources::asic::reply::Reply;
 use wattsplit::sources::asic::{
-    antminer, avalon, axeos, braiins, braiins_rest, epic, luxos, sealminer, vnish, vnish_web, whatsminer,
-    whatsminer_v3,
+    antminer, auradine, avalon, axeos, braiins, braiins_rest, epic, luxos, sealminer, vnish, vnish_web,
+    whatsminer, whatsminer_v3,
 };
 
 use super::{PATIENT, START, miner, reader, sample};
@@ -213,7 +213,7 @@ async fn avalons_are_read_as_they_are() {
 
 #[tokio::test]
 async fn machines_of_other_makers_are_read_as_they_are() {
-    check(&["hammer-d10-stock-2023.05", "sealminer-a2-2025091001"]).await;
+    check(&["auradine-at1500-gcminer-0.5", "hammer-d10-stock-2023.05", "sealminer-a2-2025091001"]).await;
 }
 
 #[tokio::test]
@@ -292,6 +292,7 @@ fn damaged_replies_never_panic_and_never_report_the_impossible() {
         (&vnish::DRIVER, Command::Stats, "antminer-s21pro-vnish-1.2.7/stats.json"),
         (&luxos::DRIVER, Command::Stats, "luxos-s19kpro-2025.4.8/stats.json"),
         (&sealminer::DRIVER, Command::Stats, "sealminer-a2-2025091001/stats.json"),
+        (&auradine::DRIVER, Command::Devs, "auradine-at1500-gcminer-0.5/devs.json"),
         (&whatsminer::DRIVER, Command::Summary, "whatsminer-unknown-v1-20210322/summary.json"),
         (&braiins::DRIVER, Command::Temps, "braiins-s9-22.08-4028/temps.json"),
         (&axeos::DRIVER, Command::AxeInfo, "bitaxe-gamma601-2.8-handmade/get.api.system.info.json"),

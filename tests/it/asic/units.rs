@@ -6,8 +6,8 @@ use wattsplit::sources::asic::command::Command;
 use wattsplit::sources::asic::driver::{Driver, Replies};
 use wattsplit::sources::asic::known::Known;
 use wattsplit::sources::asic::{
-    antminer, avalon, axeos, braiins, braiins_rest, epic, generic, hammer, luxos, mskminer, sealminer, vnish,
-    vnish_web, whatsminer, whatsminer_v3,
+    antminer, auradine, avalon, axeos, braiins, braiins_rest, epic, generic, hammer, luxos, mskminer,
+    sealminer, vnish, vnish_web, whatsminer, whatsminer_v3,
 };
 
 struct Family {
@@ -19,7 +19,7 @@ struct Family {
     told: (f64, Option<f64>, Option<f64>, Option<f64>, u32),
 }
 
-const FAMILIES: [Family; 15] = [
+const FAMILIES: [Family; 16] = [
     Family {
         driver: &antminer::DRIVER,
         written: "`rate_unit` of stock `stats` says GH; the power page and `chain_power` say W",
@@ -105,6 +105,15 @@ const FAMILIES: [Family; 15] = [
             r#"{"STATS":[{"MHS(30s)":100000000.0,"PSU Input Power":3000,"Temp":70,"0 Speed":4000,"PSU Fan Speed":9000}]}"#,
         )],
         told: (100.0, Some(3000.0), Some(70.0), None, 4000),
+    },
+    Family {
+        driver: &auradine::DRIVER,
+        written: "the readers of pyasic and asic-rs divide `MHS` by a million, and take `Wattage` for W and `Temperature` of a board for °C",
+        replies: &[
+            (Command::Summary, r#"{"SUMMARY":[{"MHS 1m":100000000.0,"Wattage":3000,"ThsThrottle":120.0}]}"#),
+            (Command::Devs, r#"{"DEVS":[{"ID":1,"Temperature":50.0,"MHS 5s":100000000.0}]}"#),
+        ],
+        told: (100.0, Some(3000.0), None, Some(50.0), 0),
     },
     Family {
         driver: &hammer::DRIVER,
