@@ -53,7 +53,7 @@ impl Asics {
         miner.place = place;
         miner.polling.record(at, interval, report.as_ref().map(|_| ()).map_err(|why| *why));
         if let Ok(report) = report {
-            if report.model.is_some() && report.model != miner.model {
+            if report.model != miner.model {
                 miner.model.clone_from(&report.model);
                 moved = true;
             }

@@ -57,7 +57,8 @@ impl Groups {
                 let since = now.saturating_sub(group.silence.unwrap_or_default());
                 watched.lost = Some(Lost { of, since, back: None });
                 let why = group.lost.most().map_or("", |why| why.as_str()).replace('_', " ");
-                let text = format!("{gone} of {of} miners of {name} have stopped to answer, mostly: {why}");
+                let text =
+                    format!("{gone} of {of} miners of {name} have stopped to answer so far, mostly: {why}");
                 Some((EventKind::GroupLost, Severity::Alarm, name.clone(), text))
             }
             Some(lost) => {
@@ -143,7 +144,7 @@ mod tests {
             (*lost_at, lost.0, lost.1, &*lost.2),
             (120, EventKind::GroupLost, Severity::Alarm, "row-a")
         );
-        assert_eq!(lost.3, "12 of 24 miners of row-a have stopped to answer, mostly: unreachable");
+        assert_eq!(lost.3, "12 of 24 miners of row-a have stopped to answer so far, mostly: unreachable");
         // Two and a half intervals after the return.
         assert_eq!((*back_at, back.0, back.1), (1220, EventKind::GroupBack, Severity::Info));
         assert_eq!(back.3, "23 of 24 miners of row-a answer again after 18 min");
@@ -195,8 +196,8 @@ mod tests {
         assert_eq!(
             texts,
             [
-                "24 of 24 miners of row-a have stopped to answer, mostly: unreachable",
-                "18 of 24 miners of row-b have stopped to answer, mostly: refused"
+                "24 of 24 miners of row-a have stopped to answer so far, mostly: unreachable",
+                "18 of 24 miners of row-b have stopped to answer so far, mostly: refused"
             ]
         );
     }

@@ -7,8 +7,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use crate::reading::{AsicReport, Missing};
+use crate::sources::asic::HostPort;
 use crate::sources::asic::probe::{self, Answer};
-use crate::sources::asic::{API_PORT, HostPort};
 
 /// Connections that the first poll of a miner takes at most: what reading one counts for.
 pub const READ_CONNECTIONS: u32 = 8;
@@ -98,6 +98,8 @@ impl Findings {
 pub struct Queue {
     pace: Pace,
     first: VecDeque<HostPort>,
+    /// Asked when no miner was found at the ports before it.
+    later: HashSet<HostPort>,
     again: VecDeque<HostPort>,
     to_read: VecDeque<HostPort>,
     in_flight: usize,
@@ -110,10 +112,15 @@ pub struct Queue {
 impl Queue {
     pub fn new(hosts: Vec<HostPort>, pace: Pace) -> Self {
         let addresses = hosts.iter().map(|host| &host.host).collect::<HashSet<_>>().len();
+        let all: HashSet<HostPort> = hosts.iter().cloned().collect();
+        // One port of miners after the other: a machine that answers at two of them is one machine.
+        let waits = |host: &HostPort| before(host).any(|earlier| all.contains(&earlier));
+        let (later, first): (Vec<_>, Vec<_>) = hosts.into_iter().partition(waits);
         Self {
             pace,
-            findings: Findings { asked: hosts.len(), addresses, ..Findings::default() },
-            first: hosts.into(),
+            findings: Findings { asked: all.len(), addresses, ..Findings::default() },
+            first: first.into(),
+            later: later.into_iter().collect(),
             again: VecDeque::new(),
             to_read: VecDeque::new(),
             in_flight: 0,
@@ -130,7 +137,7 @@ impl Queue {
         }
         let job = if let Some(host) = self.to_read.pop_front() {
             Job::Read(host)
-        } else if let Some(host) = self.next_unknown() {
+        } else if let Some(host) = self.first.pop_front() {
             Job::Knock { host, again: false }
         } else {
             Job::Knock { host: self.again.pop_front()?, again: true }
@@ -142,20 +149,6 @@ impl Queue {
         Some(job)
     }
 
-    /// A miner that has been found is not looked for at the other ports of miners.
-    fn next_unknown(&mut self) -> Option<HostPort> {
-        loop {
-            let host = self.first.pop_front()?;
-            let api = HostPort { port: API_PORT, ..host.clone() };
-            let other = host.port != API_PORT && probe::PORTS.contains(&host.port);
-            if !(other && self.findings.miners.contains_key(&api)) {
-                return Some(host);
-            }
-            self.findings.settled += 1;
-            self.findings.spared += 1;
-        }
-    }
-
     /// Time from `now` until [`Queue::start`] may give something; `None` if first something must end.
     pub fn until_next(&self, now: Duration) -> Option<Duration> {
         let waits = !(self.to_read.is_empty() && self.first.is_empty() && self.again.is_empty());
@@ -164,6 +157,11 @@ impl Queue {
 
     pub fn apply(&mut self, event: Event) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        if let Event::Knocked { host, again, answer } = &event
+            && (*again || *answer != Answer::Absent)
+        {
+            self.go_on(host, *answer == Answer::Miner);
+        }
         let found = &mut self.findings;
         match event {
             Event::Read { host, report } => {
@@ -188,6 +186,20 @@ impl Queue {
         found.settled += 1;
     }
 
+    /// To the next port of the same address, or past all of them.
+    fn go_on(&mut self, host: &HostPort, found: bool) {
+        for next in behind(host) {
+            if self.later.remove(&next) {
+                if !found {
+                    self.first.push_back(next);
+                    return;
+                }
+                self.findings.settled += 1;
+                self.findings.spared += 1;
+            }
+        }
+    }
+
     /// True if nothing is left to ask or to wait for.
     pub fn is_done(&self) -> bool {
         self.in_flight == 0 && self.waiting() == 0
@@ -210,11 +222,23 @@ impl Queue {
     fn left(&self) -> Duration {
         let behind_first = self.again.len() + self.to_read.len() * READ_CONNECTIONS as usize;
         let spent = usize::try_from(self.connections).unwrap_or(usize::MAX);
-        let asked = (self.findings.asked - self.first.len()).max(1);
+        let asked = (self.findings.asked - self.first.len() - self.later.len()).max(1);
         let each = (spent.saturating_add(behind_first) as f64 / asked as f64).max(1.0);
-        let first = (self.first.len() as f64 * each) as usize;
+        let first = ((self.first.len() + self.later.len()) as f64 * each) as usize;
         self.pace.time(first.saturating_add(behind_first))
     }
+}
+
+/// The same address at the ports of miners that are asked earlier.
+fn before(host: &HostPort) -> impl Iterator<Item = HostPort> {
+    let place = probe::PORTS.iter().position(|port| *port == host.port).unwrap_or(0);
+    probe::PORTS.into_iter().take(place).map(|port| HostPort { port, ..host.clone() })
+}
+
+/// And at those that are asked later; none for a port of its own.
+fn behind(host: &HostPort) -> impl Iterator<Item = HostPort> {
+    let place = probe::PORTS.iter().position(|port| *port == host.port).unwrap_or(probe::PORTS.len());
+    probe::PORTS.into_iter().skip(place + 1).map(|port| HostPort { port, ..host.clone() })
 }
 
 #[cfg(test)]
@@ -223,6 +247,28 @@ mod tests {
     use crate::sources::asic::hosts;
 
     const PACE: Pace = Pace { per_second: 100, places: 1_000 };
+
+    #[test]
+    fn a_machine_at_two_ports_is_one_machine_however_late_it_answers() {
+        let at = |port| HostPort { host: "10.20.0.1".into(), port, expected: true };
+        let mut queue =
+            Queue::new([80, 4028, 4029, 4433].map(at).into(), Pace { per_second: 10_000, places: 99 });
+        let mut now = Duration::ZERO;
+        let mut start = |queue: &mut Queue| {
+            now += Duration::from_secs(1);
+            match queue.start(now)? {
+                Job::Knock { host, .. } => Some(host.port),
+                Job::Read(_) => None,
+            }
+        };
+        let knocked = |port, answer| Event::Knocked { host: at(port), again: false, answer };
+        assert_eq!((start(&mut queue), start(&mut queue), start(&mut queue)), (Some(4028), Some(4029), None));
+        queue.apply(knocked(4028, Answer::Refused));
+        assert_eq!((start(&mut queue), start(&mut queue)), (Some(4433), None));
+        queue.apply(knocked(4029, Answer::Miner));
+        queue.apply(knocked(4433, Answer::Miner));
+        assert_eq!((queue.findings.miners.len(), queue.findings.settled, queue.findings.spared), (2, 4, 1));
+    }
 
     fn queue(addresses: usize, pace: Pace) -> Queue {
         let hosts = hosts::expand("10.20.0.0/22", 4028).unwrap();

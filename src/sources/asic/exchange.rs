@@ -21,7 +21,7 @@ use crate::reading::Missing;
 use crate::secret::Secret;
 
 /// Longest reply that is kept. The longest that is known, all boards of a LuxOS, is below 100 kB.
-pub const MAX_REPLY: usize = 1024 * 1024;
+pub const MAX_REPLY: usize = 256 * 1024;
 
 /// Room for one more read: a stats reply is 2 to 6 kB, all of an Avalon 8 kB.
 pub(super) const CHUNK: usize = 12 * 1024;

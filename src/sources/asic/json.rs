@@ -10,6 +10,9 @@ use super::reply::{Entry, Reply, RowEntry, Span, Stored};
 /// Most text that is kept of one reply. Dotted keys repeat what stands above them: a long key over many
 /// small values would otherwise grow to the square of what was sent.
 const MAX_TEXT: usize = 2 * MAX_REPLY;
+/// Most fields and rows that are kept of one reply: a field takes many times the room that `{},` or `1,` take
+/// on the wire. The largest recorded reply has some 400.
+const MAX_FIELDS: usize = 16 * 1024;
 
 /// Why bytes are not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,8 +106,12 @@ impl Visitor<'_> for Key<'_> {
 
 /// Where the next key is kept.
 fn room<E: Error>(reply: &Reply) -> Result<usize, E> {
-    let used = reply.text.len();
-    if used > MAX_TEXT { Err(E::custom("more keys than any miner sends")) } else { Ok(used) }
+    let (used, fields) = (reply.text.len(), reply.entries.len() + reply.head.len());
+    if used > MAX_TEXT || fields > MAX_FIELDS {
+        Err(E::custom("more fields than any miner sends"))
+    } else {
+        Ok(used)
+    }
 }
 
 /// The value of a key of the outermost object: a scalar, one row, or a list of rows.
@@ -196,6 +203,9 @@ impl<'de> Visitor<'de> for RowSeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        if self.reply.rows.len() > MAX_FIELDS {
+            return Err(A::Error::custom("more rows than any miner sends"));
+        }
         let start = self.reply.entries.len();
         if self.reply.entries.capacity() == 0 {
             // A stats reply has some 120 fields of 16 to 30 bytes each.

@@ -16,6 +16,7 @@ use hyper::header::{
 };
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use super::exchange::{self, MAX_REPLY};
@@ -77,6 +78,9 @@ fn request(
 }
 
 async fn send(stream: TcpStream, request: Request<Full<Bytes>>) -> Result<Vec<u8>, Missing> {
+    let (from, to) = stream.into_split();
+    // What comes before the reply itself counts as well: a head, or interim replies without end.
+    let stream = tokio::io::join(from.take(2 * MAX_REPLY as u64), to);
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| why(&e))?;
     let reply = async move {
         let reply = sender.send_request(request).await.map_err(|e| why(&e))?;
@@ -89,14 +93,16 @@ async fn send(stream: TcpStream, request: Request<Full<Bytes>>) -> Result<Vec<u8
     driven(reply, connection).await
 }
 
-/// A machine that asks for the password in a way that is not spoken here must not get it in another one.
+/// A machine that names a login of HTTP other than a bearer's token wants the password in another way.
 fn denial(head: &HeaderMap) -> Missing {
-    let asks_for = |scheme: &str| {
-        head.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok()).any(|challenge| {
-            challenge.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-        })
-    };
-    if asks_for("digest") || asks_for("basic") { Missing::NotSupported } else { Missing::Denied }
+    let challenges = head.get_all(WWW_AUTHENTICATE).iter();
+    let parts =
+        challenges.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    // `realm="x"` belongs to the challenge before it.
+    let schemes = parts.map(|part| part.split(|byte| *byte == b' ').next().unwrap_or_default());
+    let mut others = schemes
+        .filter(|word| !word.is_empty() && !word.contains(&b'=') && !word.eq_ignore_ascii_case(b"bearer"));
+    if others.next().is_some() { Missing::NotSupported } else { Missing::Denied }
 }
 
 /// The reply, while its connection is driven along. One that ends first has handed over all that came.

@@ -68,13 +68,21 @@ impl Session {
         let request = Request { username, password: password.reveal() };
         let json = serde_json::to_string(&request).map_err(|_| Missing::Denied)?;
         let reply = exchange::post(at, BRAIINS_LOGIN, json, deadline).await;
-        if reply == Err(Missing::Denied) {
-            self.refuse(now);
+        match reply.and_then(|reply| token(&reply)) {
+            Ok(token) => {
+                self.token = Some(token);
+                Ok(())
+            }
+            // Lost on the way: nobody has refused anything.
+            Err(why @ (Missing::Unreachable | Missing::Refused | Missing::Timeout | Missing::NoSocket)) => {
+                Err(why)
+            }
+            // Whatever else it says: it gave no token.
+            Err(why) => {
+                self.refuse(now);
+                Err(why)
+            }
         }
-        let reply = Reply::deserialize(document::parse(&reply?)?).map_err(|_| Missing::Garbage)?;
-        let token = reply.token.get().ok_or(Missing::Garbage)?;
-        self.token = Some(Secret::received(token.to_owned()));
-        Ok(())
     }
 
     /// The login is worth nothing, even if it gave a token.
@@ -82,4 +90,10 @@ impl Session {
         self.token = None;
         self.refused = Some(now);
     }
+}
+
+fn token(reply: &[u8]) -> Result<Secret, Missing> {
+    let reply = Reply::deserialize(document::parse(reply)?).map_err(|_| Missing::Garbage)?;
+    let token = reply.token.get().ok_or(Missing::Garbage)?;
+    Ok(Secret::received(token.to_owned()))
 }

@@ -64,7 +64,7 @@ async fn a_group_that_dies_is_one_event_and_few_lines_and_its_return_another_eve
     let [lost] = events(&told, "group_lost")[..] else { panic!("{told:#?}") };
     assert_eq!((&lost["severity"], &lost["subject"]), (&"alarm".into(), &"row-a".into()));
     let text = lost["text"].as_str().unwrap();
-    assert!(text.ends_with("of 16 miners of row-a have stopped to answer, mostly: refused"), "{text}");
+    assert!(text.ends_with("of 16 miners of row-a have stopped to answer so far, mostly: refused"), "{text}");
     let [back] = events(&told, "group_back")[..] else { panic!("{told:#?}") };
     assert_eq!((&back["severity"], &back["subject"]), (&"info".into(), &"row-a".into()));
     let text = back["text"].as_str().unwrap();
