@@ -18,6 +18,7 @@ mod fake_miner;
 mod gpu;
 mod http;
 mod ledger;
+mod log;
 mod meter;
 mod mqtt;
 mod network;

@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -16,6 +15,7 @@ use wattsplit::sources::{Failure, Fetch, Schedule, Source};
 
 use crate::asic::miner_every;
 use crate::fake_miner::FakeMiner;
+use crate::log::{Log, run_alone};
 
 const INTERVAL: Duration = secs(30);
 const FLEET: usize = 3_000;
@@ -216,30 +216,9 @@ async fn after_a_standstill_the_fleet_goes_on_without_a_burst() {
     }
 }
 
-/// Lines of the log.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(line)
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn an_outage_is_a_few_lines_in_the_log_and_one_a_minute_with_the_count() {
-    // What a test beside it writes for the first time decides for all whether a line is wanted.
-    let alone = ["--exact", "runner::child_that_logs_an_outage", "--ignored", "--nocapture"];
-    let out = std::process::Command::new(std::env::current_exe().unwrap()).args(alone).output().unwrap();
-    let said = String::from_utf8_lossy(&out.stdout);
-    assert!(
-        out.status.success() && said.contains("1 passed"),
-        "{said}{}",
-        String::from_utf8_lossy(&out.stderr)
-    );
+    run_alone("runner::child_that_logs_an_outage");
 }
 
 #[tokio::test(start_paused = true)]
@@ -252,7 +231,7 @@ async fn child_that_logs_an_outage() {
     let kinds = (0..300).map(|_| Kind::Away(secs(60)..secs(560)));
     run(kinds, PLACES, tokio::time::sleep(secs(780))).await;
     drop(guard);
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     let lines = |what: &str| log.lines().filter(|line| line.contains(what)).collect::<Vec<_>>();
     let (failed, back, rest) = (lines("source failed"), lines("source answers"), lines("more sources"));
     assert_eq!(
