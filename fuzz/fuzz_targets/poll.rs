@@ -9,12 +9,12 @@ use wattsplit::sources::asic::command::Command;
 use wattsplit::sources::asic::driver::{Driver, Replies};
 use wattsplit::sources::asic::known::Known;
 use wattsplit::sources::asic::{
-    antminer, auradine, avalon, axeos, braiins, braiins_rest, detect, epic, generic, hammer, luxos, mskminer, sealminer,
+    antminer, antminer_cgi, auradine, avalon, axeos, braiins, braiins_rest, detect, epic, generic, hammer, luxos, mskminer, sealminer,
     vnish, vnish_web, whatsminer, whatsminer_v3,
 };
 
 /// `fuzz/seeds` writes them in this order.
-const COMMANDS: [Command; 30] = [
+const COMMANDS: [Command; 33] = [
     Command::Summary,
     Command::Stats,
     Command::StatsNewApi,
@@ -45,10 +45,14 @@ const COMMANDS: [Command; 30] = [
     Command::BosPools,
     Command::VnishInfo,
     Command::VnishSummary,
+    Command::CgiStats,
+    Command::CgiSystemInfo,
+    Command::CgiPools,
 ];
 
-const DRIVERS: [&Driver; 16] = [
+const DRIVERS: [&Driver; 17] = [
     &antminer::DRIVER,
+    &antminer_cgi::DRIVER,
     &auradine::DRIVER,
     &avalon::DRIVER,
     &axeos::DRIVER,

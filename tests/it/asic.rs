@@ -1,5 +1,6 @@
 //! Miners over real sockets.
 
+mod digest;
 mod doors;
 mod login;
 mod mangled;

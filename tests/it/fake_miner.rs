@@ -3,7 +3,9 @@
 //! It lives on the runtime of its test and dies with it. Each one has an address of its own, so that
 //! the fixed port of the power page is free.
 
-// With its path, for the bench that shares this file.
+// With their paths, for the bench that shares this file.
+#[path = "fake_miner/digest.rs"]
+mod digest;
 #[path = "fake_miner/web.rs"]
 pub mod web;
 
@@ -35,6 +37,9 @@ struct Shared {
     fails: AtomicBool,
     /// Number of the token that the next login gives; older ones are worth nothing.
     tokens: AtomicUsize,
+    digest: Mutex<digest::Server>,
+    /// Of each request in order what it sent as its login.
+    authorizations: Mutex<Vec<Option<String>>>,
     open_now: AtomicUsize,
     open_at_most: AtomicUsize,
 }
@@ -106,6 +111,8 @@ impl FakeMiner {
             delay_ms: AtomicU64::new(0),
             fails: AtomicBool::new(false),
             tokens: AtomicUsize::new(0),
+            digest: Mutex::default(),
+            authorizations: Mutex::default(),
             open_now: AtomicUsize::new(0),
             open_at_most: AtomicUsize::new(0),
         });
@@ -148,6 +155,17 @@ impl FakeMiner {
     /// Forgets who has logged in.
     pub fn forget_tokens(&self) {
         self.shared.tokens.fetch_add(1, Ordering::SeqCst);
+        self.shared.digest.lock().unwrap().expire();
+    }
+
+    /// Its pages want this password from now on.
+    pub fn change_password(&self, password: &'static str) {
+        self.shared.digest.lock().unwrap().password = Some(password);
+    }
+
+    /// What each page that was asked for since the last call was sent as the login.
+    pub fn authorizations(&self) -> Vec<Option<String>> {
+        std::mem::take(&mut self.shared.authorizations.lock().unwrap())
     }
 
     /// What was asked since the last call.
@@ -252,6 +270,10 @@ async fn read(stream: &mut TcpStream, into: &mut Vec<u8>) -> Option<()> {
 /// Returns whether the connection is to be kept open.
 async fn serve(stream: &mut TcpStream, shared: &Shared) -> Option<bool> {
     let question = take(stream).await?;
+    if let Question::Page { head, .. } = &question {
+        let sent = web::header(head, "authorization").map(str::to_owned);
+        shared.authorizations.lock().unwrap().push(sent);
+    }
     shared.asked.lock().unwrap().push(match &question {
         Question::Api(json) | Question::Framed(json) => json.clone(),
         Question::Page { head, .. } => head.lines().next()?.to_owned(),
@@ -270,6 +292,9 @@ async fn serve(stream: &mut TcpStream, shared: &Shared) -> Option<bool> {
             Some(false)
         }
         ("http", Question::Page { .. }) if fails => web::answer(stream, 500, b"", &caps).await,
+        ("http", Question::Page { head, .. }) if caps["http_digest"].is_object() => {
+            web::page_behind_digest(stream, &folder, &caps, &head, shared).await
+        }
         ("http", Question::Page { head, body }) => {
             let token = format!("token-{}", shared.tokens.load(Ordering::SeqCst));
             web::page(stream, &folder, &caps, &head, &body, &token).await

@@ -41,14 +41,19 @@ const MAX_SCRYPT_THS: f64 = 0.1;
 /// name to the type (`Antminer S9 (vnish 3.8.6)`) or names no program of Bitmain's (LuxOS).
 pub fn recognises(replies: &Replies) -> bool {
     antminer_report::identity(replies).is_some_and(|row| {
-        let stock_name = row.text("Type").and_then(|t| t.strip_prefix("Antminer ")).is_some_and(|model| {
-            let model = model.to_ascii_lowercase();
-            !["(", "vnish", "hive", "msk", "nicehash", "v."].iter().any(|mark| model.contains(mark))
-        });
+        let stock_name = row.text("Type").is_some_and(|kind| stock_model(kind).is_some());
         let stock_program = row.get("BMMiner").or_else(|| row.get("CGMiner")).is_some();
         let other = ["LUXminer", "BOSminer", "BOSminer+", "BOSer"].iter().any(|key| row.get(key).is_some());
         stock_name && stock_program && !other
     })
+}
+
+/// The model in the name of a stock machine; `None` if other firmware has put its own name there.
+pub fn stock_model(kind: &str) -> Option<&str> {
+    let model = kind.strip_prefix("Antminer ")?;
+    let lower = model.to_ascii_lowercase();
+    let marks = ["(", "vnish", "hive", "msk", "nicehash", "v."];
+    (!marks.iter().any(|mark| lower.contains(mark))).then(|| model.trim().trim_end_matches('.'))
 }
 
 fn learn(replies: &Replies, known: &mut Known) {
@@ -56,10 +61,9 @@ fn learn(replies: &Replies, known: &mut Known) {
     if known.model.is_none() || replies.get(Command::Version).is_ok() {
         let row = antminer_report::identity(replies).filter(|_| recognises(replies));
         if let Some(row) = row {
-            let model = row.text("Type").and_then(|t| t.strip_prefix("Antminer "));
             remember(&mut known.make, Some("Antminer"));
             remember(&mut known.firmware, Some("stock"));
-            remember(&mut known.model, model.map(|model| model.trim().trim_end_matches('.')));
+            remember(&mut known.model, row.text("Type").and_then(stock_model));
             known.algorithm = row.text("Type").map(models::algorithm).unwrap_or_default();
             remember(&mut known.firmware_version, row.text("Miner"));
         }
@@ -95,18 +99,22 @@ fn hashrate(row: Row<'_>, key: &str, model: Option<&str>, source: &'static str) 
 
 /// In order of worth: the page, the reply to the flag, the firmware's own estimate per board.
 fn power(replies: &Replies, stats: &Result<Stats, Missing>) -> Read<Watts> {
-    // What goes wrong on a page that few machines have says nothing about this machine's power.
-    let measured = |watts: Result<f64, Missing>, source| {
-        let watts = watts.map_err(|_| Missing::NotReported).and_then(field::watts)?;
-        Ok(Reading::measured(watts, source))
+    let flagged = || {
+        let reply = replies.get(Command::StatsNewApi).and_then(flagged_power);
+        let watts = reply.map_err(|_| Missing::NotReported).and_then(field::watts)?;
+        Ok(Reading::measured(watts, "stats new_api.power"))
     };
-    let page = replies.page(Command::MinerPower).and_then(|page| page_power(page).ok_or(Missing::Garbage));
-    let flagged = replies.get(Command::StatsNewApi).and_then(flagged_power);
-    first_of([
-        measured(page, "http:6060/miner_power"),
-        measured(flagged, "stats new_api.power"),
-        antminer_report::computed_power(stats, "stats.chain_power"),
-    ])
+    first_of([page_watts(replies), flagged(), antminer_report::computed_power(stats, "stats.chain_power")])
+}
+
+/// What the page of the supply says.
+///
+/// # Errors
+/// [`Missing::NotReported`] without it: what goes wrong on a page that few machines have says nothing about this
+/// machine's power.
+pub fn page_watts(replies: &Replies) -> Read<Watts> {
+    let page = replies.page(Command::MinerPower).ok().and_then(page_power).ok_or(Missing::NotReported)?;
+    Ok(Reading::measured(field::watts(page)?, "http:6060/miner_power"))
 }
 
 /// From `miner power:3541` (Bitmain's server) or `power:1234`.
@@ -120,7 +128,7 @@ fn flagged_power(reply: &Reply) -> Result<f64, Missing> {
     row.number("power").or_else(|_| row.number("Power")).or_else(|_| row.number("watt"))
 }
 
-fn page_has_power(answer: &Answer) -> bool {
+pub fn page_has_power(answer: &Answer) -> bool {
     matches!(answer, Answer::Page(page) if page_power(page).is_some())
 }
 

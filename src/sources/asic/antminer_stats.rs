@@ -21,16 +21,16 @@ pub struct Stats {
 
 /// One board slot.
 #[derive(Debug, Default, Clone, Copy)]
-struct Chain {
-    chips: Option<f64>,
-    good_chips: u32,
-    bad_chips: u32,
+pub struct Chain {
+    pub chips: Option<f64>,
+    pub good_chips: u32,
+    pub bad_chips: u32,
     /// In the unit of the reply; only its sign counts.
-    rate: Option<f64>,
-    chip_max: Option<Celsius>,
-    board_max: Option<Celsius>,
+    pub rate: Option<f64>,
+    pub chip_max: Option<Celsius>,
+    pub board_max: Option<Celsius>,
     /// `chain_power` or `chain_consumption` of the board, W.
-    power: Option<f64>,
+    pub power: Option<f64>,
 }
 
 impl Stats {
@@ -43,6 +43,17 @@ impl Stats {
                 _ => stats.take_numbered(key, value),
             }
         }
+        stats
+    }
+
+    /// From boards and fans that are listed in the order of their slots, with what `fan_num` says.
+    pub fn of(chains: impl Iterator<Item = Chain>, fans: Vec<f64>, fan_count: Option<f64>) -> Self {
+        let mut stats = Self { fan_count: fan_count.map(|count| count as usize), ..Self::default() };
+        for (slot, chain) in stats.chains.iter_mut().zip(chains) {
+            *slot = chain;
+        }
+        let fans = fans.into_iter().take(SLOTS).filter_map(field::rpm);
+        stats.fans.extend(fans.enumerate());
         stats
     }
 
@@ -59,9 +70,7 @@ impl Stats {
             "chain_acn" => chain.chips = value.number(),
             "chain_acs" => {
                 if let Scalar::Text(chips) = value {
-                    let count =
-                        |chip: u8| chips.bytes().filter(|c| c.eq_ignore_ascii_case(&chip)).count() as u32;
-                    (chain.good_chips, chain.bad_chips) = (count(b'o'), count(b'x'));
+                    chain.count_chips(chips);
                 }
             }
             "chain_rate" => chain.rate = value.number(),
@@ -130,6 +139,12 @@ impl Stats {
 }
 
 impl Chain {
+    /// Of ` ooooo oxooo` those that are good, and those that are not.
+    pub fn count_chips(&mut self, chips: &str) {
+        let count = |chip: u8| chips.bytes().filter(|c| c.eq_ignore_ascii_case(&chip)).count() as u32;
+        (self.good_chips, self.bad_chips) = (count(b'o'), count(b'x'));
+    }
+
     fn present(&self) -> bool {
         match self.chips {
             Some(chips) => chips > 0.0,
@@ -161,21 +176,23 @@ fn hotter(a: Option<Celsius>, b: Option<Celsius>) -> Option<Celsius> {
     }
 }
 
-/// The highest plausible temperature of one sensor or of a list `a-b-c-d`. Sensors that are not
-/// there report 0; a list counts its zeros unless it holds nothing else.
+/// The highest plausible temperature of one sensor or of a list `a-b-c-d`.
 fn hottest(value: Scalar<'_>) -> Option<Celsius> {
-    let max = |sensors: &mut dyn Iterator<Item = f64>| {
-        let (mut hottest, mut all_zero) = (None, true);
-        for sensor in sensors {
-            all_zero &= sensor == 0.0;
-            hottest = hotter(hottest, field::celsius(sensor));
-        }
-        hottest.filter(|_| !all_zero)
-    };
     match value {
-        Scalar::Text(list) => max(&mut dashed(list)),
-        other => max(&mut other.number().into_iter()),
+        Scalar::Text(list) => hottest_sensor(dashed(list)),
+        other => hottest_sensor(other.number().into_iter()),
     }
+}
+
+/// The highest plausible temperature of a board's sensors, °C. Sensors that are not there report 0; a list counts
+/// its zeros unless it holds nothing else.
+pub fn hottest_sensor(sensors: impl Iterator<Item = f64>) -> Option<Celsius> {
+    let (mut hottest, mut all_zero) = (None, true);
+    for sensor in sensors {
+        all_zero &= sensor == 0.0;
+        hottest = hotter(hottest, field::celsius(sensor));
+    }
+    hottest.filter(|_| !all_zero)
 }
 
 /// Splits `2--1-20-22` into 2, −1, 20, 22: a dash behind a number separates, any other is a sign.

@@ -1,7 +1,7 @@
 //! Everything that wattsplit can say to a miner.
 //!
 //! Architecture invariant: the set is closed, each entry only reads, and no entry takes a
-//! parameter. A command that changes a miner or unlocks it cannot be expressed. Beside these there is one login
+//! parameter. A command that changes a miner or unlocks it cannot be expressed. Beside these there are two logins
 //! ([`super::session`]), with what the operator configured and to machines that have no other way.
 
 /// A read-only question.
@@ -75,6 +75,21 @@ pub enum Command {
     BosCooling,
     /// Its pools.
     BosPools,
+    /// Everything that changes of a stock Antminer, by its pages.
+    CgiStats,
+    /// What it is.
+    CgiSystemInfo,
+    /// Its pools and shares.
+    CgiPools,
+}
+
+/// The login without which something is told to nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginKind {
+    /// A token, for which the password is sent once.
+    Token,
+    /// HTTP's digest of Antminers.
+    Digest,
 }
 
 /// How a command goes over the wire.
@@ -94,7 +109,7 @@ pub enum Request {
 }
 
 impl Command {
-    pub const COUNT: usize = 34;
+    pub const COUNT: usize = 37;
 
     pub fn request(self) -> Request {
         match self {
@@ -160,13 +175,21 @@ impl Command {
             Command::BosBoards => Request::Document { path: "/api/v1/miner/hw/hashboards" },
             Command::BosCooling => Request::Document { path: "/api/v1/cooling/state" },
             Command::BosPools => Request::Document { path: "/api/v1/pools" },
+            Command::CgiStats => Request::Document { path: "/cgi-bin/stats.cgi" },
+            Command::CgiSystemInfo => Request::Document { path: "/cgi-bin/get_system_info.cgi" },
+            Command::CgiPools => Request::Document { path: "/cgi-bin/pools.cgi" },
         }
     }
 
-    /// Whether this is told to nobody who has not logged in.
-    pub fn needs_login(self) -> bool {
+    /// The login that this needs; `None` if anybody is told.
+    pub fn login(self) -> Option<LoginKind> {
         use Command::{BosBoards, BosCooling, BosDetails, BosPools, BosStats};
-        matches!(self, BosDetails | BosStats | BosBoards | BosCooling | BosPools)
+        use Command::{CgiPools, CgiStats, CgiSystemInfo};
+        match self {
+            BosDetails | BosStats | BosBoards | BosCooling | BosPools => Some(LoginKind::Token),
+            CgiStats | CgiSystemInfo | CgiPools => Some(LoginKind::Digest),
+            _ => None,
+        }
     }
 
     /// The commands in a joined one.
@@ -237,6 +260,9 @@ mod tests {
         Command::BosBoards,
         Command::BosCooling,
         Command::BosPools,
+        Command::CgiStats,
+        Command::CgiSystemInfo,
+        Command::CgiPools,
     ];
 
     /// Each of these only reads, on every firmware whose documents name it.
@@ -258,7 +284,7 @@ mod tests {
     ];
 
     /// Pages that only read. They are asked with `GET`, which no firmware takes for a change here.
-    const PAGES: [&str; 10] = [
+    const PAGES: [&str; 13] = [
         "/api/system/info",
         "/summary",
         "/capabilities",
@@ -269,6 +295,9 @@ mod tests {
         "/api/v1/miner/hw/hashboards",
         "/api/v1/cooling/state",
         "/api/v1/pools",
+        "/cgi-bin/stats.cgi",
+        "/cgi-bin/get_system_info.cgi",
+        "/cgi-bin/pools.cgi",
     ];
 
     /// What API 3 of WhatsMiners reads: `set.` would write.

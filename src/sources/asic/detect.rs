@@ -6,8 +6,8 @@ use super::command::Command;
 use super::door::{self, Door, Way};
 use super::driver::{Driver, Replies};
 use super::{
-    antminer, auradine, avalon, axeos, braiins, braiins_rest, epic, generic, hammer, luxos, mskminer,
-    sealminer, vnish, vnish_web, whatsminer, whatsminer_v3,
+    antminer, antminer_cgi, auradine, avalon, axeos, braiins, braiins_rest, epic, generic, hammer, luxos,
+    mskminer, sealminer, vnish, vnish_web, whatsminer, whatsminer_v3,
 };
 
 /// What to ask of a machine that is not recognised yet, in this order, until it is. One with the cgminer API was
@@ -18,9 +18,17 @@ pub fn asks(door: Door) -> &'static [Command] {
         (Way::Framed, _) => &[Command::V3Summary],
         // Of all pages, only ePIC's are there.
         (Way::Http, door::API_PORT) => &[Command::EpicSummary],
-        // The one that may want a login comes last: it is for who has been asked for nothing else in vain.
-        (Way::Http, door::WEB_PORT) => &[Command::AxeInfo, Command::VnishInfo, Command::BosDetails],
-        (Way::Http, _) => &[Command::AxeInfo, Command::EpicSummary, Command::VnishInfo, Command::BosDetails],
+        // Those that may want a login come last: they are for who has been asked for nothing else in vain.
+        (Way::Http, door::WEB_PORT) => {
+            &[Command::AxeInfo, Command::VnishInfo, Command::BosDetails, Command::CgiStats]
+        }
+        (Way::Http, _) => &[
+            Command::AxeInfo,
+            Command::EpicSummary,
+            Command::VnishInfo,
+            Command::BosDetails,
+            Command::CgiStats,
+        ],
     }
 }
 
@@ -44,6 +52,7 @@ const FAMILIES: [Family; 15] = [
     (epic::recognises, &epic::DRIVER),
     (vnish_web::recognises, &vnish_web::DRIVER),
     (braiins_rest::recognises, &braiins_rest::DRIVER),
+    (antminer_cgi::recognises, &antminer_cgi::DRIVER),
 ];
 
 /// The driver for the machine that sent these replies; `None` if they do not tell.

@@ -57,9 +57,11 @@ pub enum When {
 
 impl Ask {
     pub const fn new(command: Command, when: When) -> Self {
-        use Command::{AxeInfo, BosStats, EpicSummary, Stats, Summary, V3Summary, VnishSummary};
-        let extra =
-            !matches!(command, Summary | Stats | AxeInfo | EpicSummary | V3Summary | VnishSummary | BosStats);
+        use Command::{AxeInfo, BosStats, CgiStats, EpicSummary, Stats, Summary, V3Summary, VnishSummary};
+        let extra = !matches!(
+            command,
+            Summary | Stats | AxeInfo | EpicSummary | V3Summary | VnishSummary | BosStats | CgiStats
+        );
         Self { command, when, unless: None, worth: |_| true, extra }
     }
 
@@ -238,7 +240,7 @@ impl Replies {
 
     /// True if one of the replies that carry the hashrate came back readable, with whatever status.
     pub fn heard(&self) -> bool {
-        const HASHRATE: [Command; 8] = [
+        const HASHRATE: [Command; 9] = [
             Command::Summary,
             Command::Stats,
             Command::Estats,
@@ -247,6 +249,7 @@ impl Replies {
             Command::V3Summary,
             Command::VnishSummary,
             Command::BosStats,
+            Command::CgiStats,
         ];
         HASHRATE.iter().any(|command| matches!(self.slots.get(command.index()), Some(Some(Ok(_)))))
     }

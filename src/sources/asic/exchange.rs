@@ -53,15 +53,29 @@ pub async fn ask(
             Request::Framed { json, .. } => framed::ask(&mut open(at, deadline).await?, json).await,
             // On the heap: few miners need that much room for a question.
             Request::Document { path } => {
-                Box::pin(page::get(open(at, deadline).await?, at, path, token)).await
+                Box::pin(page::get(open(at, deadline).await?, at, path, token)).await?.body()
             }
             Request::Page { port, path } => {
                 let at = HostPort { port, ..at.clone() };
-                Box::pin(page::get(open(&at, deadline).await?, &at, path, None)).await
+                Box::pin(page::get(open(&at, deadline).await?, &at, path, None)).await?.body()
             }
         }
     })
     .await
+}
+
+/// Gets a page that may be answered with a challenge. `authorization` goes with it.
+///
+/// # Errors
+/// As [`ask`].
+pub async fn get(
+    at: &HostPort,
+    path: &'static str,
+    authorization: Option<&Secret>,
+    deadline: Duration,
+) -> Result<page::Reply, Missing> {
+    let reply = async { Box::pin(page::get(open(at, deadline).await?, at, path, authorization)).await };
+    within(deadline, reply).await
 }
 
 /// Posts a JSON document to a page; the body of the reply.
@@ -77,10 +91,10 @@ pub async fn post(
     within(deadline, async { Box::pin(page::post(open(at, deadline).await?, at, path, json)).await }).await
 }
 
-async fn within(
+async fn within<T>(
     deadline: Duration,
-    exchange: impl Future<Output = Result<Vec<u8>, Missing>>,
-) -> Result<Vec<u8>, Missing> {
+    exchange: impl Future<Output = Result<T, Missing>>,
+) -> Result<T, Missing> {
     match tokio::time::timeout(deadline, exchange).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Missing::Timeout),

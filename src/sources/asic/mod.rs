@@ -26,6 +26,7 @@ use crate::secret::{Secret, SecretError};
 use crate::units::JoulesPerTerahash;
 
 pub mod antminer;
+pub mod antminer_cgi;
 mod antminer_report;
 mod antminer_stats;
 pub mod auradine;
@@ -37,6 +38,7 @@ pub mod braiins;
 pub mod braiins_rest;
 pub mod command;
 pub mod detect;
+mod digest;
 mod document;
 mod door;
 pub mod driver;
@@ -103,8 +105,8 @@ pub struct AsicConfig {
     /// Nameplate efficiency in J/TH for miners that report no power and whose model is not in the
     /// table. Power computed from it is `estimated`.
     pub j_per_th: Option<f64>,
-    /// Who reads machines that tell nothing without a login; goes with `password_file`. It is sent to the machines
-    /// of this group that ask for it, and to no other.
+    /// Who reads machines that tell nothing without a login; goes with `password_file`. It is for the machines
+    /// of this group that ask for it, and for no other.
     pub username: Option<String>,
     /// File with the password of `username`. Absent: nothing ever logs in.
     pub password_file: Option<PathBuf>,

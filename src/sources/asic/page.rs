@@ -19,27 +19,36 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
+use super::digest::Challenge;
 use super::exchange::{self, MAX_REPLY};
 use super::hosts::HostPort;
 use crate::reading::Missing;
 use crate::secret::Secret;
 
-/// Gets `path`; the body of the reply. `token` goes into the head as it is.
+/// What a page is answered with.
+#[derive(Debug)]
+pub enum Reply {
+    Body(Vec<u8>),
+    /// An Antminer wants its digest first.
+    Challenge(Challenge),
+}
+
+/// Gets `path`. `authorization` goes into the head as it is.
 ///
 /// # Errors
-/// [`Missing::Denied`] for 401 and 403, [`Missing::NotSupported`] if those ask for HTTP's own logins,
+/// [`Missing::Denied`] for 401 and 403, [`Missing::NotSupported`] if those ask for another one of HTTP's own logins,
 /// [`Missing::RemoteError`] for any other status than 200,
 /// [`Missing::Garbage`] if the reply is not HTTP, [`Missing::CutOff`] if it ends early, [`Missing::TooLarge`].
 pub async fn get(
     stream: TcpStream,
     at: &HostPort,
     path: &'static str,
-    token: Option<&Secret>,
-) -> Result<Vec<u8>, Missing> {
+    authorization: Option<&Secret>,
+) -> Result<Reply, Missing> {
     let mut request = request(Method::GET, at, path, String::new())?;
-    if let Some(token) = token {
+    if let Some(authorization) = authorization {
         // A token that is no header was none.
-        let mut value = HeaderValue::from_str(token.reveal()).map_err(|_| Missing::Denied)?;
+        let mut value = HeaderValue::from_str(authorization.reveal()).map_err(|_| Missing::Denied)?;
         value.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, value);
     }
@@ -49,7 +58,7 @@ pub async fn get(
 /// Posts a JSON document; the body of the reply.
 ///
 /// # Errors
-/// As [`get`].
+/// As [`get`]; [`Missing::NotSupported`] also for a challenge.
 pub async fn post(
     stream: TcpStream,
     at: &HostPort,
@@ -58,7 +67,20 @@ pub async fn post(
 ) -> Result<Vec<u8>, Missing> {
     let mut request = request(Method::POST, at, path, json)?;
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    send(stream, request).await
+    send(stream, request).await?.body()
+}
+
+impl Reply {
+    /// The body of a page that is asked for without a digest.
+    ///
+    /// # Errors
+    /// [`Missing::NotSupported`] if it is a challenge.
+    pub fn body(self) -> Result<Vec<u8>, Missing> {
+        match self {
+            Self::Body(body) => Ok(body),
+            Self::Challenge(_) => Err(Missing::NotSupported),
+        }
+    }
 }
 
 fn request(
@@ -77,7 +99,7 @@ fn request(
         .map_err(|_| Missing::Unreachable)
 }
 
-async fn send(stream: TcpStream, request: Request<Full<Bytes>>) -> Result<Vec<u8>, Missing> {
+async fn send(stream: TcpStream, request: Request<Full<Bytes>>) -> Result<Reply, Missing> {
     let (from, to) = stream.into_split();
     // What comes before the reply itself counts as well: a head, or interim replies without end.
     let stream = tokio::io::join(from.take(2 * MAX_REPLY as u64), to);
@@ -85,8 +107,10 @@ async fn send(stream: TcpStream, request: Request<Full<Bytes>>) -> Result<Vec<u8
     let reply = async move {
         let reply = sender.send_request(request).await.map_err(|e| why(&e))?;
         match reply.status() {
-            StatusCode::OK => read(reply.into_body()).await,
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(denial(reply.headers())),
+            StatusCode::OK => read(reply.into_body()).await.map(Reply::Body),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Challenge::of_antminer(reply.headers())
+                .map(Reply::Challenge)
+                .ok_or_else(|| denial(reply.headers())),
             _ => Err(Missing::RemoteError),
         }
     };

@@ -1,6 +1,6 @@
 //! One poll of one machine behind one door: what is asked, and in which order.
 
-use super::command::{Command, Request};
+use super::command::{Command, LoginKind, Request};
 use super::detect::{self, Fingerprint};
 use super::door::{Door, Way};
 use super::driver::{Ask, Replies, When};
@@ -131,7 +131,9 @@ impl Poll<'_> {
         self.memory.forget_refusals();
         let mut found = detect::driver(&self.replies);
         for command in detect::asks(self.door) {
-            if found.is_some() || self.replies.asked(*command) {
+            // Who has no login would only be asked for one.
+            let digest = command.login() == Some(LoginKind::Digest);
+            if found.is_some() || self.replies.asked(*command) || digest && self.session.is_none() {
                 continue;
             }
             let outcome = self.ask(*command).await;
@@ -175,9 +177,15 @@ impl Poll<'_> {
     /// The bytes of an answer. A page that wants a login gets one, where there is one to give.
     async fn exchange(&mut self, command: Command) -> Result<Vec<u8>, Missing> {
         let limit = self.limits.exchange;
-        let Some(session) = self.session.as_deref_mut().filter(|_| command.needs_login()) else {
-            return exchange::ask(self.at, command, None, limit).await;
+        let session = self.session.as_deref_mut();
+        let (session, kind) = match (session, command.login()) {
+            (Some(session), Some(kind)) => (session, kind),
+            // Without a login, such a machine at least says that it wants one.
+            _ => return exchange::ask(self.at, command, None, limit).await,
         };
+        if let (LoginKind::Digest, Request::Document { path }) = (kind, command.request()) {
+            return session.get(self.at, path, self.now, limit).await;
+        }
         let answer = exchange::ask(self.at, command, session.token(), limit).await;
         if answer != Err(Missing::Denied) {
             return answer;

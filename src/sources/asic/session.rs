@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::digest::Challenge;
 use super::document;
 use super::exchange;
 use super::hosts::HostPort;
+use super::page::Reply as Page;
 use crate::clock::Now;
 use crate::reading::Missing;
 use crate::secret::Secret;
@@ -31,6 +33,7 @@ pub struct Login {
 pub struct Session {
     login: Arc<Login>,
     token: Option<Secret>,
+    challenge: Option<Challenge>,
     refused: Option<Now>,
 }
 
@@ -48,7 +51,7 @@ struct Reply {
 
 impl Session {
     pub fn new(login: Arc<Login>) -> Self {
-        Self { login, token: None, refused: None }
+        Self { login, token: None, challenge: None, refused: None }
     }
 
     pub fn token(&self) -> Option<&Secret> {
@@ -61,9 +64,7 @@ impl Session {
     /// [`Missing::Denied`] if it is refused or was lately; else as [`exchange::post`].
     pub async fn renew(&mut self, at: &HostPort, now: Now, deadline: Duration) -> Result<(), Missing> {
         self.token = None;
-        if self.refused.is_some_and(|at| now.since(at) < REFUSED) {
-            return Err(Missing::Denied);
-        }
+        self.may_log_in(now)?;
         let Login { username, password } = &*self.login;
         let request = Request { username, password: password.reveal() };
         let json = serde_json::to_string(&request).map_err(|_| Missing::Denied)?;
@@ -85,9 +86,58 @@ impl Session {
         }
     }
 
+    /// Gets a page behind the digest of Antminers: with an answer to the challenge of the page before, else to the
+    /// one that this page gives. A challenge may have expired since, so its refusal is no refusal of the login.
+    ///
+    /// # Errors
+    /// [`Missing::Denied`] if the login is refused or was lately; else as [`exchange::get`].
+    pub async fn get(
+        &mut self,
+        at: &HostPort,
+        path: &'static str,
+        now: Now,
+        deadline: Duration,
+    ) -> Result<Vec<u8>, Missing> {
+        self.may_log_in(now)?;
+        let challenge = match self.get_once(at, path, deadline).await? {
+            Page::Body(body) => return Ok(body),
+            Page::Challenge(challenge) => challenge,
+        };
+        self.challenge = Some(challenge);
+        match self.get_once(at, path, deadline).await {
+            Ok(Page::Body(body)) => Ok(body),
+            Ok(Page::Challenge(_)) | Err(Missing::Denied | Missing::NotSupported) => {
+                self.refuse(now);
+                Err(Missing::Denied)
+            }
+            Err(why) => Err(why),
+        }
+    }
+
+    async fn get_once(
+        &mut self,
+        at: &HostPort,
+        path: &'static str,
+        deadline: Duration,
+    ) -> Result<Page, Missing> {
+        let answer = self.challenge.as_mut().map(|challenge| {
+            let cnonce = format!("{:016x}", fastrand::u64(..));
+            challenge.answer(&self.login, path, &cnonce)
+        });
+        exchange::get(at, path, answer.as_ref(), deadline).await
+    }
+
+    fn may_log_in(&self, now: Now) -> Result<(), Missing> {
+        match self.refused {
+            Some(at) if now.since(at) < REFUSED => Err(Missing::Denied),
+            _ => Ok(()),
+        }
+    }
+
     /// The login is worth nothing, even if it gave a token.
     pub fn refuse(&mut self, now: Now) {
         self.token = None;
+        self.challenge = None;
         self.refused = Some(now);
     }
 }

@@ -74,7 +74,8 @@ async fn a_machine_that_asks_for_the_password_in_another_way_does_not_get_it() {
     let sent = Arc::new(Mutex::new(String::new()));
     let log = sent.clone();
     tokio::spawn(async move {
-        let reply = "HTTP/1.1 401 X\r\nWWW-Authenticate: Digest realm=\"antMiner Configuration\"\r\n\r\n";
+        let reply = "HTTP/1.1 401 X\r\nWWW-Authenticate: Basic realm=\"antMiner Configuration\"\r\n\
+                     WWW-Authenticate: Digest realm=\"router\", nonce=\"a\", qop=\"auth\"\r\n\r\n";
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut asked = [0; 4096];
             let length = stream.read(&mut asked).await.unwrap();
@@ -85,7 +86,8 @@ async fn a_machine_that_asks_for_the_password_in_another_way_does_not_get_it() {
     let failure = sample(&mut reader(&host, PASSWORD), START).await.unwrap_err();
     assert_eq!(failure.reason, Missing::NotSupported);
     let sent = sent.lock().unwrap();
-    assert!(sent.contains("GET /api/v1/miner/details") && !sent.contains(PASSWORD), "{sent}");
+    assert!(sent.contains("GET /cgi-bin/stats.cgi") && !sent.contains(PASSWORD), "{sent}");
+    assert!(!sent.to_ascii_lowercase().contains("authorization"), "{sent}");
 }
 
 #[tokio::test]

@@ -9,15 +9,16 @@ use wattsplit::sources::asic::driver::{Driver, Replies};
 use wattsplit::sources::asic::known::Known;
 use wattsplit::sources::asic::reply::Reply;
 use wattsplit::sources::asic::{
-    antminer, auradine, avalon, axeos, braiins, braiins_rest, detect, epic, generic, hammer, luxos, mskminer,
-    sealminer, vnish, vnish_web, whatsminer, whatsminer_v3,
+    antminer, antminer_cgi, auradine, avalon, axeos, braiins, braiins_rest, detect, epic, generic, hammer,
+    luxos, mskminer, sealminer, vnish, vnish_web, whatsminer, whatsminer_v3,
 };
 use wattsplit::units::Celsius;
 
 use crate::fake_miner;
 
-const DRIVERS: [&Driver; 16] = [
+const DRIVERS: [&Driver; 17] = [
     &antminer::DRIVER,
+    &antminer_cgi::DRIVER,
     &auradine::DRIVER,
     &avalon::DRIVER,
     &axeos::DRIVER,
@@ -36,7 +37,7 @@ const DRIVERS: [&Driver; 16] = [
 ];
 
 /// The file of a fixture folder that answers each command.
-const FILES: [(Command, &str); 30] = [
+const FILES: [(Command, &str); 33] = [
     (Command::Summary, "summary"),
     (Command::Stats, "stats"),
     (Command::StatsNewApi, "stats.new_api"),
@@ -67,6 +68,9 @@ const FILES: [(Command, &str); 30] = [
     (Command::BosPools, "get.api.v1.pools"),
     (Command::VnishInfo, "get.api.v1.info"),
     (Command::VnishSummary, "get.api.v1.summary"),
+    (Command::CgiStats, "get.cgi-bin.stats.cgi"),
+    (Command::CgiSystemInfo, "get.cgi-bin.get_system_info.cgi"),
+    (Command::CgiPools, "get.cgi-bin.pools.cgi"),
 ];
 
 /// The bytes that a folder answers each command with.

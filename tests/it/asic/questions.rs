@@ -5,7 +5,7 @@ use super::{PATIENT, START, miner, reader, sample};
 use crate::fake_miner::{self, FakeMiner};
 
 /// Everything that may ever be sent, word for word.
-const LIST: [&str; 35] = [
+const LIST: [&str; 38] = [
     r#"{"command":"summary"}"#,
     r#"{"command":"stats"}"#,
     r#"{"command":"stats","new_api":true}"#,
@@ -35,6 +35,9 @@ const LIST: [&str; 35] = [
     "GET /api/v1/miner/hw/hashboards HTTP/1.1",
     "GET /api/v1/cooling/state HTTP/1.1",
     "GET /api/v1/pools HTTP/1.1",
+    "GET /cgi-bin/stats.cgi HTTP/1.1",
+    "GET /cgi-bin/get_system_info.cgi HTTP/1.1",
+    "GET /cgi-bin/pools.cgi HTTP/1.1",
     // With the operator's own credentials only.
     "POST /api/v1/auth/login HTTP/1.1",
     r#"{"cmd":"get.miner.status","param":"summary"}"#,

@@ -7,8 +7,8 @@ use wattsplit::sources::asic::driver::Replies;
 use wattsplit::sources::asic::known::Known;
 use wattsplit::sources::asic::reply::Reply;
 use wattsplit::sources::asic::{
-    antminer, auradine, avalon, axeos, braiins, braiins_rest, epic, luxos, sealminer, vnish, vnish_web,
-    whatsminer, whatsminer_v3,
+    antminer, antminer_cgi, auradine, avalon, axeos, braiins, braiins_rest, epic, luxos, sealminer, vnish,
+    vnish_web, whatsminer, whatsminer_v3,
 };
 
 use super::{PATIENT, START, miner, reader, sample};
@@ -219,6 +219,7 @@ async fn machines_of_other_makers_are_read_as_they_are() {
 #[tokio::test]
 async fn machines_that_have_pages_are_read_as_they_are() {
     check(&[
+        "antminer-s21-cgi-handmade",
         "antminer-s21pro-vnish-1.2.7-rest",
         "bitaxe-401-2.4.5-starting",
         "bitaxe-gamma601-2.8-handmade",
@@ -289,6 +290,7 @@ fn no_part_of_a_reply_is_taken_for_the_whole() {
 fn damaged_replies_never_panic_and_never_report_the_impossible() {
     for (driver, command, file) in [
         (&antminer::DRIVER, Command::Stats, "antminer-s19pro-stock-2022.12/stats.json"),
+        (&antminer_cgi::DRIVER, Command::CgiStats, "antminer-s21-cgi-handmade/get.cgi-bin.stats.cgi.json"),
         (&vnish::DRIVER, Command::Stats, "antminer-s21pro-vnish-1.2.7/stats.json"),
         (&luxos::DRIVER, Command::Stats, "luxos-s19kpro-2025.4.8/stats.json"),
         (&sealminer::DRIVER, Command::Stats, "sealminer-a2-2025091001/stats.json"),

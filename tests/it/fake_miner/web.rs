@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use super::Shared;
+
 /// The value of a field of a request's head.
 pub fn header<'h>(head: &'h str, name: &str) -> Option<&'h str> {
     let mut fields = head.lines().filter_map(|line| line.split_once(": "));
@@ -36,6 +38,31 @@ pub async fn page(
     if login.is_object() && header(head, "authorization") != Some(token) {
         return answer(stream, 401, b"", caps).await;
     }
+    file(stream, folder, caps, path).await
+}
+
+/// The same where `http_digest` of `caps.json` stands before every page.
+pub async fn page_behind_digest(
+    stream: &mut TcpStream,
+    folder: &Path,
+    caps: &Value,
+    head: &str,
+    shared: &Shared,
+) -> Option<bool> {
+    let wanted = &caps["http_digest"];
+    let path = head.lines().next()?.strip_prefix("GET ")?.strip_suffix(" HTTP/1.1")?;
+    let challenge = {
+        let mut digest = shared.digest.lock().unwrap();
+        let accepted = header(head, "authorization").is_some_and(|sent| digest.accepts(wanted, path, sent));
+        (!accepted).then(|| digest.challenge(wanted))
+    };
+    let Some(challenge) = challenge else { return file(stream, folder, caps, path).await };
+    let reply = format!("HTTP/1.1 401 X\r\nWWW-Authenticate: {challenge}\r\nContent-Length: 0\r\n\r\n");
+    stream.write_all(reply.as_bytes()).await.ok()?;
+    Some(false)
+}
+
+async fn file(stream: &mut TcpStream, folder: &Path, caps: &Value, path: &str) -> Option<bool> {
     match std::fs::read(folder.join(format!("get.{}.json", path.trim_matches('/').replace('/', ".")))) {
         Ok(page) => answer(stream, 200, &page, caps).await,
         Err(_) => answer(stream, 404, b"<html>404</html>", caps).await,

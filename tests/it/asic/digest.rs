@@ -1,0 +1,97 @@
+//! Stock Antminers whose API is closed, through pages behind HTTP's digest.
+
+use std::time::Duration;
+
+use wattsplit::reading::Missing;
+
+use super::{PATIENT, START, miner, reader, report, sample};
+use crate::fake_miner::FakeMiner;
+use crate::log::{Log, run_alone};
+
+const MACHINE: &str = "antminer-s21-cgi-handmade";
+/// What `caps.json` wants; no factory's.
+const PASSWORD: &str = "fixture-pass";
+const STATS: &str = "GET /cgi-bin/stats.cgi HTTP/1.1";
+
+/// How often a login was tried since the last call.
+fn tries(fake: &FakeMiner) -> usize {
+    fake.authorizations().iter().flatten().count()
+}
+
+#[tokio::test]
+async fn a_challenge_is_answered_until_the_machine_gives_another_one() {
+    let fake = FakeMiner::serve(MACHINE).await;
+    let mut miner = reader(&fake.host, PASSWORD);
+    report(&mut miner, START).await;
+    fake.asked();
+    fake.authorizations();
+    report(&mut miner, START).await;
+    assert_eq!(fake.asked()[0], STATS);
+    assert!(fake.authorizations().iter().all(|sent| sent.as_ref().is_some_and(|s| s.starts_with("Digest "))));
+    fake.forget_tokens();
+    assert_eq!(report(&mut miner, START).await.hashrate_now.unwrap().value.ths(), 194.87132);
+    assert_eq!(fake.asked()[..2], [STATS, STATS]);
+}
+
+#[tokio::test]
+async fn a_refused_password_is_left_alone_for_a_quarter_of_an_hour() {
+    let fake = FakeMiner::serve(MACHINE).await;
+    let mut miner = reader(&fake.host, "wrong");
+    for (minute, logins) in [(0, 1), (5, 0), (14, 0), (15, 1)] {
+        let now = START.plus(Duration::from_secs(60 * minute));
+        assert_eq!(sample(&mut miner, now).await.unwrap_err().reason, Missing::Denied);
+        assert_eq!(tries(&fake), logins, "minute {minute}");
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_no_longer_holds_is_left_alone_too() {
+    let fake = FakeMiner::serve(MACHINE).await;
+    let mut miner = reader(&fake.host, PASSWORD);
+    report(&mut miner, START).await;
+    fake.change_password("another-one");
+    fake.authorizations();
+    // One with the challenge that it knows, which may have expired, and one with the new one.
+    for logins in [2, 0] {
+        assert_eq!(sample(&mut miner, START).await.unwrap_err().reason, Missing::Denied);
+        assert_eq!(tries(&fake), logins);
+    }
+}
+
+#[tokio::test]
+async fn without_configured_credentials_its_pages_are_not_asked_for() {
+    let fake = FakeMiner::serve(MACHINE).await;
+    let mut miner = miner(&fake.host, PATIENT);
+    for _ in 0..2 {
+        assert_eq!(sample(&mut miner, START).await.unwrap_err().reason, Missing::NotSupported);
+    }
+    assert!(!fake.asked().iter().any(|request| request.contains("/cgi-bin/")));
+    assert_eq!(tries(&fake), 0);
+}
+
+#[test]
+fn neither_the_password_nor_its_proof_is_in_the_log_or_in_what_can_be_printed() {
+    run_alone("asic::digest::child_that_logs_in");
+}
+
+#[tokio::test]
+#[ignore = "the other half of neither_the_password_nor_its_proof_is_in_the_log, alone in its process"]
+async fn child_that_logs_in() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
+    let _guard = tracing::subscriber::set_default(subscriber.with_writer(move || writer.clone()).finish());
+    let fake = FakeMiner::serve(MACHINE).await;
+    let mut printed = String::new();
+    for password in [PASSWORD, "not-the-password"] {
+        let mut miner = reader(&fake.host, password);
+        let outcome = sample(&mut miner, START).await;
+        printed.push_str(&format!("{miner:?} {outcome:?}"));
+    }
+    printed.push_str(&log.text());
+    assert!(printed.contains("no reply") && printed.contains("root"), "{printed}");
+    for secret in [PASSWORD, "not-the-password", "response=", "cnonce"] {
+        assert!(!printed.contains(secret), "{secret} in {printed}");
+    }
+    assert!(!fake.authorizations().iter().flatten().any(|sent| sent.contains(PASSWORD)));
+}
