@@ -254,6 +254,14 @@ impl Replies {
         HASHRATE.iter().any(|command| matches!(self.slots.get(command.index()), Some(Some(Ok(_)))))
     }
 
+    /// True if the cgminer API denies what carries the hashrate.
+    pub fn are_denied(&self) -> bool {
+        let hashrate = [Command::Summary, Command::Stats, Command::Estats];
+        let why = |command| self.answer(command).err();
+        hashrate.iter().any(|command| why(*command) == Some(Missing::Denied))
+            && hashrate.iter().all(|command| why(*command).is_some())
+    }
+
     /// True also if nothing came back.
     pub fn asked(&self, command: Command) -> bool {
         self.slots.get(command.index()).is_some_and(Option::is_some)

@@ -114,6 +114,7 @@ impl Miner {
         let believed = self.memory.is_believed(now);
         // What it says at its own door counts, else what says most.
         let (mut why, mut own_why) = (None, None);
+        let mut locked = None;
         // Ports behind which nobody is, or somebody to whom there is no more to say.
         let mut shut: Vec<u16> = Vec::with_capacity(doors.len());
         for Try { index, own } in door::tries(doors.len(), first, known, believed) {
@@ -137,7 +138,13 @@ impl Miner {
                 swapped: false,
             };
             let outcome = poll.run().await;
+            let is_locked = outcome.is_ok() && poll.is_locked();
             let Poll { replies, spoke, mut swapped, .. } = poll;
+            if is_locked {
+                locked = remembered.then_some(replies).or(locked);
+                *if own { &mut own_why } else { &mut why } = Some(Missing::Denied);
+                continue;
+            }
             let Err(reason) = outcome else {
                 if !remembered {
                     swapped |= known && other.driver().name != self.memory.driver().name;
@@ -169,7 +176,7 @@ impl Miner {
                 _ => {}
             }
         }
-        Err(own_why.or(why).unwrap_or(Missing::NotYet))
+        locked.ok_or(own_why.or(why).unwrap_or(Missing::NotYet))
     }
 
     fn tell_swapped(&mut self, now: Now, swapped: bool) {

@@ -1,5 +1,6 @@
 //! One poll of one machine behind one door: what is asked, and in which order.
 
+use super::antminer;
 use super::command::{Command, LoginKind, Request};
 use super::detect::{self, Fingerprint};
 use super::door::{Door, Way};
@@ -63,6 +64,13 @@ impl Poll<'_> {
         let asked = self.replies.asked(Command::Summary);
         let summary = self.replies.get(Command::Summary).err().filter(|_| asked);
         Err(summary.or(opened.err()).unwrap_or(Missing::Garbage))
+    }
+
+    /// There is a login, and the API denies everything. A stock Antminer, which this may be, tells more by its pages.
+    pub fn is_locked(&self) -> bool {
+        let driver = self.memory.driver().name;
+        let may_be_stock = !self.memory.is_known() || driver == antminer::DRIVER.name;
+        may_be_stock && self.session.is_some() && self.replies.are_denied()
     }
 
     /// The API of a machine that is not known was answered with a page, or with nothing.

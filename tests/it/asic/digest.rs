@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
 use wattsplit::reading::Missing;
 
 use super::{PATIENT, START, miner, reader, report, sample};
-use crate::fake_miner::FakeMiner;
+use crate::fake_miner::{self, FakeMiner};
 use crate::log::{Log, run_alone};
 
 const MACHINE: &str = "antminer-s21-cgi-handmade";
@@ -67,6 +69,35 @@ async fn without_configured_credentials_its_pages_are_not_asked_for() {
     }
     assert!(!fake.asked().iter().any(|request| request.contains("/cgi-bin/")));
     assert_eq!(tries(&fake), 0);
+}
+
+/// As the API of a machine that lets nobody read it.
+async fn deny(mut stream: TcpStream) -> std::io::Result<()> {
+    fake_miner::take_request(&mut stream).await?;
+    stream.write_all(br#"{"STATUS":[{"STATUS":"E","When":1,"Code":45,"Msg":"Access denied"}],"id":1}"#).await
+}
+
+#[tokio::test]
+async fn an_api_that_denies_everything_is_gone_round_with_a_login_only() {
+    let Some(web) = FakeMiner::serve_at_its_port(MACHINE).await else {
+        eprintln!("skipped, this process may not open port 80");
+        return;
+    };
+    let api = TcpListener::bind((web.host.host.as_str(), 4028)).await.unwrap();
+    tokio::spawn(fake_miner::serve_each(api, deny));
+    let mut known = reader(&web.host, PASSWORD);
+    // When it is met, then where it was found, then when it is looked for anew.
+    for minutes in [0, 1, 11] {
+        let report = report(&mut known, START.plus(Duration::from_secs(60 * minutes))).await;
+        assert_eq!(report.model.as_deref(), Some("S21"), "after {minutes} minutes");
+        assert_eq!(web.open_at_most(), 1);
+    }
+    web.asked();
+    let denied = report(&mut miner(&web.host, PATIENT), START).await;
+    assert_eq!(denied.hashrate_now, Err(Missing::Denied));
+    assert!(web.asked().is_empty());
+    let denied = report(&mut reader(&web.host, "wrong"), START).await;
+    assert_eq!(denied.hashrate_now, Err(Missing::Denied));
 }
 
 #[test]
