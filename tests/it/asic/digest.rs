@@ -21,6 +21,21 @@ fn tries(fake: &FakeMiner) -> usize {
 }
 
 #[tokio::test]
+async fn behind_the_default_port_it_is_found_at_that_of_its_pages() {
+    let Some(fake) = FakeMiner::serve_at_its_port(MACHINE).await else {
+        eprintln!("skipped, this process may not open port 80");
+        return;
+    };
+    let report = report(&mut reader(&fake.host, PASSWORD), START).await;
+    assert_eq!((report.model.as_deref(), report.firmware.as_deref()), (Some("S21"), Some("stock")));
+    assert_eq!(
+        (report.mac.as_deref(), report.power.unwrap().source),
+        (Some("02:5A:10:7C:33:E1"), "model table")
+    );
+    assert_eq!(fake.open_at_most(), 1);
+}
+
+#[tokio::test]
 async fn a_challenge_is_answered_until_the_machine_gives_another_one() {
     let fake = FakeMiner::serve(MACHINE).await;
     let mut miner = reader(&fake.host, PASSWORD);
