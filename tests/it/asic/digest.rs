@@ -115,6 +115,25 @@ async fn an_api_that_denies_everything_is_gone_round_with_a_login_only() {
     assert_eq!(denied.hashrate_now, Err(Missing::Denied));
 }
 
+#[tokio::test]
+async fn a_machine_of_another_family_that_denies_everything_is_not_asked_for_pages() {
+    let Some(web) = FakeMiner::serve_at_its_port(MACHINE).await else {
+        eprintln!("skipped, this process may not open port 80");
+        return;
+    };
+    let api = TcpListener::bind((web.host.host.as_str(), 4028)).await.unwrap();
+    tokio::spawn(fake_miner::serve_each(api, |mut stream: TcpStream| async move {
+        fake_miner::take_request(&mut stream).await?;
+        let denied = r#"{"STATUS":"E","When":1,"Code":45,"Msg":"permission denied","Description":"whatsminer v2.0.5"}"#;
+        stream.write_all(denied.as_bytes()).await
+    }));
+    let mut whatsminer = reader(&web.host, PASSWORD);
+    for _ in 0..2 {
+        assert_eq!(report(&mut whatsminer, START).await.hashrate_now, Err(Missing::Denied));
+    }
+    assert!(web.asked().is_empty());
+}
+
 #[test]
 fn neither_the_password_nor_its_proof_is_in_the_log_or_in_what_can_be_printed() {
     run_alone("asic::digest::child_that_logs_in");
