@@ -36,7 +36,7 @@ pub fn asks(door: Door) -> &'static [Command] {
 type Family = (fn(&Replies) -> bool, &'static Driver);
 
 /// Those whose program names itself come before those that are told by the name of a machine.
-const FAMILIES: [Family; 15] = [
+const FAMILIES: [Family; 16] = [
     (whatsminer::recognises, &whatsminer::DRIVER),
     (braiins::recognises, &braiins::DRIVER),
     (luxos::recognises, &luxos::DRIVER),

@@ -14,7 +14,7 @@ use wattsplit::sources::asic::exchange::{self, MAX_REPLY};
 use wattsplit::sources::asic::miner::Limits;
 
 use super::{PATIENT, START, miner, report, sample};
-use crate::fake_miner::{self, FakeMiner};
+use crate::fake_miner::{self, FakeMiner, misbehaving, take_request};
 
 #[tokio::test]
 async fn behind_the_default_port_each_machine_is_found_at_its_own() {
@@ -158,7 +158,7 @@ async fn a_length_that_no_reply_has_is_too_large_before_there_is_room_for_it() {
         assert_eq!(sample(&mut miner, START).await.unwrap_err().reason, Missing::TooLarge);
     }
     // A length that may be, and nothing behind it.
-    let (port, _) = listen(ip, 0, Some(&[0, 0, 8, 0])).await;
+    let (port, _) = listen(ip, 0, Some(&[0, 0, 2, 0])).await;
     let asked = exchange::ask(&host(ip, port), Command::V3Poll, None, PATIENT.exchange).await;
     assert_eq!(asked.unwrap_err(), Missing::CutOff);
 }
@@ -186,4 +186,18 @@ async fn a_page_ends_at_the_byte_limit_and_a_broken_one_is_what_it_is() {
         let asked = exchange::ask(&host(ip, port), Command::AxeInfo, None, PATIENT.exchange).await;
         assert_eq!(asked.unwrap_err(), why, "{}", String::from_utf8_lossy(&reply[..reply.len().min(80)]));
     }
+}
+
+#[tokio::test]
+async fn interim_replies_without_end_end_the_exchange() {
+    let floods = misbehaving(|mut stream| async move {
+        take_request(&mut stream).await?;
+        loop {
+            stream.write_all(&b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1_000)).await?;
+        }
+    })
+    .await;
+    // Long before its deadline.
+    let asked = exchange::ask(&floods, Command::AxeInfo, None, Duration::from_secs(3_600)).await;
+    assert_eq!(asked.unwrap_err(), Missing::CutOff);
 }

@@ -66,28 +66,60 @@ async fn a_machine_that_asks_for_no_login_is_sent_none() {
     }
 }
 
-#[tokio::test]
-async fn a_machine_that_asks_for_the_password_in_another_way_does_not_get_it() {
+/// A web server that answers pages with `page` and the login with `login`; what it is sent.
+async fn answering(page: &'static str, login: &'static str) -> (HostPort, Arc<Mutex<String>>) {
     let ip = fake_miner::own_address();
     let listener = TcpListener::bind((ip, 0)).await.unwrap();
     let host = HostPort { host: ip.to_string(), port: listener.local_addr().unwrap().port(), expected: true };
     let sent = Arc::new(Mutex::new(String::new()));
     let log = sent.clone();
     tokio::spawn(async move {
-        let reply = "HTTP/1.1 401 X\r\nWWW-Authenticate: Basic realm=\"antMiner Configuration\"\r\n\
-                     WWW-Authenticate: Digest realm=\"router\", nonce=\"a\", qop=\"auth\"\r\n\r\n";
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut asked = [0; 4096];
             let length = stream.read(&mut asked).await.unwrap();
-            log.lock().unwrap().push_str(&String::from_utf8_lossy(&asked[..length]));
-            stream.write_all(reply.as_bytes()).await.unwrap();
+            let asked = String::from_utf8_lossy(&asked[..length]);
+            log.lock().unwrap().push_str(&asked);
+            let head = if asked.starts_with("POST") { login } else { page };
+            stream.write_all(format!("HTTP/1.1 {head}\r\n\r\n").as_bytes()).await.unwrap();
         }
     });
-    let failure = sample(&mut reader(&host, PASSWORD), START).await.unwrap_err();
-    assert_eq!(failure.reason, Missing::NotSupported);
-    let sent = sent.lock().unwrap();
-    assert!(sent.contains("GET /cgi-bin/stats.cgi") && !sent.contains(PASSWORD), "{sent}");
-    assert!(!sent.to_ascii_lowercase().contains("authorization"), "{sent}");
+    (host, sent)
+}
+
+#[tokio::test]
+async fn a_machine_that_asks_for_the_password_in_another_way_does_not_get_it() {
+    for challenges in [
+        "401 X\r\nWWW-Authenticate: Basic realm=\"antMiner Configuration\"\r\n\
+         WWW-Authenticate: Digest realm=\"router\", nonce=\"a\", qop=\"auth\"",
+        "401 X\r\nWWW-Authenticate: Negotiate",
+        "401 X\r\nWWW-Authenticate: Bearer, Basic realm=\"x\"",
+    ] {
+        let (host, sent) = answering(challenges, "200 OK").await;
+        let failure = sample(&mut reader(&host, PASSWORD), START).await.unwrap_err();
+        assert_eq!(failure.reason, Missing::NotSupported, "{challenges}");
+        let sent = sent.lock().unwrap();
+        assert!(sent.contains("GET /cgi-bin/stats.cgi") && !sent.contains(PASSWORD), "{sent}");
+        assert!(!sent.to_ascii_lowercase().contains("authorization"), "{sent}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_gives_no_token_is_refused_however_it_is_worded() {
+    for refusal in [
+        "401 X\r\nWWW-Authenticate: Basic realm=\"x\"",
+        "429 Account locked",
+        "400 Bad Request",
+        "500 X",
+        "307 X\r\nLocation: http://127.0.0.1/",
+        "200 OK\r\nConnection: close\r\n\r\n{\"error\":\"invalid username or password\"}",
+    ] {
+        let (host, sent) = answering("401 X\r\nWWW-Authenticate: Bearer", refusal).await;
+        let mut miner = reader(&host, PASSWORD);
+        for minute in [0, 1, 5, 14] {
+            sample(&mut miner, START.plus(Duration::from_secs(60 * minute))).await.unwrap_err();
+        }
+        assert_eq!(sent.lock().unwrap().matches(LOGIN).count(), 1, "{refusal}");
+    }
 }
 
 #[tokio::test]

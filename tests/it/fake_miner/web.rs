@@ -42,7 +42,7 @@ pub async fn page(
 }
 
 /// The same where `http_digest` of `caps.json` stands before every page.
-pub async fn page_behind_digest(
+pub(super) async fn page_behind_digest(
     stream: &mut TcpStream,
     folder: &Path,
     caps: &Value,

@@ -122,7 +122,7 @@ fn a_dead_miner_stays_a_unit_of_its_model_and_comes_back() {
     put(&mut site, 0, s19("10.0.0.1:4028"));
     put(&mut site, 500, dead("10.0.0.1:4028"));
     assert_eq!(ids(&site.view(at(500))), ["row-a-s19xp"]);
-    put(&mut site, 530, asic("10.0.0.1:4028", "row-a", true, Ok(report(None))));
+    put(&mut site, 530, s19("10.0.0.1:4028"));
     let view = site.view(at(530));
     assert_eq!((ids(&view), view.hash_blocks[0].counts.hashing), (vec!["row-a-s19xp"], 1));
 }
@@ -133,6 +133,9 @@ fn a_miner_that_was_replaced_moves_to_the_block_of_its_new_model() {
     put(&mut site, 0, s19("10.0.0.1:4028"));
     put(&mut site, 30, asic("10.0.0.1:4028", "row-a", true, Ok(report(Some("S21")))));
     assert_eq!(ids(&site.view(at(30))), ["row-a-s21"]);
+    // One that does not tell its model is none of those before it.
+    put(&mut site, 60, asic("10.0.0.1:4028", "row-a", true, Ok(report(None))));
+    assert_eq!(ids(&site.view(at(60))), ["row-a-unknown"]);
 }
 
 #[test]
