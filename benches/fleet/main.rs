@@ -16,7 +16,7 @@ use wattsplit::sources::runner::Limits;
 mod addresses;
 mod bare;
 mod client;
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 #[path = "../../tests/it/fake_miner.rs"]
 mod fake_miner;
 mod machines;

@@ -6,6 +6,8 @@
 // With their paths, for the bench that shares this file.
 #[path = "fake_miner/digest.rs"]
 mod digest;
+#[path = "fake_miner/stranger.rs"]
+mod stranger;
 #[path = "fake_miner/web.rs"]
 pub mod web;
 
@@ -20,6 +22,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use wattsplit::sources::asic::HostPort;
+
+pub use stranger::{misbehaving, serve_each, take_request};
 
 pub struct FakeMiner {
     pub host: HostPort,
@@ -177,37 +181,6 @@ impl FakeMiner {
     pub fn open_at_most(&self) -> usize {
         self.shared.open_at_most.load(Ordering::SeqCst)
     }
-}
-
-/// A listener that does `serve` with each connection; its address.
-pub async fn misbehaving<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> HostPort
-where
-    F: Future<Output = std::io::Result<()>> + Send + 'static,
-{
-    let listener = TcpListener::bind((own_address(), 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(serve_each(listener, serve));
-    HostPort { host: address.ip().to_string(), port: address.port(), expected: true }
-}
-
-/// Does `serve` with each connection to `listener`.
-pub async fn serve_each<F>(listener: TcpListener, serve: impl Fn(TcpStream) -> F)
-where
-    F: Future<Output = std::io::Result<()>> + Send + 'static,
-{
-    while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(serve(stream));
-    }
-}
-
-/// Reads to the end of one question.
-pub async fn take_request(stream: &mut TcpStream) -> std::io::Result<()> {
-    // In whichever way it is asked.
-    let mut request = Vec::new();
-    while !request.ends_with(b"}") && !request.ends_with(b"\r\n\r\n") {
-        request.push(stream.read_u8().await?);
-    }
-    Ok(())
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
