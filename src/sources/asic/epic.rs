@@ -152,7 +152,7 @@ fn report(replies: &Replies, known: &Known) -> AsicReport {
     let faults: Vec<String> = error.map(|error| field::short(error).to_string()).into_iter().collect();
     let table = known.model.as_deref().and_then(models::find);
     let detected = summary.slots.0.as_ref().map(|slots| slots.iter().filter(|s| s.detected.is_set()).count());
-    let working = |board: &&Board| mhs(board).is_ok_and(|rate| rate > 0.0);
+    let working = summary.boards.iter().filter(|board| mhs(board).is_ok_and(|rate| rate > 0.0)).count();
     let temperature = |board: &Board| field::temperature(board.temperature.get()?, "summary.HBs.Temperature");
     let average = summary.session.0.average_mhs.get();
     AsicReport {
@@ -163,9 +163,10 @@ fn report(replies: &Replies, known: &Known) -> AsicReport {
         temp_board_max: field::hottest_of(summary.boards.iter().map(temperature)),
         fans_rpm: fans(&summary.fans.0),
         uptime_s: summary.session.0.uptime.get().ok().and_then(field::uptime),
+        // A board that hashes is there, whatever the slots say.
         boards_expected: detected
-            .map(|found| table.and_then(|model| model.boards).unwrap_or(0).max(found as u32)),
-        boards_working: detected.map(|_| summary.boards.iter().filter(working).count() as u32),
+            .map(|found| table.and_then(|model| model.boards).unwrap_or(0).max(found.max(working) as u32)),
+        boards_working: detected.map(|_| working as u32),
         faults,
         ..known.report(Missing::NotReported)
     }

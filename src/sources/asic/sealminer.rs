@@ -81,7 +81,10 @@ fn report(replies: &Replies, known: &Known) -> AsicReport {
         temp_chip_max: stats.and_then(|row| field::sensor(row, "Temp", "stats.Temp")),
         fans_rpm: stats.map(fans).unwrap_or_default(),
         uptime_s: [stats, summary].into_iter().flatten().find_map(|row| field::seconds(row, "Elapsed")),
-        boards_expected: stats.ok().and_then(|row| field::count(row, "Board Count")).map(|n| n as u32),
+        boards_expected: stats
+            .ok()
+            .and_then(|row| field::count(row, "Board Count"))
+            .and_then(|boards| u32::try_from(boards).ok()),
         boards_working: stats.ok().and_then(|row| working(row, standing)),
         ..known.report(Missing::NotReported)
     }
