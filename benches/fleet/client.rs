@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot, watch};
 use wattsplit::clock::{self, Now};
 use wattsplit::reading::{Batch, Missing, Sample};
@@ -17,6 +18,8 @@ use super::report::Client;
 use super::usage;
 
 /// `concurrency` of a config that does not say.
+const PLACES: usize = 768;
+/// Flat out, of both clients: more in flight makes neither faster.
 pub const LIMITS: usize = 256;
 /// As in the agent.
 const BATCHES: usize = 256;
@@ -86,7 +89,11 @@ pub async fn run(machines: usize, port: u16, pace: Pace, faulty: bool, go: onesh
 
     let (batches, received) = mpsc::channel(BATCHES);
     let (health, _) = watch::channel(RunnerHealth::default());
-    let mut runner = std::pin::pin!(runner::run(sources, Limits::of(LIMITS), batches, health));
+    let mut runner = match pace {
+        // A fleet is never asked as fast as it goes, but evenly; feeds are asked again at once.
+        Pace::FlatOut => runner::run_feeds(sources, Limits::of(LIMITS), batches, health).boxed_local(),
+        Pace::Period(_) => runner::run(sources, Limits::of(PLACES), batches, health).boxed_local(),
+    };
     let mut fleet = Fleet { site, received, healthy, polls: 0, failed: 0, files: 0, looked: Duration::ZERO };
     let measuring = async {
         let started = Mark::now();
@@ -104,8 +111,10 @@ pub async fn run(machines: usize, port: u16, pace: Pace, faulty: bool, go: onesh
         let start = Mark::now();
         match pace {
             Pace::FlatOut => fleet.until(|fleet, _| fleet.polls >= machines.max(POLLS)).await,
-            // The runner spreads the pauses by a tenth.
-            Pace::Period(period) => fleet.until(|_, at| at.since(start.at) > period * 11 / 10).await,
+            // What was under way at its end may end.
+            Pace::Period(period) => {
+                fleet.until(|_, at| at.since(start.at) > period + Duration::from_secs(1)).await
+            }
         }
         let ((identify_s, identify_cpu_s), (wall_s, cpu_s)) = (met.since(started), Mark::now().since(start));
         println!("measured");
