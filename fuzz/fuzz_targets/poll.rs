@@ -6,12 +6,9 @@
 use libfuzzer_sys::fuzz_target;
 use wattsplit::reading::AsicReport;
 use wattsplit::sources::asic::command::Command;
-use wattsplit::sources::asic::driver::{Driver, Replies};
+use wattsplit::sources::asic::detect;
+use wattsplit::sources::asic::driver::Replies;
 use wattsplit::sources::asic::known::Known;
-use wattsplit::sources::asic::{
-    antminer, antminer_cgi, auradine, avalon, axeos, braiins, braiins_rest, detect, epic, generic, hammer, luxos, mskminer, sealminer,
-    vnish, vnish_web, whatsminer, whatsminer_v3,
-};
 
 /// `fuzz/seeds` writes them in this order.
 const COMMANDS: [Command; 33] = [
@@ -50,26 +47,6 @@ const COMMANDS: [Command; 33] = [
     Command::CgiPools,
 ];
 
-const DRIVERS: [&Driver; 17] = [
-    &antminer::DRIVER,
-    &antminer_cgi::DRIVER,
-    &auradine::DRIVER,
-    &avalon::DRIVER,
-    &axeos::DRIVER,
-    &braiins::DRIVER,
-    &braiins_rest::DRIVER,
-    &epic::DRIVER,
-    &generic::DRIVER,
-    &hammer::DRIVER,
-    &luxos::DRIVER,
-    &mskminer::DRIVER,
-    &sealminer::DRIVER,
-    &vnish::DRIVER,
-    &vnish_web::DRIVER,
-    &whatsminer::DRIVER,
-    &whatsminer_v3::DRIVER,
-];
-
 fuzz_target!(|bytes: &[u8]| {
     let mut replies = Replies::default();
     for (command, reply) in COMMANDS.into_iter().zip(bytes.split(|byte| *byte == 0)) {
@@ -79,7 +56,8 @@ fuzz_target!(|bytes: &[u8]| {
             replies.put(command, Err(why));
         }
     }
-    for driver in DRIVERS.into_iter().chain(detect::driver(&replies)) {
+    let _ = detect::driver(&replies);
+    for driver in detect::drivers() {
         let mut known = Known::default();
         for _ in 0..2 {
             (driver.learn)(&replies, &mut known);

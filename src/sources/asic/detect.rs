@@ -55,6 +55,11 @@ const FAMILIES: [Family; 16] = [
     (antminer_cgi::recognises, &antminer_cgi::DRIVER),
 ];
 
+/// All of them, the one for any other machine last.
+pub fn drivers() -> impl Iterator<Item = &'static Driver> {
+    FAMILIES.iter().map(|(_, driver)| *driver).chain([&generic::DRIVER])
+}
+
 /// The driver for the machine that sent these replies; `None` if they do not tell.
 pub fn driver(replies: &Replies) -> Option<&'static Driver> {
     let family = FAMILIES.iter().find(|(recognises, _)| recognises(replies));
