@@ -165,14 +165,16 @@ async fn a_miner_whose_first_packets_were_lost_is_found_at_the_second_time() {
 #[tokio::test]
 async fn what_was_found_before_it_is_stopped_is_printed_as_incomplete() {
     let miner = FakeMiner::serve("antminer-s21-stock-2024.07-minerpower").await;
-    let mut hosts = vec![miner.host.clone()];
+    let next = FakeMiner::serve("antminer-s21-stock-2024.07-minerpower").await;
+    let mut hosts = vec![miner.host.clone(), next.host.clone()];
     // Far more than it asks at this rate before it is stopped.
     hosts.extend((1..2_000).map(|port| HostPort { host: own_address().to_string(), port, expected: true }));
     let running = program(&["--rate", "1"], &hosts).spawn().unwrap();
+    // The reply of the first is in once the second is asked, a second later at this rate.
     let mut told = Vec::new();
     while told.is_empty() {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        told = miner.asked();
+        told = next.asked();
     }
     let pid = running.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
