@@ -4,11 +4,13 @@
 //! once per exchange and lives in [`Batch::at`]; quality and source live with each [`Reading`].
 
 mod asic;
+mod gpu;
 mod reasons;
 mod sample;
 mod sweep;
 
 pub use asic::{Nameplate, Place};
+pub use gpu::*;
 pub use reasons::Reasons;
 pub use sample::*;
 pub use sweep::Sweep;
@@ -69,6 +71,8 @@ pub enum Missing {
     NoDriver,
     /// A driver call has not returned.
     Hung,
+    /// The GPU driver was let go on request.
+    Released,
     /// The last value is older than its limit.
     Expired,
     /// The formula has no answer: a share of nothing, a break-even of take-or-pay terms.
@@ -81,7 +85,7 @@ pub enum Missing {
 
 impl Missing {
     /// Every reason, in the order of the schemas.
-    pub const ALL: [Missing; 20] = [
+    pub const ALL: [Missing; 21] = [
         Missing::NotYet,
         Missing::NotReported,
         Missing::NotSupported,
@@ -98,6 +102,7 @@ impl Missing {
         Missing::Lost,
         Missing::NoDriver,
         Missing::Hung,
+        Missing::Released,
         Missing::Expired,
         Missing::Undefined,
         Missing::OtherAlgorithm,
@@ -122,6 +127,7 @@ impl Missing {
             Missing::Lost => "lost",
             Missing::NoDriver => "no_driver",
             Missing::Hung => "hung",
+            Missing::Released => "released",
             Missing::Expired => "expired",
             Missing::Undefined => "undefined",
             Missing::OtherAlgorithm => "other_algorithm",

@@ -5,7 +5,7 @@
 //! sold one: a stopped GPU beside a sold one leaves the server running. The parts add up to what was
 //! measured.
 
-use crate::reading::{GpuState, Missing, Quality, Reading};
+use crate::reading::{Missing, Quality, Reading};
 use crate::site::GpuHostView;
 use crate::units::Watts;
 
@@ -99,7 +99,7 @@ impl<'a> Rack<'a> {
             silent: Vec::new(),
         };
         for view in &host.gpus {
-            let works = view.gpu.filter(|gpu| gpu.state != GpuState::Lost);
+            let works = view.gpu.filter(|gpu| gpu.state.works());
             match works.map(|gpu| gpu.power) {
                 Some(Ok(power)) => server.running.push(Board {
                     uuid: view.uuid,

@@ -10,7 +10,7 @@ use self::flat::Flat;
 use super::{Health, Live, LiveSet, topics};
 use crate::advice::Advice;
 use crate::economics::{Money, Split};
-use crate::reading::Missing;
+use crate::reading::{GpuState, Missing};
 use crate::site::{AsicCounts, GpuCounts, HashBlock, SiteView, Sum, Tally};
 use crate::units::{Hashrate, Usd, Watts};
 
@@ -74,10 +74,7 @@ fn summary(site: &str, view: &SiteView, (split, advice): (&Split, &Advice), heal
         Some(why) => flat.missing("gpus", why),
         None => {
             flat.figure("gpus", gpus.units());
-            flat.figure("gpus_ok", gpus.ok);
-            flat.figure("gpus_throttled", gpus.throttled);
-            flat.figure("gpus_lost", gpus.lost);
-            flat.figure("gpus_absent", gpus.missing);
+            block::gpu_states(&mut flat, "gpus", gpus);
         }
     }
     flat.figure("gpu_hosts", view.ai_blocks.iter().map(|b| b.hosts).sum::<u32>());
@@ -143,13 +140,11 @@ fn add_asics(a: AsicCounts, b: AsicCounts) -> AsicCounts {
     }
 }
 
-fn add_gpus(a: GpuCounts, b: GpuCounts) -> GpuCounts {
-    GpuCounts {
-        ok: a.ok + b.ok,
-        throttled: a.throttled + b.throttled,
-        lost: a.lost + b.lost,
-        missing: a.missing + b.missing,
+fn add_gpus(mut a: GpuCounts, b: GpuCounts) -> GpuCounts {
+    for state in GpuState::ALL {
+        a.add(state, b.of(state));
     }
+    a
 }
 
 /// Share of all units whose figures were read; `None` where there are no units.

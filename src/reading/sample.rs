@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Missing, Nameplate, Place, Read};
+use super::{GpuHostSample, Missing, Nameplate, Place, Read, WallPowerSample};
 use crate::clock::{Now, UnixMs};
 use crate::units::{Celsius, Fraction, Hashrate, Sats, Usd, UsdPerMwh, WattHours, Watts};
 
@@ -21,6 +21,7 @@ pub struct Batch {
 pub enum Sample {
     Asic(AsicSample),
     GpuHost(GpuHostSample),
+    WallPower(WallPowerSample),
     Occupancy(OccupancySample),
     Host(HostSample),
     Pool(PoolSample),
@@ -135,63 +136,7 @@ impl AsicState {
     }
 }
 
-// ---- GPUs ---------------------------------------------------------------------------------
-
-/// One reading of all GPUs of one host.
-#[derive(Debug, Clone)]
-pub struct GpuHostSample {
-    /// Name from the config.
-    pub host: Arc<str>,
-    /// Name of the hosting under which its GPUs are sold.
-    pub hosting: Arc<str>,
-    /// How often the host is polled; its values age by this.
-    pub interval: Duration,
-    pub gpus: Result<Vec<GpuSample>, Missing>,
-}
-
-/// One GPU of a host.
-#[derive(Debug, Clone)]
-pub struct GpuSample {
-    /// As the driver gives it: the identity of the board wherever it is plugged in.
-    pub uuid: Arc<str>,
-    /// Such as `NVIDIA H200`.
-    pub name: Option<Arc<str>>,
-    pub state: GpuState,
-    /// Board power, averaged by the driver over about a second.
-    pub power: Read<Watts>,
-    pub power_limit: Read<Watts>,
-    /// Counter since the driver was loaded; resets with it.
-    pub energy: Read<WattHours>,
-    /// Share of time that the GPU was busy, over the last second or so.
-    pub utilisation: Read<Fraction>,
-    pub memory_used_bytes: Read<u64>,
-    pub memory_total_bytes: Read<u64>,
-    pub temp_gpu: Read<Celsius>,
-    pub temp_memory: Read<Celsius>,
-    /// Names of the throttle reasons in force; empty = none, or not reported.
-    pub throttle: Vec<&'static str>,
-}
-
-/// What a GPU is doing, as far as its host can tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum GpuState {
-    /// Busy or idle, at the clocks it wants.
-    Ok,
-    /// Clocks are held down by heat or by the hardware's power brake.
-    Throttled,
-    /// Fell off the bus or needs a reset.
-    Lost,
-}
-
-impl GpuState {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            GpuState::Ok => "ok",
-            GpuState::Throttled => "throttled",
-            GpuState::Lost => "lost",
-        }
-    }
-}
+// ---- occupancy ----------------------------------------------------------------------------
 
 /// GPUs of a hosting that are billed now: occupancy, not utilisation.
 #[derive(Debug, Clone)]

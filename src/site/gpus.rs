@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::reading::{
-    GpuHostSample, GpuSample, GpuState, Missing, OccupancySample, Quality, Read, Reading, at_best,
-};
+use crate::reading::{GpuHostSample, GpuSample, Missing, OccupancySample, Quality, Read, Reading, at_best};
 use crate::units::{Celsius, Fraction, Watts};
 
 use super::GpuHostLayout;
@@ -64,7 +62,7 @@ impl Gpus {
     }
 
     pub fn apply(&mut self, at: Now, sample: GpuHostSample) {
-        let GpuHostSample { host, hosting, interval, gpus } = sample;
+        let GpuHostSample { host, hosting, interval, driver: _, gpus } = sample;
         let key = Key::new(&host);
         if let Ok(samples) = &gpus {
             self.forget_elsewhere(at, &key, samples);
@@ -229,21 +227,15 @@ impl HostingSum {
     }
 
     fn add_gpu(&mut self, view: &GpuView<'_>, boards: &mut Tally) {
+        self.counts.add(view.state(), 1);
         let Some(gpu) = view.gpu else {
             let why = view.missing.unwrap_or(Missing::Expired);
-            self.counts.missing = self.counts.missing.saturating_add(1);
             for tally in [&mut self.board_power, &mut self.utilisation, boards] {
                 tally.miss(why);
             }
             hotter(&mut self.temp_max, Err(why));
             return;
         };
-        let count = match gpu.state {
-            GpuState::Ok => &mut self.counts.ok,
-            GpuState::Throttled => &mut self.counts.throttled,
-            GpuState::Lost => &mut self.counts.lost,
-        };
-        *count = count.saturating_add(1);
         let best = if view.stale { Quality::Stale } else { Quality::Measured };
         self.board_power.read(at_best(gpu.power, best), Watts::get);
         boards.read(at_best(gpu.power, best), Watts::get);

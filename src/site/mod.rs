@@ -63,6 +63,7 @@ impl Site {
             match sample {
                 Sample::Asic(sample) => self.asics.apply(at, sample),
                 Sample::GpuHost(sample) => self.gpus.apply(at, sample),
+                Sample::WallPower(_) => {}
                 Sample::Occupancy(sample) => self.gpus.apply_occupancy(at, sample),
                 Sample::Host(sample) => self.prices.apply_host(at, sample),
                 Sample::Pool(sample) => self.prices.apply_pool(at, sample),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::clock::{Now, UnixMs};
 use crate::reading::{
-    Algorithm, AsicReport, AsicState, GpuSample, HostSample, Missing, Nameplate, Place, PoolReport, Quality,
-    Read, Reading, Reasons,
+    Algorithm, AsicReport, AsicState, GpuSample, GpuState, HostSample, Missing, Nameplate, Place, PoolReport,
+    Quality, Read, Reading, Reasons,
 };
 use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerMwh, WattHours, Watts};
 
@@ -147,6 +147,9 @@ pub struct AiBlock {
 pub struct GpuCounts {
     pub ok: u32,
     pub throttled: u32,
+    pub degraded: u32,
+    pub reset_required: u32,
+    pub hung: u32,
     pub lost: u32,
     /// Seen before on a host that does not answer now, or gone from a host that does.
     pub missing: u32,
@@ -154,7 +157,34 @@ pub struct GpuCounts {
 
 impl GpuCounts {
     pub fn units(&self) -> u32 {
-        self.ok + self.throttled + self.lost + self.missing
+        GpuState::ALL.into_iter().fold(0, |sum, state| sum.saturating_add(self.of(state)))
+    }
+
+    /// Those whose work can be sold.
+    pub fn working(&self) -> u32 {
+        let works = GpuState::ALL.into_iter().filter(|state| state.works());
+        works.fold(0, |sum, state| sum.saturating_add(self.of(state)))
+    }
+
+    pub fn of(mut self, state: GpuState) -> u32 {
+        *self.count(state)
+    }
+
+    pub fn add(&mut self, state: GpuState, units: u32) {
+        let count = self.count(state);
+        *count = count.saturating_add(units);
+    }
+
+    fn count(&mut self, state: GpuState) -> &mut u32 {
+        match state {
+            GpuState::Ok => &mut self.ok,
+            GpuState::Throttled => &mut self.throttled,
+            GpuState::Degraded => &mut self.degraded,
+            GpuState::ResetRequired => &mut self.reset_required,
+            GpuState::Hung => &mut self.hung,
+            GpuState::Lost => &mut self.lost,
+            GpuState::Missing => &mut self.missing,
+        }
     }
 }
 
@@ -302,4 +332,15 @@ pub struct GpuView<'a> {
     pub uuid: &'a str,
     /// Why there is no fresh value.
     pub missing: Option<Missing>,
+}
+
+impl GpuView<'_> {
+    /// What it is doing, by its host's newest answer and by how that came.
+    pub fn state(&self) -> GpuState {
+        match (self.missing, self.gpu) {
+            (Some(Missing::Hung), _) => GpuState::Hung,
+            (_, Some(gpu)) => gpu.state,
+            (_, None) => GpuState::Missing,
+        }
+    }
 }

@@ -109,6 +109,10 @@ fn describe(sample: &Sample) -> Result<String, String> {
             let gpus = host.gpus.as_ref().map_err(|why| lacks("GPUs")(*why))?;
             Ok(format!("{} GPUs", gpus.len()))
         }
+        Sample::WallPower(wall) => {
+            let power = wall.power.map_err(lacks("a power"))?;
+            Ok(format!("{:.2} kW", power.value.kw()))
+        }
         Sample::Occupancy(o) => {
             let occupied = o.occupied_gpus.map_err(lacks("a number"))?;
             Ok(format!("{} GPUs occupied", occupied.value))

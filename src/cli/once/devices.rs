@@ -167,7 +167,7 @@ impl<'a> Gpu<'a> {
             name: view.gpu.and_then(|g| g.name.as_deref()),
             host: view.host,
             hosting: view.hosting,
-            state: view.gpu.map_or("missing", |g| g.state.as_str()),
+            state: view.state().as_str(),
             poll: Poll::of(view.age, view.stale, view.missing),
             power_w: report.read(|g| g.power, Watts::get),
             power_limit_w: report.read(|g| g.power_limit, Watts::get),

@@ -195,6 +195,9 @@ pub struct AiBlock<'a> {
     gpus: u32,
     ok: u32,
     throttled: u32,
+    degraded: u32,
+    reset_required: u32,
+    hung: u32,
     lost: u32,
     missing: u32,
     hosts: u32,
@@ -208,12 +211,15 @@ pub struct AiBlock<'a> {
 
 impl<'a> AiBlock<'a> {
     pub fn of(block: &'a site::AiBlock) -> Self {
-        let site::GpuCounts { ok, throttled, lost, missing } = block.counts;
+        let site::GpuCounts { ok, throttled, degraded, reset_required, hung, lost, missing } = block.counts;
         Self {
             id: &block.id,
             gpus: block.counts.units(),
             ok,
             throttled,
+            degraded,
+            reset_required,
+            hung,
             lost,
             missing,
             hosts: block.hosts,

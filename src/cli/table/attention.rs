@@ -77,7 +77,7 @@ pub fn hash_alert(block: &HashBlock, money: Option<&Money>) -> bool {
 
 /// Whether the row of this block carries the mark.
 pub fn ai_alert(block: Option<&AiBlock>, money: Option<&Money>) -> bool {
-    let sick = |b: &AiBlock| b.counts.throttled + b.counts.lost + b.counts.missing + b.hosts_unreachable;
+    let sick = |b: &AiBlock| b.counts.units() - b.counts.ok + b.hosts_unreachable;
     block.map_or(0, sick) > 0 || loses(money)
 }
 
@@ -118,7 +118,22 @@ fn ai_block(block: &AiBlock, money: Option<&Money>, split: &Split, say: &mut imp
     }
     if counts.lost > 0 {
         let who = of(counts.lost, units, "GPUs");
-        say(&block.id, format!("off the bus or in need of a reset: {who}. Drain the host and reset it."));
+        say(&block.id, format!("off the bus: {who}. Drain the host and reset it."));
+    }
+    if counts.reset_required > 0 {
+        let who = of(counts.reset_required, units, "GPUs");
+        say(&block.id, format!("in need of a reset: {who}. Drain them, then `wattsplit release-gpus`."));
+    }
+    if counts.hung > 0 {
+        let who = of(counts.hung, units, "GPUs");
+        say(&block.id, format!("a call to the driver has not returned: {who}. The host needs a restart."));
+    }
+    if counts.degraded > 0 {
+        let who = of(counts.degraded, units, "GPUs");
+        say(
+            &block.id,
+            format!("memory or driver ask for attention: {who}. Plan a reset; {EVERY_DEVICE} has why."),
+        );
     }
     if counts.missing > 0 && block.hosts_unreachable < block.hosts {
         say(&block.id, format!("seen before and not now: {}.", of(counts.missing, units, "GPUs")));
@@ -128,7 +143,7 @@ fn ai_block(block: &AiBlock, money: Option<&Money>, split: &Split, say: &mut imp
         say(&block.id, format!("held back by heat or the power brake: {who}. Check cooling and supplies."));
     }
     if block.hosts_unreachable < block.hosts {
-        let there = f64::from(counts.ok + counts.throttled) / f64::from(units.max(1));
+        let there = f64::from(counts.working()) / f64::from(units.max(1));
         sum_gap(&block.id, "power", "cost and margin", &block.it_power, there, say);
     }
     let read = block.counts.units();
@@ -293,6 +308,7 @@ pub fn why(missing: Missing) -> &'static str {
         Missing::Lost => "fell off the bus",
         Missing::NoDriver => "no GPU driver",
         Missing::Hung => "the driver does not return",
+        Missing::Released => "the driver was let go on request",
         Missing::Expired => "too old",
         Missing::Undefined => "the formula has no answer",
         Missing::OtherAlgorithm => "mines another coin",

@@ -16,6 +16,9 @@ struct Hosting<'a> {
     money: Option<&'a Money>,
 }
 
+/// Columns that are there only when they count something.
+const RARE: [&str; 3] = ["degraded", "to reset", "hung"];
+
 /// The hostings with their total, and the heads of the columns that did not fit.
 pub fn table(view: &SiteView, split: &Split, width: usize) -> (String, Vec<&'static str>) {
     let hostings = hostings(view, split);
@@ -23,15 +26,21 @@ pub fn table(view: &SiteView, split: &Split, width: usize) -> (String, Vec<&'sta
     let names = super::blocks::names(hostings.iter().map(|h| h.id), width, total);
     let mut grid = Grid::new("AI HOSTING", names, total);
 
-    let counts: [(&str, bool, Count<AiBlock>); 5] = [
+    let counts: [(&str, bool, Count<AiBlock>); 8] = [
         ("GPUs", true, |b| b.counts.units()),
         ("ok", true, |b| b.counts.ok),
         ("throttled", false, |b| b.counts.throttled),
+        ("degraded", false, |b| b.counts.degraded),
+        ("to reset", false, |b| b.counts.reset_required),
+        ("hung", false, |b| b.counts.hung),
         ("lost", false, |b| b.counts.lost),
         ("missing", false, |b| b.counts.missing),
     ];
     for (head, always, count) in counts {
         let sum: u32 = hostings.iter().filter_map(|h| h.block).map(count).sum();
+        if sum == 0 && RARE.contains(&head) {
+            continue;
+        }
         let mut cells = read_cells(&hostings, |b| number(f64::from(count(b)), 0));
         cells.extend(total.then(|| number(f64::from(sum), 0)));
         grid.column(head, if always || sum > 0 { KEEP } else { EMPTY }, cells);

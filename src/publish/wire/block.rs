@@ -4,8 +4,8 @@ use super::flat::Flat;
 use super::money;
 use crate::clock::UnixMs;
 use crate::economics::{Class, Money};
-use crate::reading::Missing;
-use crate::site::{AiBlock, HashBlock};
+use crate::reading::{GpuState, Missing};
+use crate::site::{AiBlock, GpuCounts, HashBlock};
 use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, Watts};
 
 pub fn hash(site: &str, ts: UnixMs, block: &HashBlock, money: Option<&Money>) -> Vec<u8> {
@@ -46,10 +46,7 @@ pub fn ai(site: &str, ts: UnixMs, block: &AiBlock, money: Option<&Money>) -> Vec
         Some(why) => flat.missing("units", why),
         None => {
             flat.figure("units", block.counts.units());
-            flat.figure("units_ok", block.counts.ok);
-            flat.figure("units_throttled", block.counts.throttled);
-            flat.figure("units_lost", block.counts.lost);
-            flat.figure("units_absent", block.counts.missing);
+            gpu_states(&mut flat, "units", block.counts);
         }
     }
     flat.figure("hosts", block.hosts);
@@ -61,6 +58,14 @@ pub fn ai(site: &str, ts: UnixMs, block: &AiBlock, money: Option<&Money>) -> Vec
     flat.current("occupied_gpus", "", &block.occupied, |gpus| gpus);
     earnings(&mut flat, money);
     flat.finish()
+}
+
+/// One count for each state. What is missing is called absent: `_missing` is the ending of reasons.
+pub fn gpu_states(flat: &mut Flat, base: &str, counts: GpuCounts) {
+    for state in GpuState::ALL {
+        let name = if state == GpuState::Missing { "absent" } else { state.as_str() };
+        flat.figure(&format!("{base}_{name}"), counts.of(state));
+    }
 }
 
 /// Why the GPUs of a hosting cannot be counted: none of its hosts has ever answered.

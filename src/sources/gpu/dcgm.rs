@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::exposition::{self, Row};
-use super::roster::{Roster, blank};
+use super::roster::Roster;
 use super::{GpuHostConfig, Host, throttle};
 use crate::clock::Now;
 use crate::http::Http;
@@ -197,7 +197,7 @@ impl Board {
             temp_gpu: temperature(self.value("GPU_TEMP"), "dcgm.GPU_TEMP"),
             temp_memory: temperature(self.value("MEMORY_TEMP"), "dcgm.MEMORY_TEMP"),
             throttle: throttle::names(mask),
-            ..blank(self.uuid.as_str().into(), name, state, Missing::NotReported)
+            ..GpuSample::blank(self.uuid.as_str().into(), name, state, Missing::NotReported)
         }
     }
 

@@ -83,6 +83,7 @@ impl Host {
             host: Arc::clone(&self.name),
             hosting: Arc::clone(&self.hosting),
             interval: self.interval,
+            driver: None,
             gpus,
         })]
     }

@@ -17,7 +17,9 @@ impl Roster {
             .0
             .iter()
             .filter(|(uuid, _)| !samples.iter().any(|sample| sample.uuid == **uuid))
-            .map(|(uuid, name)| lost(Arc::clone(uuid), name.clone()))
+            .map(|(uuid, name)| {
+                GpuSample::blank(Arc::clone(uuid), name.clone(), GpuState::Missing, Missing::Lost)
+            })
             .collect();
         for sample in samples.iter_mut() {
             let known = self.0.entry(Arc::clone(&sample.uuid)).or_default();
@@ -32,25 +34,7 @@ impl Roster {
 
 /// A GPU of which nothing can be read any more.
 pub(super) fn lost(uuid: Arc<str>, name: Option<Arc<str>>) -> GpuSample {
-    blank(uuid, name, GpuState::Lost, Missing::Lost)
-}
-
-/// A GPU of which every value is missing for the same reason.
-pub(super) fn blank(uuid: Arc<str>, name: Option<Arc<str>>, state: GpuState, why: Missing) -> GpuSample {
-    GpuSample {
-        uuid,
-        name,
-        state,
-        power: Err(why),
-        power_limit: Err(why),
-        energy: Err(why),
-        utilisation: Err(why),
-        memory_used_bytes: Err(why),
-        memory_total_bytes: Err(why),
-        temp_gpu: Err(why),
-        temp_memory: Err(why),
-        throttle: Vec::new(),
-    }
+    GpuSample::blank(uuid, name, GpuState::Lost, Missing::Lost)
 }
 
 #[cfg(test)]
@@ -58,11 +42,11 @@ mod tests {
     use super::*;
 
     fn seen(uuid: &str) -> GpuSample {
-        blank(uuid.into(), Some("NVIDIA L40S".into()), GpuState::Ok, Missing::NotReported)
+        GpuSample::blank(uuid.into(), Some("NVIDIA L40S".into()), GpuState::Ok, Missing::NotReported)
     }
 
     #[test]
-    fn a_gpu_that_vanishes_is_lost_under_its_own_name_until_it_returns() {
+    fn a_gpu_that_vanishes_is_missing_under_its_own_name_until_it_returns() {
         let mut roster = Roster::default();
         roster.complete(&mut vec![seen("GPU-a"), seen("GPU-b")]);
 
@@ -70,7 +54,7 @@ mod tests {
         roster.complete(&mut without_a);
         assert_eq!(without_a.len(), 2);
         let a = &without_a[1];
-        assert_eq!((&*a.uuid, a.name.as_deref(), a.state), ("GPU-a", Some("NVIDIA L40S"), GpuState::Lost));
+        assert_eq!((&*a.uuid, a.name.as_deref(), a.state), ("GPU-a", Some("NVIDIA L40S"), GpuState::Missing));
         assert_eq!(a.power, Err(Missing::Lost));
 
         let mut back = vec![seen("GPU-a"), seen("GPU-b")];

@@ -230,23 +230,14 @@ impl Plant {
 /// What a host says whose GPUs draw these watts; one of NaN does not tell.
 pub fn gpu_host(host: &str, hosting: &str, watts: Result<Vec<f64>, Missing>) -> Sample {
     let gpu = |(n, watts): (usize, f64)| GpuSample {
-        uuid: format!("GPU-{host}-{n}").into(),
-        name: None,
-        state: GpuState::Ok,
         power: Watts::new(watts).map(|w| Reading::measured(w, "nvml")).ok_or(Missing::NotReported),
-        power_limit: Err(Missing::NotReported),
-        energy: Err(Missing::NotReported),
-        utilisation: Err(Missing::NotReported),
-        memory_used_bytes: Err(Missing::NotReported),
-        memory_total_bytes: Err(Missing::NotReported),
-        temp_gpu: Err(Missing::NotReported),
-        temp_memory: Err(Missing::NotReported),
-        throttle: vec![],
+        ..GpuSample::blank(format!("GPU-{host}-{n}").into(), None, GpuState::Ok, Missing::NotReported)
     };
     Sample::GpuHost(GpuHostSample {
         host: host.into(),
         hosting: hosting.into(),
         interval: INTERVAL,
+        driver: None,
         gpus: watts.map(|watts| watts.into_iter().enumerate().map(gpu).collect()),
     })
 }

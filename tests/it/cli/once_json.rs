@@ -44,7 +44,6 @@ fn miner() -> AsicReport {
 fn gpu() -> GpuSample {
     let watts = |w| Ok(Reading::measured(Watts::new(w).unwrap(), "nvml power"));
     GpuSample {
-        uuid: "GPU-0a".into(),
         name: Some("NVIDIA H200".into()),
         state: GpuState::Throttled,
         power: watts(612.5),
@@ -56,6 +55,7 @@ fn gpu() -> GpuSample {
         temp_gpu: Ok(Reading::measured(Celsius::new(83.0).unwrap(), "nvml temperature")),
         temp_memory: Err(Missing::NotSupported),
         throttle: vec!["hw_thermal"],
+        ..GpuSample::blank("GPU-0a".into(), None, GpuState::Ok, Missing::NotReported)
     }
 }
 

@@ -188,7 +188,7 @@ pub fn everything_missing() -> (SiteView, Split) {
 pub fn sick_gpus() -> (SiteView, Split) {
     let (mut view, _) = healthy();
     let market = &mut view.ai_blocks[0];
-    market.counts = GpuCounts { ok: 20, throttled: 3, lost: 1, missing: 8 };
+    market.counts = GpuCounts { ok: 20, throttled: 3, lost: 1, missing: 8, ..GpuCounts::default() };
     market.hosts_unreachable = 1;
     market.it_power = market.it_power.map(|p| Total { coverage: fraction(0.71875), ..p });
     market.occupied = Ok(aged(24, Quality::Stale, "occupied_file", 1_400));

@@ -128,7 +128,7 @@ async fn a_host_is_read_over_http_and_remembers_a_gpu_that_vanishes() {
     assert!(gpus.len() == 2 && gpus.iter().all(|gpu| gpu.state == GpuState::Ok), "{gpus:?}");
     let gpus = read(&mut source).await.unwrap();
     assert_eq!(gpus.len(), 2);
-    assert_eq!((gpus[1].state, gpus[1].power), (GpuState::Lost, Err(Missing::Lost)));
+    assert_eq!((gpus[1].state, gpus[1].power), (GpuState::Missing, Err(Missing::Lost)));
 
     let failure = read(&mut source).await.unwrap_err();
     assert_eq!(failure.reason, Missing::RemoteError);

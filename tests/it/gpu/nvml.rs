@@ -150,7 +150,7 @@ async fn a_gpu_that_is_gone_from_the_list_is_still_reported() {
     machine.set(&TWO.replace("count = 2", "count = 1"));
     let gpus = read(&mut source).await.unwrap();
     let states: Vec<_> = gpus.iter().map(|gpu| (&*gpu.uuid, gpu.state)).collect();
-    assert_eq!(states, [("GPU-a", GpuState::Ok), ("GPU-b", GpuState::Lost)]);
+    assert_eq!(states, [("GPU-a", GpuState::Ok), ("GPU-b", GpuState::Missing)]);
 }
 
 #[tokio::test]

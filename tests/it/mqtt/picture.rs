@@ -280,7 +280,7 @@ fn hash_block(state: State, id: &str, model: Option<&str>) -> HashBlock {
 fn ai_block(state: State) -> AiBlock {
     AiBlock {
         id: "h100".into(),
-        counts: GpuCounts { ok: 14, throttled: 1, lost: 0, missing: 1 },
+        counts: GpuCounts { ok: 14, throttled: 1, missing: 1, ..GpuCounts::default() },
         hosts: 2,
         hosts_unreachable: 0,
         board_power: state.sum(watts(9_800.0), 0.9375),

@@ -19,18 +19,10 @@ fn layout_host(name: &str) -> GpuHostLayout {
 
 pub fn gpu(uuid: &str, power_w: f64) -> GpuSample {
     GpuSample {
-        uuid: uuid.into(),
-        name: None,
-        state: GpuState::Ok,
         power: watts(power_w),
-        power_limit: Err(Missing::NotReported),
-        energy: Err(Missing::NotReported),
         utilisation: Ok(Reading::measured(Fraction::new(0.5).unwrap(), "test")),
-        memory_used_bytes: Err(Missing::NotReported),
-        memory_total_bytes: Err(Missing::NotReported),
         temp_gpu: celsius(60.0),
-        temp_memory: Err(Missing::NotReported),
-        throttle: Vec::new(),
+        ..GpuSample::blank(uuid.into(), None, GpuState::Ok, Missing::NotReported)
     }
 }
 
@@ -40,7 +32,7 @@ pub fn gpu_host(gpus: Result<Vec<GpuSample>, Missing>) -> Sample {
 
 fn gpu_host_named(host: &str, gpus: Result<Vec<GpuSample>, Missing>) -> Sample {
     let interval = Duration::from_secs(10);
-    Sample::GpuHost(GpuHostSample { host: host.into(), hosting: "h100".into(), interval, gpus })
+    Sample::GpuHost(GpuHostSample { host: host.into(), hosting: "h100".into(), interval, driver: None, gpus })
 }
 
 pub fn occupancy(gpus: u32, observed: Option<UnixMs>) -> Sample {

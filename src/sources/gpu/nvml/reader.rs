@@ -17,7 +17,7 @@ use nvml_wrapper::{Device, Nvml};
 use super::no_driver;
 use crate::reading::{GpuSample, GpuState, Missing, Read, Reading};
 use crate::sources::Failure;
-use crate::sources::gpu::roster::{Roster, blank, lost};
+use crate::sources::gpu::roster::{Roster, lost};
 use crate::sources::gpu::throttle;
 use crate::units::{Celsius, Fraction, WattHours, Watts};
 
@@ -51,7 +51,8 @@ impl Reader {
         };
         let Some(nvml) = &library.0 else { return Err(no_driver("the NVIDIA driver library is closed")) };
         let gpus = read_all(nvml, &mut self.roster).map_err(whole_failure)?;
-        if gpus.is_empty() || gpus.iter().any(|gpu| gpu.state != GpuState::Lost) {
+        if gpus.is_empty() || gpus.iter().any(|gpu| !matches!(gpu.state, GpuState::Lost | GpuState::Missing))
+        {
             self.open = Some(library);
         }
         Ok(gpus)
@@ -131,6 +132,9 @@ fn read_all(nvml: &Nvml, roster: &mut Roster) -> Result<Vec<GpuSample>, NvmlErro
     roster.complete(&mut gpus);
     // Those that were seen before are known by their UUID now; the rest have only their place.
     let known = gpus.len() - answered;
+    for gpu in gpus.iter_mut().skip(answered).take(nameless.len()) {
+        gpu.state = GpuState::Lost;
+    }
     gpus.extend(nameless.into_iter().skip(known).map(|index| lost(format!("index-{index}").into(), None)));
     Ok(gpus)
 }
@@ -163,7 +167,7 @@ fn read_gpu(device: &Device<'_>, uuid: &Arc<str>) -> Result<GpuSample, NvmlError
             .and_then(|c| celsius(c.into(), "nvml.temperature")),
         temp_memory,
         throttle: throttle::names(mask),
-        ..blank(Arc::clone(uuid), name, state, Missing::NotReported)
+        ..GpuSample::blank(Arc::clone(uuid), name, state, Missing::NotReported)
     })
 }
 
