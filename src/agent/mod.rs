@@ -85,7 +85,7 @@ enum Event {
     Batch(Batch),
     /// Time to publish.
     Tick,
-    /// Time for rows of miners.
+    /// Time for rows of devices.
     Rows,
     /// Time to tell systemd that the loop turns.
     Watchdog,
@@ -107,7 +107,7 @@ pub async fn run(
     let sources = sources(config)?;
     let (live, newest) = watch::channel(LiveSet::default());
     let (records, to_send) = mpsc::unbounded_channel();
-    let publisher = mqtt::spawn(mqtt_config, &config.site.name, newest, to_send)?;
+    let publisher = mqtt::spawn(mqtt_config, mqtt::Client::site(&config.site.name), newest, to_send, None)?;
 
     let mut core = Core::new(config);
     core.site.apply(unread(&sources));
@@ -127,7 +127,7 @@ pub async fn run(
     let mut shutdown = std::pin::pin!(shutdown);
     let interval = Duration::from_secs(mqtt_config.interval_secs.max(1));
     let mut next_tick = clock::now().mono.saturating_add(FIRST_PICTURE);
-    let mut rounds = Rounds::new(origin, &config.asic, next_tick);
+    let mut rounds = Rounds::new(origin, &config.asic, &config.hostings_of_gpus(), next_tick);
     let mut first_round_done = false;
     let mut watchdog = service::watchdog_interval().map(tokio::time::interval);
 

@@ -1,14 +1,14 @@
-//! Rows of all miners, once in five minutes: which of them go out when. Pure.
+//! Rows of all miners and GPUs, once in five minutes: which of them go out when. Pure.
 //!
 //! A round begins with an interval of the ledger and goes through the miners group by group, in order of
-//! address. Each message is made when its part of the time has come, so that a site of any size sends
+//! address, and then through the GPUs hosting by hosting. Each message is made when its part of the time has come, so that a site of any size sends
 //! evenly, and no more than a few messages are there at once.
 
 use std::time::Duration;
 
-use crate::clock::Now;
+use crate::clock::{Now, UnixMs};
 use crate::ledger::{INTERVAL_MS, Message};
-use crate::publish::wire::devices::{self, Origin};
+use crate::publish::wire::devices::{self, Origin, Packed};
 use crate::site::Site;
 use crate::sources::asic::AsicConfig;
 
@@ -19,22 +19,31 @@ const SHORTEST_MS: i64 = INTERVAL_MS / 2;
 const AT_ONCE: usize = 4;
 /// …this far apart.
 const STEP: Duration = Duration::from_millis(100);
-/// Miners that are asked less often than this are not waited for at the start.
+/// Devices that are asked less often than this are not waited for at the start.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// While there is no miner, it is looked for the first one this often.
+/// While there is no device, it is looked for the first one this often.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// Where the rounds stand.
 #[derive(Debug)]
 pub struct Rounds {
     origin: Origin,
-    /// Names of the groups, in the order of the config.
-    groups: Vec<String>,
+    /// In the order of the config.
+    shards: Vec<Shard>,
     /// Number of the last row, over all rounds.
     seq: u64,
     round: Round,
     /// When the next step is due, monotonic.
     due: Duration,
+}
+
+/// Devices that share a topic.
+#[derive(Debug)]
+enum Shard {
+    /// Miners of one group.
+    Asics(String),
+    /// GPUs of one hosting.
+    Gpus(String),
 }
 
 /// One round. The default one is over.
@@ -43,34 +52,36 @@ struct Round {
     /// Monotonic.
     begun: Duration,
     length: Duration,
-    /// Miners when it began.
+    /// Devices when it began.
     units: u64,
     done: u64,
-    /// The groups that are not finished.
-    groups: std::ops::Range<usize>,
-    /// The miner of the first of them that went out last.
+    /// The shards that are not finished.
+    shards: std::ops::Range<usize>,
+    /// The device of the first of them that went out last, and how many of it did.
     after: Option<String>,
+    done_of_shard: u64,
 }
 
 impl Rounds {
     /// The first round begins when each miner was asked once after `start`, monotonic.
-    pub fn new(origin: Origin, asics: &[AsicConfig], start: Duration) -> Self {
+    pub fn new(origin: Origin, asics: &[AsicConfig], hostings: &[String], start: Duration) -> Self {
         let longest = asics.iter().map(|asic| asic.interval_secs).max().unwrap_or(0);
         let due = start.saturating_add(Duration::from_secs(longest).min(LONGEST_WAIT));
-        let groups = asics.iter().map(|asic| asic.group.clone()).collect();
-        Self { origin, groups, seq: 0, round: Round::default(), due }
+        let groups = asics.iter().map(|asic| Shard::Asics(asic.group.clone()));
+        let shards = groups.chain(hostings.iter().cloned().map(Shard::Gpus)).collect();
+        Self { origin, shards, seq: 0, round: Round::default(), due }
     }
 
     /// When [`Rounds::step`] has something to do next, monotonic. [`Duration::MAX`]: never.
     pub fn due(&self) -> Duration {
-        if self.groups.is_empty() { Duration::MAX } else { self.due }
+        if self.shards.is_empty() { Duration::MAX } else { self.due }
     }
 
     /// The messages that are due.
     pub fn step(&mut self, site: &Site, now: Now) -> Vec<Message> {
         let mut messages = Vec::new();
         while self.due <= now.mono && messages.len() < AT_ONCE {
-            if self.round.groups.is_empty() && !self.begin(site, now) {
+            if self.round.shards.is_empty() && !self.begin(site, now) {
                 break;
             }
             messages.extend(self.next(site, now));
@@ -83,7 +94,7 @@ impl Rounds {
 
     /// Begins a round. False if there is nothing to tell.
     fn begin(&mut self, site: &Site, now: Now) -> bool {
-        let units = site.units(now).count() as u64;
+        let units = (site.units(now).count() + site.gpus(now).count()) as u64;
         if units == 0 {
             self.due = now.mono.saturating_add(LOOK_EVERY);
             return false;
@@ -91,26 +102,27 @@ impl Rounds {
         let left = INTERVAL_MS - now.wall.0.rem_euclid(INTERVAL_MS);
         let length = if left < SHORTEST_MS { left + INTERVAL_MS } else { left };
         let length = Duration::from_millis(length.unsigned_abs());
-        let groups = 0..self.groups.len();
-        self.round = Round { begun: now.mono, length, units, done: 0, groups, after: None };
+        let shards = 0..self.shards.len();
+        self.round = Round { begun: now.mono, length, units, shards, ..Round::default() };
         true
     }
 
     /// The next message of the round; `None` at its end.
     fn next(&mut self, site: &Site, now: Now) -> Option<Message> {
         let round = &mut self.round;
-        while let Some(group) = self.groups.get(round.groups.start).filter(|_| !round.groups.is_empty()) {
-            let units = site.units_of(group, round.after.as_deref(), now);
+        while let Some(shard) = self.shards.get(round.shards.start).filter(|_| !round.shards.is_empty()) {
             let numbers = (now.wall, self.seq.saturating_add(1));
-            if let Some(packed) = devices::pack(&self.origin, numbers, group, units) {
+            if let Some(packed) = round.pack(&self.origin, numbers, shard, site, now) {
                 self.seq = self.seq.saturating_add(packed.rows);
                 round.done = round.done.saturating_add(packed.rows);
+                round.done_of_shard = round.done_of_shard.saturating_add(packed.rows);
                 round.after = Some(packed.last);
                 self.due = round.due();
                 return Some(packed.message);
             }
-            round.groups.start += 1;
+            round.shards.start += 1;
             round.after = None;
+            round.done_of_shard = 0;
         }
         self.due = round.begun.saturating_add(round.length);
         None
@@ -118,7 +130,29 @@ impl Rounds {
 }
 
 impl Round {
-    /// When the miner behind those that are done is due. One that came later than the round is due at its
+    fn pack(
+        &self,
+        origin: &Origin,
+        numbers: (UnixMs, u64),
+        shard: &Shard,
+        site: &Site,
+        now: Now,
+    ) -> Option<Packed> {
+        match shard {
+            Shard::Asics(group) => {
+                let units = site.units_of(group, self.after.as_deref(), now);
+                devices::pack_asics(origin, numbers, group, units)
+            }
+            Shard::Gpus(hosting) => {
+                // They are few enough to count from the first.
+                let done = usize::try_from(self.done_of_shard).unwrap_or(usize::MAX);
+                let units = site.gpus(now).filter(|gpu| gpu.hosting == hosting).skip(done);
+                devices::pack_gpus(origin, numbers, hosting, units)
+            }
+        }
+    }
+
+    /// When the device behind those that are done is due. One that came later than the round is due at its
     /// end at the latest.
     fn due(&self) -> Duration {
         let share = self.done as f64 / self.units.max(1) as f64;
@@ -131,7 +165,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::clock::UnixMs;
     use crate::reading::{AsicSample, Batch, Missing, Sample};
 
     const START: i64 = 1_767_225_600_000;
@@ -164,7 +197,7 @@ mod tests {
             toml::from_str(&format!("group = \"{group}\"\nhosts = []\ninterval_secs = 0")).unwrap()
         });
         let origin = Origin { site: "tx01".into(), boot: "b1".into() };
-        Rounds::new(origin, &asics, at(start).mono)
+        Rounds::new(origin, &asics, &[], at(start).mono)
     }
 
     /// What goes out until `end`, by the time at which it does: topic and rows.
@@ -248,7 +281,7 @@ mod tests {
         let mut rounds = rounds(0);
         assert!(rounds.step(&Site::default(), at(0)).is_empty());
         assert_eq!(rounds.due(), at(10_000).mono);
-        let none = Rounds::new(Origin { site: String::new(), boot: String::new() }, &[], at(0).mono);
+        let none = Rounds::new(Origin { site: String::new(), boot: String::new() }, &[], &[], at(0).mono);
         assert_eq!(none.due(), Duration::MAX);
     }
 }

@@ -72,6 +72,17 @@ impl Config {
         Layout { gpu_hosts: self.gpu_host.iter().map(host).collect() }
     }
 
+    /// Name of each hosting, those included that GPU hosts name and that have no terms.
+    pub fn hostings_of_gpus(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.hosting.iter().map(|hosting| hosting.name.clone()).collect();
+        for host in &self.gpu_host {
+            if !names.contains(&host.hosting) {
+                names.push(host.hosting.clone());
+            }
+        }
+        names
+    }
+
     /// Name of this node: `site.node`, else the machine's host name made fit for a topic.
     pub fn node_name(&self) -> String {
         let given = self.site.node.clone();

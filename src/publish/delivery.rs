@@ -10,9 +10,9 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{LiveSet, topics};
-use crate::clock::UnixMs;
 use crate::ledger::Message;
 
 mod waiting;
@@ -35,8 +35,8 @@ pub enum Step {
         topic: String,
         payload: Vec<u8>,
         retain: bool,
-        /// Until when the broker may keep it; `None`: for good.
-        expires: Option<UnixMs>,
+        /// Until when the broker may keep it, monotonic; `None`: for good.
+        expires: Option<Duration>,
     },
     /// Not to be sent: the broker would end the connection.
     Oversize { topic: String, payload_bytes: usize },

@@ -1,5 +1,6 @@
 //! Output: what the site and the money look like on MQTT.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
@@ -8,7 +9,6 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::clock::UnixMs;
 use crate::economics::capture::PoolDay;
 use crate::economics::energy_capture::SiteDay;
 use crate::ledger::decision::Regret;
@@ -25,11 +25,11 @@ pub mod wire;
 /// replaces the old one, and whoever is late sends only the newest.
 pub type LiveSet = Arc<Live>;
 
-/// Payload by topic, and until when the broker may keep those that expire.
+/// Payload by topic, and until when the broker may keep those that expire, monotonic.
 #[derive(Debug, Clone, Default)]
 pub struct Live {
     topics: BTreeMap<String, Vec<u8>>,
-    pub expires: BTreeMap<&'static str, UnixMs>,
+    pub expires: BTreeMap<Cow<'static, str>, Duration>,
 }
 
 impl Deref for Live {

@@ -50,8 +50,46 @@ pub struct LinkHealth {
     pub rejected: u64,
     /// Records that were never sent because too many waited for the broker. The ledger has its own.
     pub records_dropped: u64,
+    /// Messages of others that found no room.
+    pub arrivals_dropped: u64,
     /// Why there is no connection, and what to do; `None` while there is one.
     pub last_error: Option<String>,
+}
+
+/// Who connects.
+#[derive(Debug, Clone, Copy)]
+pub struct Client<'a> {
+    site: &'a str,
+    /// One of its nodes; `None`: the agent of the site.
+    node: Option<&'a str>,
+}
+
+impl<'a> Client<'a> {
+    pub fn site(site: &'a str) -> Self {
+        Self { site, node: None }
+    }
+
+    pub fn node(site: &'a str, node: &'a str) -> Self {
+        Self { site, node: Some(node) }
+    }
+}
+
+/// Where what others publish goes to.
+#[derive(Debug)]
+pub struct Inbox {
+    /// Topics below the prefix, wildcards allowed.
+    pub filter: &'static str,
+    pub to: mpsc::Sender<Arrival>,
+}
+
+/// A message that another client published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// Below the prefix.
+    pub topic: String,
+    pub payload: Vec<u8>,
+    /// Seconds that were left of its expiry when the broker sent it.
+    pub expires_in: Option<u32>,
 }
 
 /// The running publisher. Dropped without [`PublisherHandle::shutdown`], it vanishes without a word
@@ -87,21 +125,22 @@ impl Drop for PublisherHandle {
     }
 }
 
-/// Starts to publish `live` and `records` below `<root>/<site>/`. Runs on the current tokio runtime.
+/// Starts to publish `live` and `records` below `<root>/<site>/`, or a node's place there. Runs on the current tokio runtime.
 ///
 /// # Errors
 /// A secret or TLS file that cannot be used, or names that make no topic. An unreachable broker is
 /// no error: it is tried again and again, and [`LinkHealth`] says so.
 pub fn spawn(
     config: &MqttConfig,
-    site: &str,
+    client: Client<'_>,
     live: watch::Receiver<LiveSet>,
     records: mpsc::UnboundedReceiver<Message>,
+    inbox: Option<Inbox>,
 ) -> Result<PublisherHandle, MqttError> {
-    let link = Link::new(config, site)?;
+    let link = Link::new(config, client)?;
     let (stop, stopped) = watch::channel(false);
     let (report, health) = watch::channel(LinkHealth::default());
-    let task = tokio::spawn(Publisher::new(link, live, records, stopped, report).run());
+    let task = tokio::spawn(Publisher::new(link, live, records, inbox, (stopped, report)).run());
     Ok(PublisherHandle { stop, health, task })
 }
 
@@ -110,7 +149,7 @@ pub fn spawn(
 /// # Errors
 /// As [`spawn`], and when there is no usable MQTT 5 broker within 5 s.
 pub async fn probe(config: &MqttConfig, site: &str) -> Result<String, MqttError> {
-    let link = Link::new(config, site)?;
+    let link = Link::new(config, Client::site(site))?;
     let attempt = async {
         let (client, mut events) = AsyncClient::new(link.options("-check", false), CHANNEL);
         loop {
@@ -167,8 +206,11 @@ struct Link {
 }
 
 impl Link {
-    fn new(config: &MqttConfig, site: &str) -> Result<Self, MqttError> {
-        let prefix = Prefix::new(&config.root, site).map_err(|source| MqttError::Topic { source })?;
+    fn new(config: &MqttConfig, client: Client<'_>) -> Result<Self, MqttError> {
+        let site = Prefix::new(&config.root, client.site);
+        let prefix = site.and_then(|site| client.node.map_or(Ok(site.clone()), |node| site.node(node)));
+        let prefix = prefix.map_err(|source| MqttError::Topic { source })?;
+        let node = client.node.map_or_else(String::new, |node| format!("-{node}"));
         let password = config.password_file.as_deref().map(Secret::from_file).transpose();
         let password = password.map_err(|reason| MqttError::Password { reason })?;
         let credentials = match (&config.username, password) {
@@ -182,7 +224,7 @@ impl Link {
         Ok(Self {
             host: config.host.clone(),
             port: config.port_or_default(),
-            client_id: config.client_id.clone().unwrap_or_else(|| format!("wattsplit-{site}")),
+            client_id: config.client_id.clone().unwrap_or_else(|| format!("wattsplit-{}{node}", client.site)),
             credentials,
             // The crate panics below 5 s, and the protocol ends at 65,535 s.
             keep_alive: Duration::from_secs(config.keep_alive_secs.clamp(5, u16::MAX.into())),

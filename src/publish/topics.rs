@@ -22,6 +22,11 @@ pub fn asic_rows(group: &str) -> String {
     format!("devices/asic/{}", level(group))
 }
 
+/// `devices/gpu/<hosting>`: rows of GPUs. A record topic: not retained.
+pub fn gpu_rows(hosting: &str) -> String {
+    format!("devices/gpu/{}", level(hosting))
+}
+
 /// `block/<id>`.
 pub fn block(id: &str) -> String {
     format!("block/{}", level(id))
@@ -91,6 +96,22 @@ impl Prefix {
         format!("{}{below}", self.0)
     }
 
+    /// The part of a full name that is below this prefix.
+    pub fn below<'t>(&self, topic: &'t str) -> Option<&'t str> {
+        topic.strip_prefix(&self.0)
+    }
+
+    /// `<root>/<site>/node/<node>/`: what a node publishes.
+    ///
+    /// # Errors
+    /// `node` is not an id.
+    pub fn node(&self, node: &str) -> Result<Self, TopicError> {
+        if !is_id(node) {
+            return Err(TopicError::Node { node: node.to_owned() });
+        }
+        Ok(Self(format!("{}node/{node}/", self.0)))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -103,6 +124,8 @@ pub enum TopicError {
     Root { root: String, reason: &'static str },
     #[error("site name `{site}` is not made of a-z, 0-9 and `-`")]
     Site { site: String },
+    #[error("node name `{node}` is not made of a-z, 0-9 and `-`")]
+    Node { node: String },
 }
 
 #[cfg(test)]

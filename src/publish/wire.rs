@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use self::flat::Flat;
 use super::{Health, Live, LiveSet, topics};
@@ -30,7 +31,9 @@ pub fn live_set(site: &str, view: &SiteView, (split, advice): (&Split, &Advice),
     let mut live = Live::default();
     live.insert(topics::SUMMARY.to_owned(), summary(site, view, (split, advice), health));
     live.insert(topics::ADVICE.to_owned(), advice::advice(site, advice));
-    live.expires.insert(topics::ADVICE, advice.valid_until());
+    let valid_ms = advice.valid_until().0.saturating_sub(ts.0);
+    let valid = Duration::from_millis(u64::try_from(valid_ms).unwrap_or(0));
+    live.expires.insert(topics::ADVICE.into(), view.at.mono.saturating_add(valid));
     live.insert(topics::SPLIT.to_owned(), money::split(site, split, health.ledger.as_ref()));
     live.insert(topics::PRICE_POWER.to_owned(), feeds::power_price(site, view));
     live.insert(topics::PRICE_BTC.to_owned(), feeds::btc(site, view, split));

@@ -1,5 +1,6 @@
 //! How values grow old. Ages are monotonic: a jump of the wall clock changes none.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Now, UnixMs};
@@ -19,6 +20,9 @@ pub(super) enum Freshness {
     /// Nothing that is young enough.
     Gone,
 }
+
+/// Who reads a device: a node, or `None` for this agent itself.
+pub(super) type Reader<'a> = Option<&'a Arc<str>>;
 
 /// The polls of one device.
 #[derive(Debug, Clone)]
@@ -47,6 +51,16 @@ impl Polling {
             Err(Missing::NoSocket) if self.ever_polled() => {}
             Err(why) => self.failure = Some(why),
         }
+    }
+
+    /// Whether a poll of the reader `new` counts for what `old` has read so far. An answer that is older than
+    /// the newest never does, nor does a failure of another reader.
+    pub fn admits(&self, at: Now, (old, new): (Reader<'_>, Reader<'_>), answered: bool) -> bool {
+        if old != new {
+            let says_more = answered || !self.ever_answered();
+            return says_more && (new.is_none() || self.freshness(at) != Freshness::Fresh);
+        }
+        self.answered.is_none_or(|last| last.mono <= at.mono)
     }
 
     pub fn freshness(&self, now: Now) -> Freshness {

@@ -10,7 +10,7 @@ use crate::reading::{
 };
 use crate::units::{Celsius, Hashrate, JoulesPerTerahash, Watts};
 
-use super::age::{Freshness, Polling};
+use super::age::{Freshness, Polling, Reader};
 use super::blocks::{Block, BlockIndex, Blocks};
 use super::order::Key;
 use super::sum::Tally;
@@ -26,6 +26,8 @@ pub(super) struct Asics {
 struct Miner {
     id: Arc<str>,
     group: Arc<str>,
+    /// The node that reads it; `None`: this agent does.
+    reader: Option<Arc<str>>,
     place: Option<Arc<Place>>,
     polling: Polling,
     /// The newest one, whatever its age; [`Miner::view`] says whether it still counts.
@@ -37,17 +39,22 @@ struct Miner {
 }
 
 impl Asics {
-    pub fn apply(&mut self, at: Now, sample: AsicSample) {
+    pub fn apply(&mut self, at: Now, sample: AsicSample, reader: Reader<'_>) {
         let AsicSample { id, group, place, expected, interval, report } = sample;
         let miner = self.miners.entry(Key::new(&id)).or_insert_with(|| Miner {
             id,
             group: group.clone(),
+            reader: reader.cloned(),
             place: None,
             polling: Polling::new(interval),
             report: None,
             model: None,
             block: None,
         });
+        if !miner.polling.admits(at, (miner.reader.as_ref(), reader), report.is_ok()) {
+            return;
+        }
+        miner.reader = reader.cloned();
         let mut moved = miner.group != group;
         miner.group = group;
         miner.place = place;

@@ -9,7 +9,7 @@ use crate::reading::{GpuHostSample, GpuSample, Missing, OccupancySample, Quality
 use crate::units::{Celsius, Fraction, Watts};
 
 use super::GpuHostLayout;
-use super::age::{Freshness, Held, Polling};
+use super::age::{Freshness, Held, Polling, Reader};
 use super::asics::hotter;
 use super::order::Key;
 use super::sum::Tally;
@@ -32,8 +32,12 @@ struct Host {
     hosting: Arc<str>,
     base: Watts,
     factor: f64,
+    /// The node that reads it; `None`: this agent does.
+    reader: Option<Arc<str>>,
     polling: Polling,
     gpus: Vec<Gpu>,
+    /// Boards that it shows and that count in another host.
+    shadowed: usize,
 }
 
 #[derive(Debug)]
@@ -61,15 +65,20 @@ impl Gpus {
         gpus
     }
 
-    pub fn apply(&mut self, at: Now, sample: GpuHostSample) {
-        let GpuHostSample { host, hosting, interval, driver: _, gpus } = sample;
+    pub fn apply(&mut self, at: Now, sample: GpuHostSample, reader: Reader<'_>) {
+        let GpuHostSample { host, hosting, interval, driver: _, mut gpus } = sample;
         let key = Key::new(&host);
-        if let Ok(samples) = &gpus {
-            self.forget_elsewhere(at, &key, samples);
+        if let Some(known) = self.hosts.get(&key)
+            && !known.polling.admits(at, (known.reader.as_ref(), reader), gpus.is_ok())
+        {
+            return;
         }
+        let shadowed = gpus.as_mut().map_or(0, |samples| self.settle_elsewhere(at, &key, samples));
         let entry =
             self.hosts.entry(key).or_insert_with(|| Host::new(host, hosting.clone(), Watts::ZERO, 1.0));
         entry.hosting = hosting;
+        entry.reader = reader.cloned();
+        entry.shadowed = shadowed;
         entry.polling.record(at, interval, gpus.as_ref().map(|_| ()).map_err(|why| *why));
         if let Ok(samples) = gpus {
             entry.update(samples);
@@ -121,26 +130,37 @@ impl Gpus {
         blocks.collect()
     }
 
-    /// A board that turns up in another host was moved there; it is not missing where it was.
-    fn forget_elsewhere(&mut self, at: Now, here: &Key, samples: &[GpuSample]) {
+    /// Boards that are new here and known elsewhere. One that its old host does not show any more was moved: it
+    /// is not missing there. One that another host goes on to show is read twice, and counts where it was first:
+    /// it is taken out of `samples`. Returns how many these are.
+    fn settle_elsewhere(&mut self, at: Now, here: &Key, samples: &mut Vec<GpuSample>) -> usize {
         let known = self.hosts.get(here).map_or(&[][..], |host| &host.gpus);
-        let new: Vec<&GpuSample> =
-            samples.iter().filter(|sample| known.iter().all(|gpu| gpu.sample.uuid != sample.uuid)).collect();
+        let mut new: BTreeSet<Arc<str>> = samples.iter().map(|sample| Arc::clone(&sample.uuid)).collect();
+        new.retain(|uuid| known.iter().all(|gpu| gpu.sample.uuid != *uuid));
         if new.is_empty() {
-            return;
+            return 0;
         }
+        let mut twice = BTreeSet::new();
         for (_, host) in self.hosts.iter_mut().filter(|(key, _)| *key != here) {
             let answers = host.polling.freshness(at) == Freshness::Fresh;
             host.gpus.retain(|gpu| {
-                answers && gpu.present || new.iter().all(|sample| sample.uuid != gpu.sample.uuid)
+                let shown = answers && gpu.present;
+                let is_new = new.contains(&gpu.sample.uuid);
+                if shown && is_new {
+                    twice.insert(Arc::clone(&gpu.sample.uuid));
+                }
+                shown || !is_new
             });
         }
+        samples.retain(|sample| !twice.contains(&sample.uuid));
+        twice.len()
     }
 }
 
 impl Host {
     fn new(name: Arc<str>, hosting: Arc<str>, base: Watts, factor: f64) -> Self {
-        Self { name, hosting, base, factor, polling: Polling::new(Duration::ZERO), gpus: Vec::new() }
+        let polling = Polling::new(Duration::ZERO);
+        Self { name, hosting, base, factor, reader: None, polling, gpus: Vec::new(), shadowed: 0 }
     }
 
     fn update(&mut self, samples: Vec<GpuSample>) {
@@ -253,6 +273,8 @@ impl HostingSum {
                 let given = expected * total.coverage.get();
                 self.it_power.add_part(power, total.quality.max(best), given, expected);
             }
+            // The server counts with its boards, in another host.
+            Err(_) if host.gpus.is_empty() && host.shadowed > 0 => {}
             Err(_) if host.gpus.is_empty() => self.it_power.add_part(host.base.get(), best, 0.0, 0.0),
             Err(why) => self.it_power.miss_part(why, expected),
         }

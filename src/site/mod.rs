@@ -58,11 +58,21 @@ impl Site {
 
     /// Takes in what one exchange gave. Batches of one source come in order of time.
     pub fn apply(&mut self, batch: Batch) {
+        self.apply_of(batch, None);
+    }
+
+    /// Takes in what a node has read. What two of them read counts once: this agent's own answers come first;
+    /// among nodes the one that had a device first keeps it while what it says of it is fresh.
+    pub fn apply_from(&mut self, node: &Arc<str>, batch: Batch) {
+        self.apply_of(batch, Some(node));
+    }
+
+    fn apply_of(&mut self, batch: Batch, node: Option<&Arc<str>>) {
         let at = batch.at;
         for sample in batch.samples {
             match sample {
-                Sample::Asic(sample) => self.asics.apply(at, sample),
-                Sample::GpuHost(sample) => self.gpus.apply(at, sample),
+                Sample::Asic(sample) => self.asics.apply(at, sample, node),
+                Sample::GpuHost(sample) => self.gpus.apply(at, sample, node),
                 Sample::WallPower(_) => {}
                 Sample::Occupancy(sample) => self.gpus.apply_occupancy(at, sample),
                 Sample::Host(sample) => self.prices.apply_host(at, sample),

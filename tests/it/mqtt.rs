@@ -3,6 +3,7 @@
 pub mod devices;
 #[cfg(feature = "demo")]
 mod embedded;
+pub mod gpu_rows;
 mod picture;
 mod records;
 pub mod schemas;
@@ -13,9 +14,8 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
-use wattsplit::clock::UnixMs;
 use wattsplit::ledger::Message;
-use wattsplit::publish::mqtt::{self, LinkHealth, PublisherHandle};
+use wattsplit::publish::mqtt::{self, Client, LinkHealth, PublisherHandle};
 use wattsplit::publish::{LiveSet, MqttConfig};
 use wattsplit::reading::Quality;
 
@@ -49,7 +49,7 @@ pub fn publish_records(
     live: LiveSet,
 ) -> (PublisherHandle, watch::Sender<LiveSet>, mpsc::UnboundedSender<Message>) {
     let ((sender, receiver), (records, to_send)) = (watch::channel(live), mpsc::unbounded_channel());
-    (mqtt::spawn(config, SITE, receiver, to_send).unwrap(), sender, records)
+    (mqtt::spawn(config, Client::site(SITE), receiver, to_send, None).unwrap(), sender, records)
 }
 
 pub async fn health(handle: &PublisherHandle, what: &str, meets: impl Fn(&LinkHealth) -> bool) -> LinkHealth {
@@ -181,7 +181,8 @@ async fn the_topic_of_a_vanished_block_is_cleared() {
 async fn an_advice_that_nobody_renews_is_gone_from_the_broker_after_its_time() {
     let Some(broker) = Broker::open() else { return };
     let mut live = (*measured().live()).clone();
-    live.expires.insert("advice", UnixMs(wattsplit::clock::now().wall.0 + 2_000));
+    let soon = wattsplit::clock::now().mono + std::time::Duration::from_secs(2);
+    live.expires.insert("advice".into(), soon);
     let live: LiveSet = Arc::new(live);
     let mut early = Subscriber::start(broker.observer_port).await;
     let (_handle, _live) = publish(&config(broker.port), live.clone());

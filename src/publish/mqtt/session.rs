@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use rumqttc::Outgoing;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{ConnAck, PubAck, PubAckReason, PublishProperties};
+use rumqttc::v5::mqttbytes::v5::{
+    ConnAck, PubAck, PubAckReason, Publish, PublishProperties, SubAck, SubscribeReasonCode,
+};
 use rumqttc::v5::{AsyncClient, Event, EventLoop, Incoming};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::failure::{self, Failure, Stage};
-use super::{CHANNEL, Link, LinkHealth, WINDOW};
-use crate::clock::{self, UnixMs};
+use super::{Arrival, CHANNEL, Inbox, Link, LinkHealth, WINDOW};
+use crate::clock;
 use crate::ledger::Message;
 use crate::publish::LiveSet;
 use crate::publish::backoff::Backoff;
@@ -39,6 +41,7 @@ pub struct Publisher {
     link: Link,
     live: watch::Receiver<LiveSet>,
     records: mpsc::UnboundedReceiver<Message>,
+    inbox: Option<Inbox>,
     stop: watch::Receiver<bool>,
     health: watch::Sender<LinkHealth>,
     delivery: Delivery,
@@ -53,13 +56,14 @@ impl Publisher {
         link: Link,
         live: watch::Receiver<LiveSet>,
         records: mpsc::UnboundedReceiver<Message>,
-        stop: watch::Receiver<bool>,
-        health: watch::Sender<LinkHealth>,
+        inbox: Option<Inbox>,
+        (stop, health): (watch::Receiver<bool>, watch::Sender<LinkHealth>),
     ) -> Self {
         Self {
             link,
             live,
             records,
+            inbox,
             stop,
             health,
             delivery: Delivery::new(),
@@ -118,7 +122,17 @@ impl Publisher {
                 Err(end) => return end,
             };
             let outcome = match event {
-                Event::Incoming(Incoming::ConnAck(ack)) => self.connected(&ack, &mut connection),
+                Event::Incoming(Incoming::ConnAck(ack)) => {
+                    self.connected(&ack, &mut connection).map(|()| self.subscribe(&client))
+                }
+                Event::Incoming(Incoming::Publish(publish)) => {
+                    self.arrived(&publish);
+                    Ok(())
+                }
+                Event::Incoming(Incoming::SubAck(ack)) => {
+                    self.subscribed(&ack);
+                    Ok(())
+                }
                 Event::Incoming(Incoming::PubAck(ack)) => {
                     connection.pings_without_ack = 0;
                     self.acknowledged(&ack);
@@ -218,6 +232,34 @@ impl Publisher {
         Ok(())
     }
 
+    /// Asks for what others publish. The channel has room for it.
+    fn subscribe(&self, client: &AsyncClient) {
+        if let Some(inbox) = &self.inbox {
+            let _ = client.try_subscribe(self.link.prefix.topic(inbox.filter), QoS::AtLeastOnce);
+        }
+    }
+
+    fn subscribed(&mut self, ack: &SubAck) {
+        let refused = ack.return_codes.iter().any(|code| !matches!(code, SubscribeReasonCode::Success(_)));
+        if refused && self.logged_topics.insert("refused subscription".to_owned()) {
+            let filter = self.inbox.as_ref().map_or("", |inbox| inbox.filter);
+            let filter = self.link.prefix.topic(filter);
+            warn!(filter, "the broker refuses a subscription, so nodes are not heard; check its access list");
+        }
+    }
+
+    /// What finds no room is lost: the next one is newer.
+    fn arrived(&mut self, publish: &Publish) {
+        let Some(inbox) = &self.inbox else { return };
+        let topic = std::str::from_utf8(&publish.topic).ok();
+        let Some(topic) = topic.and_then(|topic| self.link.prefix.below(topic)) else { return };
+        let expires_in = publish.properties.as_ref().and_then(|p| p.message_expiry_interval);
+        let arrival = Arrival { topic: topic.to_owned(), payload: publish.payload.to_vec(), expires_in };
+        if inbox.to.try_send(arrival).is_err() {
+            self.health.send_modify(|health| health.arrivals_dropped += 1);
+        }
+    }
+
     fn acknowledged(&mut self, ack: &PubAck) {
         let Some(topic) = self.delivery.acked(ack.pkid) else { return };
         if matches!(ack.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) {
@@ -295,8 +337,8 @@ impl Publisher {
 
 /// For the broker, which counts from when it gets the message. What has expired already is gone after
 /// a second: zero would mean never.
-fn seconds_until(expires: UnixMs) -> u32 {
-    let left = expires.0.saturating_sub(clock::now().wall.0) / 1000;
+fn seconds_until(expires: Duration) -> u32 {
+    let left = expires.saturating_sub(clock::now().mono).as_millis().div_ceil(1000);
     u32::try_from(left.max(1)).unwrap_or(u32::MAX)
 }
 

@@ -90,6 +90,27 @@ impl Flat {
         self.entry(key, &quoted);
     }
 
+    /// A word that a machine or the operator may have said.
+    pub fn word(&mut self, key: &str, word: Option<&str>) {
+        if let Some(word) = word {
+            self.text(key, word);
+        }
+    }
+
+    /// A number, if there is one.
+    pub fn known(&mut self, key: &str, count: Option<impl Into<Figure>>) {
+        if let Some(count) = count {
+            self.figure(key, count);
+        }
+    }
+
+    /// Yes or no, if it is known.
+    pub fn flag(&mut self, key: &str, flag: Option<bool>) {
+        if let Some(flag) = flag {
+            self.entry(key, if flag { "true" } else { "false" });
+        }
+    }
+
     /// A list of texts.
     pub fn texts<'a>(&mut self, key: &str, texts: impl Iterator<Item = &'a str>) {
         let quoted: Vec<String> = texts.map(|text| serde_json::Value::from(text).to_string()).collect();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use wattsplit::clock::UnixMs;
 use wattsplit::ledger::Message;
-use wattsplit::publish::wire::devices::{Origin, Packed, pack};
+use wattsplit::publish::wire::devices::{Origin, Packed, pack_asics};
 use wattsplit::reading::*;
 use wattsplit::site::{AsicView, UnitState};
 use wattsplit::sources::asic::models;
@@ -18,7 +18,7 @@ fn origin() -> Origin {
 }
 
 fn packed<'a>(units: impl IntoIterator<Item = AsicView<'a>>) -> Option<Packed> {
-    pack(&origin(), (TS, 7), "row-a", units.into_iter())
+    pack_asics(&origin(), (TS, 7), "row-a", units.into_iter())
 }
 
 fn rows(packed: &Packed) -> Vec<Value> {

@@ -9,7 +9,7 @@ use wattsplit::reading::{Missing, Quality};
 
 use super::picture::{self, Picture, State};
 use super::{config, expected, publish};
-use super::{devices, records};
+use super::{devices, gpu_rows, records};
 use crate::broker::{Broker, Subscriber};
 
 fn folder() -> PathBuf {
@@ -105,6 +105,7 @@ fn every_reason_is_one_that_the_schemas_know() {
     for name in [
         "block",
         "devices-asic",
+        "devices-gpu",
         "host",
         "pool",
         "price-btc",
@@ -208,7 +209,8 @@ fn record_rows() -> Vec<(String, Value)> {
         let rows = value.as_array().cloned().unwrap_or_else(|| vec![value]);
         rows.into_iter().map(|row| (name_of(&message.topic), row)).collect::<Vec<_>>()
     };
-    records::of_every_kind().iter().chain(&devices::of_every_kind()).flat_map(rows).collect()
+    let devices = [devices::of_every_kind(), gpu_rows::of_every_kind()].concat();
+    records::of_every_kind().iter().chain(&devices).flat_map(rows).collect()
 }
 
 #[test]
@@ -225,7 +227,7 @@ fn records_are_flat_and_what_a_schema_calls_a_number_has_a_decimal_point() {
 }
 
 /// Definitions that are objects of their own.
-const PARTS: [&str; 7] = ["hash", "ai", "accrual", "meter", "decision", "settlement", "miner"];
+const PARTS: [&str; 8] = ["hash", "ai", "accrual", "meter", "decision", "settlement", "miner", "gpu"];
 
 /// Names of properties that are integers, wherever the schema has them.
 fn integers(schema: &Value) -> BTreeSet<String> {
