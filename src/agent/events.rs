@@ -1,6 +1,7 @@
 //! What is worth telling, seen by comparing each picture with what was told before. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 mod groups;
@@ -42,6 +43,8 @@ pub struct Watch {
     captures: BTreeMap<String, (UnixMs, Band)>,
     inputs: BTreeMap<&'static str, Absence>,
     groups: Groups,
+    /// Those that were told to be lost, and since when, monotonic.
+    nodes_lost: BTreeMap<Arc<str>, Duration>,
     models: UnknownModels,
 }
 
@@ -71,6 +74,7 @@ impl Watch {
         for (kind, severity, group, text) in self.groups.look(&picture.view.groups, now.mono) {
             events.push(self.event(now, kind, severity, &group, text));
         }
+        self.nodes(picture, now, &mut events);
         for (block, text) in self.models.news(&picture.view) {
             events.push(self.event(now, EventKind::UnknownModel, Severity::Warning, &block.id, text));
         }
@@ -162,6 +166,23 @@ impl Watch {
         }
     }
 
+    fn nodes(&mut self, picture: &Picture, now: Now, events: &mut Vec<Event>) {
+        for node in &picture.health.nodes {
+            let since = now.mono.saturating_sub(node.silent);
+            if node.lost && !self.nodes_lost.contains_key(&node.name) {
+                self.nodes_lost.insert(Arc::clone(&node.name), since);
+                let text = format!("node {} is silent: what it reads is stale and then missing", node.name);
+                events.push(self.event(now, EventKind::NodeLost, Severity::Alarm, &node.name, text));
+            } else if !node.lost
+                && let Some(lost) = self.nodes_lost.remove(&node.name)
+            {
+                let away = groups::span(since.saturating_sub(lost));
+                let text = format!("node {} is back after {away}", node.name);
+                events.push(self.event(now, EventKind::NodeBack, Severity::Info, &node.name, text));
+            }
+        }
+    }
+
     /// Each pool and day once, and again if it gets worse.
     fn captures(&mut self, picture: &Picture, now: Now, events: &mut Vec<Event>) {
         let Some(ledger) = &picture.health.ledger else { return };
@@ -204,8 +225,6 @@ impl Watch {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::agent::Core;
     use crate::config::{Config, Places};

@@ -23,6 +23,8 @@ mod books;
 mod build;
 mod events;
 mod history;
+pub mod node;
+mod nodes;
 mod places;
 mod rounds;
 mod settlements;
@@ -30,6 +32,7 @@ mod unknown_models;
 
 use books::Books;
 pub use build::{Sources, sources, state_dir};
+use nodes::Nodes;
 use places::places;
 use rounds::Rounds;
 
@@ -42,6 +45,9 @@ const SOON: Duration = Duration::from_millis(50);
 
 /// Batches that may wait for the loop; a runner that is ahead of it waits.
 const BATCHES: usize = 256;
+
+/// Messages of nodes that may wait for the loop.
+const ARRIVALS: usize = 1024;
 
 /// Feeds asked at the same time.
 const FEED_LIMITS: Limits = Limits { healthy: 32, suspect: 32 };
@@ -83,6 +89,8 @@ pub enum AgentError {
 /// All that can happen.
 enum Event {
     Batch(Batch),
+    /// A node has said something.
+    Arrival(mqtt::Arrival),
     /// Time to publish.
     Tick,
     /// Time for rows of devices.
@@ -107,7 +115,10 @@ pub async fn run(
     let sources = sources(config)?;
     let (live, newest) = watch::channel(LiveSet::default());
     let (records, to_send) = mpsc::unbounded_channel();
-    let publisher = mqtt::spawn(mqtt_config, mqtt::Client::site(&config.site.name), newest, to_send, None)?;
+    let (arrivals, mut arrived) = mpsc::channel(ARRIVALS);
+    let inbox = config.hears_nodes().then_some(mqtt::Inbox { filter: "node/+/#", to: arrivals });
+    let client = mqtt::Client::site(&config.site.name);
+    let publisher = mqtt::spawn(mqtt_config, client, newest, to_send, inbox)?;
 
     let mut core = Core::new(config);
     core.site.apply(unread(&sources));
@@ -137,6 +148,7 @@ pub async fn run(
         let event = tokio::select! {
             () = &mut shutdown => Event::Shutdown,
             Some(batch) = received.recv() => Event::Batch(batch),
+            Some(arrival) = arrived.recv() => Event::Arrival(arrival),
             () = tokio::time::sleep(until_tick) => Event::Tick,
             () = tokio::time::sleep(until_rows) => Event::Rows,
             () = beat(&mut watchdog) => Event::Watchdog,
@@ -153,6 +165,7 @@ pub async fn run(
                 core.books.settle(&batch);
                 core.site.apply(batch);
             }
+            Event::Arrival(arrival) => core.hear(&arrival, clock::now()),
             Event::Tick => {
                 let now = clock::now();
                 let link = publisher.health();
@@ -259,6 +272,7 @@ struct Core {
     /// The one that stands.
     advice: Option<Advice>,
     books: Books,
+    nodes: Nodes,
 }
 
 impl Core {
@@ -272,6 +286,18 @@ impl Core {
             memory: Memory::default(),
             advice: None,
             books: Books::default(),
+            nodes: Nodes::new(config.into()),
+        }
+    }
+
+    fn hear(&mut self, arrival: &mqtt::Arrival, now: Now) {
+        let heard = self.nodes.receive(arrival, now);
+        if let Some(complaint) = heard.complaint {
+            tracing::warn!("{complaint}; more of its messages that cannot be used are only counted");
+        }
+        let Some(node) = heard.node else { return };
+        for batch in heard.batches {
+            self.site.apply_from(&node, batch);
         }
     }
 
@@ -316,6 +342,7 @@ impl Core {
             mqtt_oversize: link.oversize,
             mqtt_rejected: link.rejected,
             records_dropped: link.records_dropped,
+            nodes: self.nodes.health(now),
             ledger: self.books.health(),
         }
     }

@@ -5,9 +5,9 @@ pub mod online;
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::config::{Config, ConfigErrors};
+use crate::config::{Config, ConfigErrors, Role};
 use crate::economics::{Stoppable, Terms};
-use crate::sources::asic::{AsicConfig, hosts, labels};
+use crate::sources::asic::{AsicConfig, AsicReader, hosts, labels};
 use crate::sources::gpu::GpuReader;
 use crate::sources::network::NetworkKind;
 use crate::sources::pool::PoolKind;
@@ -64,6 +64,9 @@ fn count(n: usize, one: &str, many: &str) -> String {
 
 fn site(config: &Config) -> String {
     let site = &config.site;
+    if site.role == Role::Node {
+        return format!("a node of {}, called {}: it publishes what it reads", site.name, config.node_name());
+    }
     let cap = site.cap_kw.map_or("no cap".to_owned(), |cap| format!("cap {cap} kW"));
     format!("{}, node {}, time zone {}, {cap}", site.name, config.node_name(), site.timezone)
 }
@@ -79,12 +82,16 @@ fn mqtt(config: &Config) -> String {
 
 fn asics(config: &Config) -> Vec<String> {
     let total: usize = config.asic.iter().map(AsicConfig::addresses).sum();
-    if total == 0 {
+    if config.asic.is_empty() {
         return vec!["none".to_owned()];
     }
     let groups = count(config.asic.len(), "group", "groups");
     let mut lines = vec![format!("{groups}, {}", count(total, "address", "addresses"))];
     for asic in &config.asic {
+        if asic.read == AsicReader::Node {
+            lines.push(format!("  {}: asked by nodes", asic.group));
+            continue;
+        }
         let addresses = count(asic.addresses(), "address", "addresses");
         lines.push(format!("  {}: {addresses}, every {} s", asic.group, asic.interval_secs));
         lines.extend(labels(asic));
@@ -160,6 +167,7 @@ fn gpu_hosts(config: &Config) -> Vec<String> {
         let how = match host.read {
             GpuReader::Nvml => "this machine",
             GpuReader::Dcgm => host.url.as_deref().map_or("dcgm", without_query),
+            GpuReader::Node => return format!("{}: a node, sold as {}", host.name, host.hosting),
         };
         format!("{}: {how}, sold as {}, every {} s", host.name, host.hosting, host.interval_secs)
     });

@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-use crate::config::Config;
+use crate::config::{Config, Role};
 use crate::{agent, service};
 
 /// Runs until SIGTERM or SIGINT.
@@ -12,8 +12,13 @@ use crate::{agent, service};
 pub async fn run(config: &Config) -> anyhow::Result<()> {
     let shutdown = service::termination()?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), site = config.site.name, "wattsplit starts");
-    let (observer, _) = watch::channel(None);
-    agent::run(config, observer, shutdown).await?;
+    match config.site.role {
+        Role::Site => {
+            let (observer, _) = watch::channel(None);
+            agent::run(config, observer, shutdown).await?;
+        }
+        Role::Node => agent::node::run(config, shutdown).await?,
+    }
     tracing::info!("wattsplit stopped");
     Ok(())
 }

@@ -63,6 +63,9 @@ pub struct SiteConfig {
     pub name: String,
     /// Name of this node. Absent: the machine's host name.
     pub node: Option<String>,
+    /// What this daemon is to the site.
+    #[serde(default)]
+    pub role: Role,
     /// IANA time zone of tariffs. Absent: UTC.
     #[serde(default = "utc")]
     pub timezone: String,
@@ -77,6 +80,17 @@ pub struct SiteConfig {
     /// files leaves no room for them.
     #[serde(default = "default_concurrency")]
     pub concurrency: usize,
+}
+
+/// What a daemon is to its site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Its agent: it knows prices and terms, reckons and advises.
+    #[default]
+    Site,
+    /// Reads devices for the site's agent.
+    Node,
 }
 
 fn utc() -> String {

@@ -8,7 +8,8 @@ use super::validate::slug;
 use crate::advice::{GroupPolicy, Policy};
 use crate::economics::{GroupTerms, SiteTerms};
 use crate::site::{GpuHostLayout, Layout};
-use crate::sources::asic::AsicConfig;
+use crate::sources::asic::{AsicConfig, AsicReader};
+use crate::sources::gpu::GpuReader;
 use crate::sources::pool::PoolConfig;
 use crate::units::Watts;
 
@@ -70,6 +71,12 @@ impl Config {
             factor: host.server_factor,
         };
         Layout { gpu_hosts: self.gpu_host.iter().map(host).collect() }
+    }
+
+    /// Whether nodes read something of the site.
+    pub fn hears_nodes(&self) -> bool {
+        self.asic.iter().any(|asic| asic.read == AsicReader::Node)
+            || self.gpu_host.iter().any(|host| host.read == GpuReader::Node)
     }
 
     /// Name of each hosting, those included that GPU hosts name and that have no terms.

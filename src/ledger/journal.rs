@@ -52,6 +52,9 @@ pub enum EventKind {
     /// Most miners of a group have stopped to answer, and answer again.
     GroupLost,
     GroupBack,
+    /// A node of the site is silent or has ended, and is back.
+    NodeLost,
+    NodeBack,
     /// A miner calls itself what the table of models does not know.
     UnknownModel,
 }
@@ -71,6 +74,8 @@ impl EventKind {
             EventKind::InputBack => "input_back",
             EventKind::GroupLost => "group_lost",
             EventKind::GroupBack => "group_back",
+            EventKind::NodeLost => "node_lost",
+            EventKind::NodeBack => "node_back",
             EventKind::UnknownModel => "unknown_model",
         }
     }

@@ -74,8 +74,22 @@ pub struct Health {
     pub mqtt_rejected: u64,
     /// Records that were not sent because too many waited for the broker.
     pub records_dropped: u64,
+    /// In order of name.
+    pub nodes: Vec<NodeHealth>,
     /// `None`: no ledger is kept.
     pub ledger: Option<LedgerHealth>,
+}
+
+/// How a node of the site is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeHealth {
+    pub name: Arc<str>,
+    /// Since it last said something new.
+    pub silent: Duration,
+    /// It is silent for too long, or it ended.
+    pub lost: bool,
+    /// Messages and devices of it that could not be used.
+    pub refused: u64,
 }
 
 /// How the ledger is doing.

@@ -33,6 +33,9 @@ mod session;
 const WINDOW: u16 = 100;
 /// Room for a full window, `offline` and the disconnect, so that handing over never waits.
 const CHANNEL: usize = WINDOW as usize + 8;
+/// Largest packet that may arrive: twice what a node sends. The broker drops what is larger; the crate would end
+/// the connection over it.
+const MOST_ARRIVING_BYTES: u32 = 64 * 1024;
 /// For the connection, TLS and the broker's answer together.
 const CONNECT_SECS: u64 = 5;
 const SHUTDOWN: Duration = Duration::from_secs(2);
@@ -244,6 +247,7 @@ impl Link {
             .set_keep_alive(self.keep_alive)
             .set_connection_timeout(CONNECT_SECS)
             .set_outgoing_inflight_upper_limit(WINDOW)
+            .set_max_packet_size(Some(MOST_ARRIVING_BYTES))
             .set_network_options(network);
         if let Some((user, password)) = &self.credentials {
             options.set_credentials(user, password.as_ref().map_or("", Secret::reveal));

@@ -22,6 +22,7 @@ mod feeds;
 mod flat;
 mod meter;
 mod money;
+pub mod nodes;
 pub mod records;
 mod sweep;
 
@@ -94,6 +95,8 @@ fn summary(site: &str, view: &SiteView, (split, advice): (&Split, &Advice), heal
     regret(&mut flat, health);
     let miners = asics.units() > 0 || view.silent_addresses > 0;
     sweep::sweep(&mut flat, health.sweep.as_ref(), miners);
+    flat.figure("nodes", health.nodes.len() as u64);
+    flat.figure("nodes_lost", health.nodes.iter().filter(|node| node.lost).count() as u64);
     own_health(&mut flat, health);
     flat.finish()
 }

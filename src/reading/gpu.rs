@@ -89,7 +89,7 @@ pub struct GpuSample {
     pub temp_memory: Read<Celsius>,
     /// 0 (fastest) to 15.
     pub performance_state: Read<u32>,
-    /// Names of the throttle reasons in force; empty = none, or not reported.
+    /// Of [`THROTTLE_REASONS`], those in force; empty = none, or not reported.
     pub throttle: Vec<&'static str>,
     /// XID errors since wattsplit started, by code. Empty also where nobody counts them.
     pub xids: BTreeMap<u32, u64>,
@@ -148,6 +148,21 @@ impl GpuState {
     }
 }
 
+/// Names of all throttle reasons.
+pub const THROTTLE_REASONS: [&str; 8] = [
+    "application_clocks",
+    "sw_power_cap",
+    "hw_slowdown",
+    "sync_boost",
+    "sw_thermal",
+    "hw_thermal",
+    "hw_power_brake",
+    "display_clocks",
+];
+
+/// What a driver may ask for.
+pub const RECOVERY_ACTIONS: [&str; 5] = ["none", "reset", "reboot", "drain", "drain_and_reset"];
+
 /// What changes rarely on a GPU. What was not told is absent.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GpuFacts {
@@ -171,7 +186,7 @@ pub struct GpuFacts {
     pub remap_pending: Option<bool>,
     /// There was no spare row left.
     pub remap_failed: Option<bool>,
-    /// What the driver asks for: `none`, `reset`, `reboot`, `drain`, `drain_and_reset`.
+    /// What the driver asks for, of [`RECOVERY_ACTIONS`].
     pub recovery_action: Option<&'static str>,
     pub mig_mode: Option<bool>,
     pub mig_instances: Option<u32>,

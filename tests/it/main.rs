@@ -22,6 +22,7 @@ mod log;
 mod meter;
 mod mqtt;
 mod network;
+mod nodes;
 mod pool;
 mod price;
 mod run;

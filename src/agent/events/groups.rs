@@ -96,7 +96,8 @@ impl Watched {
     }
 }
 
-fn span(time: Duration) -> String {
+/// A span of time as people say it.
+pub fn span(time: Duration) -> String {
     match time.as_secs() {
         secs @ 0..=119 => format!("{secs} s"),
         secs @ 120..=7_199 => format!("{} min", secs / 60),

@@ -46,6 +46,9 @@ pub async fn check(config: &Config) -> anyhow::Result<()> {
     if left_out > 0 {
         writeln!(out, "\nnot asked: {left_out} more miner addresses")?;
     }
+    if config.hears_nodes() {
+        writeln!(out, "not asked: what nodes read; check their own files where they run")?;
+    }
     writeln!(out, "not checked: whether the broker lets this client publish")?;
     if failed > 0 {
         anyhow::bail!("{failed} of {} did not answer as they should", all.len());

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::{Checker, OVERHEAD};
-use crate::config::Config;
 use crate::config::document::Path;
-use crate::sources::asic::{AsicConfig, hosts};
+use crate::config::{Config, Role};
+use crate::sources::asic::{AsicConfig, AsicReader, hosts};
 use crate::sources::gpu::GpuReader;
 
 pub fn asics(config: &Config, check: &mut Checker<'_, '_>) {
@@ -25,6 +25,17 @@ pub fn asics(config: &Config, check: &mut Checker<'_, '_>) {
         if asic.max_units.is_some_and(|max| max < asic.min_units) {
             check.must(&section.key("max_units"), "be at least `min_units`", None);
         }
+        if asic.read == AsicReader::Node {
+            site_only(config, &section, check);
+            for (key, given) in [
+                ("hosts", !asic.hosts.is_empty()),
+                ("labels_file", asic.labels_file.is_some()),
+                ("username", asic.username.is_some()),
+                ("password_file", asic.password_file.is_some()),
+            ] {
+                check.refuses(&section, "read = \"node\"", key, given);
+            }
+        }
         let (user, password) = (asic.username.is_some(), asic.password_file.is_some());
         if user || password {
             check.needs(&section, "password_file", "username", user);
@@ -33,6 +44,14 @@ pub fn asics(config: &Config, check: &mut Checker<'_, '_>) {
         check.printable(&section.key("username"), asic.username.as_deref());
         addresses(n, asic, &section, &mut owner, check);
         pool(config, asic, &section, check);
+    }
+}
+
+/// What a node reads cannot be read by a node of it.
+fn site_only(config: &Config, section: &Path, check: &mut Checker<'_, '_>) {
+    if config.site.role == Role::Node {
+        let hint = "a node reads its devices itself".to_owned();
+        check.must(&section.key("read"), "not be \"node\" with `role = \"node\"` in [site]", Some(hint));
     }
 }
 
@@ -45,8 +64,9 @@ fn addresses(
     check: &mut Checker<'_, '_>,
 ) {
     let list = section.key("hosts");
-    if asic.hosts.is_empty() {
-        check.must(&list, "hold at least one entry", None);
+    if asic.hosts.is_empty() && asic.read == AsicReader::Direct {
+        let hint = "addresses, ranges or CIDRs; none only with `read = \"node\"`".to_owned();
+        check.must(&list, "hold at least one entry", Some(hint));
     }
     for (m, spec) in asic.hosts.iter().enumerate() {
         let path = list.item(m);
@@ -79,6 +99,10 @@ fn pool(config: &Config, asic: &AsicConfig, section: &Path, check: &mut Checker<
     if let Some(fee) = asic.pool_fee {
         check.fee(&section.key("pool_fee"), fee);
     }
+    if config.site.role == Role::Node {
+        check.refuses(section, "role = \"node\"", "pool", asic.pool.is_some());
+        return;
+    }
     match &asic.pool {
         Some(pool) => {
             let known = config.pool.iter().map(|pool| pool.name.as_str());
@@ -104,8 +128,13 @@ pub fn gpu_hosts(config: &Config, check: &mut Checker<'_, '_>) {
     let mut own = 0;
     for (n, host) in config.gpu_host.iter().enumerate() {
         let section = Path::default().key("gpu_host").item(n);
-        let hostings = config.hosting.iter().map(|hosting| hosting.name.as_str());
-        check.refers(&section.key("hosting"), &host.hosting, "hosting", hostings);
+        if config.site.role == Role::Node {
+            // The site's config has the terms.
+            check.name(&section.key("hosting"), &host.hosting);
+        } else {
+            let hostings = config.hosting.iter().map(|hosting| hosting.name.as_str());
+            check.refers(&section.key("hosting"), &host.hosting, "hosting", hostings);
+        }
         check.interval(&section, host.interval_secs);
         // A whole rack in one cabinet draws some 130 kW; more is a slip of the unit.
         check.kw(&section.key("server_base_kw"), host.server_base_kw, 200.0, true);
@@ -123,6 +152,11 @@ pub fn gpu_hosts(config: &Config, check: &mut Checker<'_, '_>) {
             Some(GpuReader::Dcgm) => {
                 check.needs(&section, "read = \"dcgm\"", "url", host.url.is_some());
                 check.refuses(&section, "read = \"dcgm\"", "library", host.library.is_some());
+            }
+            Some(GpuReader::Node) => {
+                site_only(config, &section, check);
+                check.refuses(&section, "read = \"node\"", "url", host.url.is_some());
+                check.refuses(&section, "read = \"node\"", "library", host.library.is_some());
             }
             None => {}
         }

@@ -9,9 +9,9 @@ mod services;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use super::Config;
 use super::document::{Path, Report};
 use super::problem::nearest;
+use super::{Config, Role};
 use crate::publish::topics;
 
 /// Longest name; a topic has room for several.
@@ -27,6 +27,9 @@ const MAX_KW: f64 = 1e7;
 pub fn validate(config: &Config, report: &mut Report<'_>) {
     let mut checker = Checker { report };
     services::site(&config.site, &mut checker);
+    if config.site.role == Role::Node {
+        services::node(config, &mut checker);
+    }
     if let Some(mqtt) = &config.mqtt {
         services::mqtt(mqtt, &mut checker);
     }

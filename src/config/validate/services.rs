@@ -1,9 +1,9 @@
 //! `[site]`, `[mqtt]`, `[btc]`, `[network]`, `[meter]`.
 
 use super::{Checker, MAX_KW};
-use crate::config::SiteConfig;
 use crate::config::document::Path;
 use crate::config::problem::nearest;
+use crate::config::{Config, SiteConfig};
 use crate::publish::MqttConfig;
 use crate::sources::meter::MeterConfig;
 use crate::sources::network::{NetworkConfig, NetworkKind};
@@ -157,5 +157,26 @@ fn pointer(path: &Path, text: &str, check: &mut Checker<'_, '_>) {
     if !(text.is_empty() || text.starts_with('/')) || !escapes_fit {
         let hint = "for example \"/total_act_power\"; `/` in a name is written ~1, `~` is ~0".to_owned();
         check.must(path, "be a JSON pointer that begins with `/`", Some(hint));
+    }
+}
+
+/// A node reads devices; what has to do with money is the site's.
+pub fn node(config: &Config, check: &mut Checker<'_, '_>) {
+    for (section, given) in [
+        ("hosting", !config.hosting.is_empty()),
+        ("pool", !config.pool.is_empty()),
+        ("power", config.power.is_some()),
+        ("network", config.network.is_some()),
+        ("meter", config.meter.is_some()),
+    ] {
+        if given {
+            let path = Path::default().key(section);
+            let message = format!("[{section}] does not go with `role = \"node\"` in [site]");
+            check.report.key(
+                &path,
+                message,
+                Some("it belongs into the config of the site's agent".to_owned()),
+            );
+        }
     }
 }

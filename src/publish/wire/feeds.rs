@@ -5,7 +5,7 @@ use crate::clock::UnixMs;
 use crate::economics::Split;
 use crate::economics::capture::PoolDay;
 use crate::publish::LedgerHealth;
-use crate::reading::{Missing, PoolReport, Quality, at_best};
+use crate::reading::{HostSample, Missing, PoolReport, Quality, at_best};
 use crate::site::{HostView, PoolView, SiteView};
 use crate::units::{Celsius, Fraction, Hashrate, Usd, UsdPerMwh};
 
@@ -110,6 +110,12 @@ pub fn host(site: &str, ts: UnixMs, host: &HostView) -> Vec<u8> {
     flat.text("node", &sample.node);
     flat.quality("sample", quality);
     flat.age("sample", host.age);
+    of_box(&mut flat, sample, quality);
+    flat.finish()
+}
+
+/// What a machine tells of itself, no part better than `quality`.
+pub fn of_box(flat: &mut Flat, sample: &HostSample, quality: Quality) {
     flat.read("cpu_utilisation", "", &at_best(sample.cpu, quality), Fraction::get);
     flat.read("memory_used", "bytes", &at_best(sample.memory_used_bytes, quality), |n| n);
     flat.read("memory_total", "bytes", &at_best(sample.memory_total_bytes, quality), |n| n);
@@ -118,5 +124,4 @@ pub fn host(site: &str, ts: UnixMs, host: &HostView) -> Vec<u8> {
     flat.read("temp_max", "c", &at_best(sample.temp_max, quality), Celsius::get);
     flat.read("uptime", "s", &at_best(sample.uptime_s, quality), |s| s as f64);
     flat.read("own_rss", "bytes", &at_best(sample.own_rss_bytes, quality), |n| n);
-    flat.finish()
 }

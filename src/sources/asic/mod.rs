@@ -79,13 +79,29 @@ pub use labels::{Labels, LabelsError};
 pub use miner::Miner;
 pub use session::Login;
 
+/// Who asks the miners of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AsicReader {
+    /// This daemon.
+    #[default]
+    Direct,
+    /// Nodes of the site, over MQTT.
+    Node,
+}
+
 /// `[[asic]]`: miners that the operator names together.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AsicConfig {
     /// Name of the group (container, row): `[a-z0-9-]+`, unique.
     pub group: String,
-    /// Addresses, ranges (`10.20.0.10-10.20.0.60`) and CIDRs, each with an optional `:port`.
+    /// Who asks these miners.
+    #[serde(default)]
+    pub read: AsicReader,
+    /// Addresses, ranges (`10.20.0.10-10.20.0.60`) and CIDRs, each with an optional `:port`. None where nodes
+    /// ask them.
+    #[serde(default)]
     pub hosts: Vec<String>,
     /// CSV file `address,rack,position`: where the miners stand, for their rows. Absent: nobody says.
     pub labels_file: Option<PathBuf>,

@@ -27,7 +27,7 @@ pub struct GpuHostConfig {
     pub name: String,
     /// Name of the `[[hosting]]` under which its GPUs are sold.
     pub hosting: String,
-    /// `nvml` (this machine) or `dcgm` (an exporter's `/metrics` page).
+    /// `nvml` (this machine), `dcgm` (an exporter's `/metrics` page) or `node` (a node of the site).
     pub read: GpuReader,
     /// Address of the metrics page; needed by, and only by, `read = "dcgm"`.
     pub url: Option<String>,
@@ -49,6 +49,8 @@ pub struct GpuHostConfig {
 pub enum GpuReader {
     Nvml,
     Dcgm,
+    /// A node of the site, over MQTT.
+    Node,
 }
 
 fn default_interval() -> u64 {
@@ -96,10 +98,11 @@ pub fn sources(
     occupancies: &[OccupancyConfig],
     http: &Http,
 ) -> Vec<Box<dyn Source>> {
-    let hosts = hosts.iter().map(|host| -> Box<dyn Source> {
+    let hosts = hosts.iter().filter_map(|host| -> Option<Box<dyn Source>> {
         match host.read {
-            GpuReader::Nvml => Box::new(nvml::NvmlSource::new(host)),
-            GpuReader::Dcgm => Box::new(dcgm::DcgmSource::new(host, http.clone())),
+            GpuReader::Nvml => Some(Box::new(nvml::NvmlSource::new(host))),
+            GpuReader::Dcgm => Some(Box::new(dcgm::DcgmSource::new(host, http.clone()))),
+            GpuReader::Node => None,
         }
     });
     let occupancies = occupancies

@@ -26,7 +26,7 @@ fn rows(packed: &Packed) -> Vec<Value> {
 }
 
 /// One that tells everything, each text of this length.
-fn talkative(length: usize) -> AsicReport {
+pub fn talkative(length: usize) -> AsicReport {
     let measured = |c| Ok(Reading::measured(Celsius::new(c).unwrap(), "test"));
     let text = || Some("\u{7}".repeat(length).into());
     AsicReport {
@@ -88,7 +88,7 @@ fn silent(id: &str) -> AsicView<'_> {
 }
 
 /// One that tells nothing but that it is there.
-fn taciturn() -> AsicReport {
+pub fn taciturn() -> AsicReport {
     let why = Missing::NotReported;
     AsicReport {
         firmware: None,
