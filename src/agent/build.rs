@@ -29,7 +29,8 @@ pub fn sources(config: &Config) -> Result<Sources, AgentError> {
             miners.push(Box::new(miner));
         }
     }
-    let mut feeds = gpu::sources(&config.gpu_host, &occupancies(config), &http);
+    let state_dir = state_dir(config);
+    let mut feeds = gpu::sources(&config.gpu_host, &occupancies(config), &http, state_dir.as_deref());
     for pool in &config.pool {
         feeds.push(pool::source(pool, &http)?);
     }
@@ -43,7 +44,7 @@ pub fn sources(config: &Config) -> Result<Sources, AgentError> {
     if let Some(meter) = &config.meter {
         feeds.push(meter::source(meter, &http)?);
     }
-    let disk = state_dir(config).unwrap_or_else(|| ".".into());
+    let disk = state_dir.unwrap_or_else(|| ".".into());
     feeds.push(Box::new(host::HostSource::new(&config.node_name(), &disk)));
     Ok(Sources { miners, feeds })
 }

@@ -169,7 +169,7 @@ fn gpu_hosts(config: &Config) -> Vec<String> {
             GpuReader::Dcgm => host.url.as_deref().map_or("dcgm", without_query),
             GpuReader::Node => return format!("{}: a node, sold as {}", host.name, host.hosting),
         };
-        format!("{}: {how}, sold as {}, every {} s", host.name, host.hosting, host.interval_secs)
+        format!("{}: {how}, sold as {}, every {} s", host.name, host.hosting, host.interval_secs())
     });
     listed(hosts, "none")
 }

@@ -159,7 +159,7 @@ pool       main: braiins, fee 2.5 %
 hosting    research: reserved, 16 GPUs at 2.1 USD/h each
            market: occupied as $DIR/market.count says, 0.4 USD/h each; sold and unsold ones may be stopped
            lease: 5000 kW at 120 USD per kW and month
-gpu_host   own: this machine, sold as research, every 10 s
+gpu_host   own: this machine, sold as research, every 5 s
            rig-2: http://10.20.9.2:9400/metrics, sold as market, every 10 s
 power      2 periods, 42 USD/MWh otherwise, +6.5 USD/MWh
 btc        median of Coinbase, Bitstamp

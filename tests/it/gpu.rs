@@ -2,17 +2,26 @@
 //! a socket, and how many are rented.
 
 mod dcgm;
+mod facts;
 mod fake;
 mod nvml;
 mod occupancy;
+mod released;
+mod states;
+mod xids;
 
+use wattsplit::clock::Now;
 use wattsplit::reading::{GpuHostSample, GpuSample, Missing, OccupancySample, Sample};
 use wattsplit::sources::gpu::GpuHostConfig;
 use wattsplit::sources::{Failure, Source};
 
 /// One fetch of a source of GPUs.
 async fn read(source: &mut impl Source) -> Result<Vec<GpuSample>, Failure> {
-    let samples = source.fetch(wattsplit::clock::now()).await?;
+    read_at(source, wattsplit::clock::now()).await
+}
+
+async fn read_at(source: &mut impl Source, now: Now) -> Result<Vec<GpuSample>, Failure> {
+    let samples = source.fetch(now).await?;
     Ok(host(samples).gpus.expect("a fetch that succeeds has GPUs"))
 }
 

@@ -135,7 +135,7 @@ pub fn gpu_hosts(config: &Config, check: &mut Checker<'_, '_>) {
             let hostings = config.hosting.iter().map(|hosting| hosting.name.as_str());
             check.refers(&section.key("hosting"), &host.hosting, "hosting", hostings);
         }
-        check.interval(&section, host.interval_secs);
+        check.interval(&section, host.interval_secs());
         // A whole rack in one cabinet draws some 130 kW; more is a slip of the unit.
         check.kw(&section.key("server_base_kw"), host.server_base_kw, 200.0, true);
         let factor = section.key("server_factor");

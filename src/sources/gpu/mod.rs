@@ -1,22 +1,25 @@
 //! GPUs: those of this machine through NVML, those of other hosts through their exporter; and how
 //! many of them are rented.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use self::occupancy::OccupancyConfig;
+use self::release::Release;
 use crate::http::Http;
-use crate::reading::{GpuHostSample, GpuSample, Missing, Sample};
+use crate::reading::{DriverState, GpuHostSample, GpuSample, Missing, Sample};
 use crate::sources::Source;
 
 pub mod dcgm;
 mod exposition;
 pub mod nvml;
 pub mod occupancy;
+pub mod release;
 mod roster;
+mod state;
 mod throttle;
 
 /// `[[gpu_host]]`: one machine with GPUs.
@@ -31,9 +34,8 @@ pub struct GpuHostConfig {
     pub read: GpuReader,
     /// Address of the metrics page; needed by, and only by, `read = "dcgm"`.
     pub url: Option<String>,
-    /// Seconds between two readings.
-    #[serde(default = "default_interval")]
-    pub interval_secs: u64,
+    /// Seconds between two readings. Without it: 5 with `nvml`, 10 with `dcgm`.
+    pub interval_secs: Option<u64>,
     /// Power of the server beside its GPU boards, in kW, whatever the load.
     #[serde(default)]
     pub server_base_kw: f64,
@@ -53,8 +55,16 @@ pub enum GpuReader {
     Node,
 }
 
-fn default_interval() -> u64 {
-    10
+impl GpuHostConfig {
+    /// Seconds between two readings. This machine's own driver is asked more often than the network.
+    pub fn interval_secs(&self) -> u64 {
+        self.interval_secs.unwrap_or(match self.read {
+            GpuReader::Nvml => 5,
+            GpuReader::Dcgm => 10,
+            // It tells its own.
+            GpuReader::Node => 10,
+        })
+    }
 }
 
 fn one() -> f64 {
@@ -76,31 +86,37 @@ impl Host {
             id: format!("gpu/{}", config.name),
             name: config.name.as_str().into(),
             hosting: config.hosting.as_str().into(),
-            interval: Duration::from_secs(config.interval_secs),
+            interval: Duration::from_secs(config.interval_secs()),
         }
     }
 
+    /// An exporter stands between the driver and us.
     fn sample(&self, gpus: Result<Vec<GpuSample>, Missing>) -> Vec<Sample> {
+        self.sample_of(None, gpus)
+    }
+
+    fn sample_of(&self, driver: Option<DriverState>, gpus: Result<Vec<GpuSample>, Missing>) -> Vec<Sample> {
         vec![Sample::GpuHost(GpuHostSample {
             host: Arc::clone(&self.name),
             hosting: Arc::clone(&self.hosting),
             interval: self.interval,
-            driver: None,
+            driver,
             gpus,
         })]
     }
 }
 
 /// Everything that reads GPUs: one source per host, and one for the occupancy of each hosting that is
-/// billed by it.
+/// billed by it. `state_dir` is where this machine is asked to let go of its driver.
 pub fn sources(
     hosts: &[GpuHostConfig],
     occupancies: &[OccupancyConfig],
     http: &Http,
+    state_dir: Option<&Path>,
 ) -> Vec<Box<dyn Source>> {
     let hosts = hosts.iter().filter_map(|host| -> Option<Box<dyn Source>> {
         match host.read {
-            GpuReader::Nvml => Some(Box::new(nvml::NvmlSource::new(host))),
+            GpuReader::Nvml => Some(Box::new(nvml::NvmlSource::new(host, state_dir.map(Release::new)))),
             GpuReader::Dcgm => Some(Box::new(dcgm::DcgmSource::new(host, http.clone()))),
             GpuReader::Node => None,
         }

@@ -33,8 +33,8 @@ impl Roster {
 }
 
 /// A GPU of which nothing can be read any more.
-pub(super) fn lost(uuid: Arc<str>, name: Option<Arc<str>>) -> GpuSample {
-    GpuSample::blank(uuid, name, GpuState::Lost, Missing::Lost)
+pub(super) fn void(uuid: Arc<str>, state: GpuState) -> GpuSample {
+    GpuSample::blank(uuid, None, state, Missing::Lost)
 }
 
 #[cfg(test)]
@@ -67,7 +67,7 @@ mod tests {
     fn a_lost_gpu_keeps_the_name_it_had() {
         let mut roster = Roster::default();
         roster.complete(&mut vec![seen("GPU-a")]);
-        let mut samples = vec![lost("GPU-a".into(), None)];
+        let mut samples = vec![void("GPU-a".into(), GpuState::Lost)];
         roster.complete(&mut samples);
         assert_eq!(samples[0].name.as_deref(), Some("NVIDIA L40S"));
     }

@@ -5,7 +5,9 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
+use wattsplit::sources::gpu::GpuHostConfig;
 use wattsplit::sources::gpu::nvml::NvmlSource;
+use wattsplit::sources::gpu::release::Release;
 
 /// A machine with a driver that says what the test wrote last.
 pub struct Machine {
@@ -46,14 +48,29 @@ impl Machine {
         self.dir.path().join("libnvidia-ml.so")
     }
 
+    /// Whether anybody has the library initialised.
+    pub fn is_held(&self) -> bool {
+        self.library().with_extension("held").exists()
+    }
+
     pub fn source(&self, host: &str) -> NvmlSource {
         source(host, &self.library())
+    }
+
+    /// One that is asked to let go in the machine's own directory.
+    pub fn releasable(&self, host: &str) -> (NvmlSource, Release) {
+        let release = Release::new(self.dir.path());
+        (NvmlSource::new(&config(host, &self.library()), Some(release.clone())), release)
     }
 }
 
 pub fn source(host: &str, library: &Path) -> NvmlSource {
-    let config = format!("name = {host:?}\nhosting = \"ai\"\nread = \"nvml\"\nlibrary = {library:?}");
-    NvmlSource::new(&super::host_config(&config))
+    NvmlSource::new(&config(host, library), None)
+}
+
+fn config(host: &str, library: &Path) -> GpuHostConfig {
+    let text = format!("name = {host:?}\nhosting = \"ai\"\nread = \"nvml\"\nlibrary = {library:?}");
+    super::host_config(&text)
 }
 
 /// Replaces the state in one step: the driver reads it at any time.
@@ -61,6 +78,14 @@ fn set(library: &Path, state: &str) {
     let next = library.with_extension("next");
     std::fs::write(&next, state).unwrap();
     std::fs::rename(next, library.with_extension("state")).unwrap();
+}
+
+/// Whether a file of the stand-in is newer than the library.
+fn is_outdated(library: &Path) -> bool {
+    let written = |path: &Path| path.metadata().and_then(|file| file.modified()).ok();
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fake_nvml");
+    let newest = std::fs::read_dir(sources).unwrap().filter_map(|file| written(&file.ok()?.path())).max();
+    written(library) < newest
 }
 
 /// The library as Cargo built it, next to this test's own directory.
@@ -71,7 +96,7 @@ fn library() -> &'static Path {
         let profile = me.parent().and_then(Path::parent).expect("a target directory");
         let library = profile.join("examples/libfake_nvml.so");
         // `cargo test` builds the examples, `cargo test --test it` does not.
-        if !library.exists() {
+        if is_outdated(&library) {
             let built = Command::new(env!("CARGO"))
                 .args(["build", "--quiet", "--example", "fake_nvml"])
                 .current_dir(env!("CARGO_MANIFEST_DIR"))

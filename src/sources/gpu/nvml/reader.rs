@@ -1,103 +1,124 @@
 //! What the NVML thread does: hold the library, read every GPU once per question.
-//!
-//! Units and meanings: nvml.h. Power is in mW, the energy counter in mJ since the driver was loaded,
-//! utilisation in percent of the last 1/6 to 1 s.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use nvml_wrapper::enum_wrappers::device::TemperatureSensor;
-use nvml_wrapper::enums::device::SampleValue;
+use nvml_wrapper::Nvml;
 use nvml_wrapper::error::NvmlError;
-use nvml_wrapper::struct_wrappers::device::FieldValueSample;
-use nvml_wrapper::structs::device::FieldId;
-use nvml_wrapper::sys_exports::field_id::{NVML_FI_DEV_MEMORY_TEMP, NVML_FI_DEV_POWER_AVERAGE};
-use nvml_wrapper::{Device, Nvml};
 
-use super::no_driver;
-use crate::reading::{GpuSample, GpuState, Missing, Read, Reading};
-use crate::sources::Failure;
-use crate::sources::gpu::roster::{Roster, lost};
-use crate::sources::gpu::throttle;
-use crate::units::{Celsius, Fraction, WattHours, Watts};
+use super::library::{Library, is_driver_gone, trouble};
+use super::slow::Slow;
+use super::xids::{Counts, Ending, Watch};
+use super::{Trouble, fast};
+use crate::clock::{Now, UnixMs};
+use crate::reading::{GpuSample, GpuState, Missing};
+use crate::sources::gpu::release::Release;
+use crate::sources::gpu::roster::{Roster, void};
 
 /// Without a directory, so that the loader searches where the system keeps its libraries.
 const LIBRARY: &str = "libnvidia-ml.so.1";
 
-/// Asked in one call per GPU, answered in this order.
-const FIELDS: [FieldId; 2] = [FieldId(NVML_FI_DEV_POWER_AVERAGE), FieldId(NVML_FI_DEV_MEMORY_TEMP)];
-
 /// The driver library, loaded as long as it works, and the GPUs seen through it.
 pub(super) struct Reader {
     library: PathBuf,
+    release: Option<Release>,
     open: Option<Library>,
+    /// This process has held the driver, so that letting go of it means something.
+    ever_open: bool,
+    /// From the second reading of an open library on: a single one has no time for errors to happen.
+    watch: Option<Watch>,
+    /// A thread that was told to end and may still hold the driver.
+    ending: Option<Ending>,
+    seen: Seen,
+}
+
+/// What is remembered of the GPUs.
+#[derive(Default)]
+struct Seen {
     roster: Roster,
+    slow: Slow,
+    /// Which GPU was last enumerated where.
+    places: BTreeMap<u32, Arc<str>>,
+    xids: Counts,
 }
 
 impl Reader {
-    pub(super) fn new(library: Option<PathBuf>) -> Self {
-        Self { library: library.unwrap_or_else(|| LIBRARY.into()), open: None, roster: Roster::default() }
+    pub(super) fn new(library: Option<PathBuf>, release: Option<Release>) -> Self {
+        Self {
+            library: library.unwrap_or_else(|| LIBRARY.into()),
+            release,
+            open: None,
+            ever_open: false,
+            watch: None,
+            ending: None,
+            seen: Seen::default(),
+        }
     }
 
     /// One sample per GPU that is there or ever was.
     ///
     /// Loads and initialises the library if need be. After an error that concerns the driver as a
-    /// whole, or when every GPU is lost, the library is let go, and the next call starts afresh: that
+    /// whole, or when no GPU answers, the library is let go, and the next call starts afresh: that
     /// is how a reloaded or updated driver is picked up.
-    pub(super) fn read(&mut self) -> Result<Vec<GpuSample>, Failure> {
-        let library = match self.open.take() {
+    ///
+    /// # Errors
+    /// What concerns the driver as a whole: [`Missing::NoDriver`], or [`Missing::Released`] while that is asked for.
+    pub(super) fn read(&mut self, now: Now) -> Result<Vec<GpuSample>, Trouble> {
+        if let Some(until) = self.release.as_ref().and_then(|release| release.requested(now.wall)) {
+            return Err(self.let_go(until));
+        }
+        let held = self.open.take();
+        if held.is_some() && self.watch.is_none() {
+            self.watch = Watch::start(&self.library);
+        }
+        let library = match held {
             Some(library) => library,
-            None => Library::open(&self.library)?,
+            None => self.open()?,
         };
-        let Some(nvml) = &library.0 else { return Err(no_driver("the NVIDIA driver library is closed")) };
-        let gpus = read_all(nvml, &mut self.roster).map_err(whole_failure)?;
-        if gpus.is_empty() || gpus.iter().any(|gpu| !matches!(gpu.state, GpuState::Lost | GpuState::Missing))
+        let read = library.nvml().and_then(|nvml| read_all(nvml, &mut self.seen, now).map_err(trouble));
+        if let Some(watch) = &self.watch
+            && !watch.collect(&mut self.seen.xids)
         {
+            self.watch = None;
+        }
+        let answers =
+            |gpus: &Vec<GpuSample>| gpus.is_empty() || gpus.iter().any(|gpu| gpu.power != Err(Missing::Lost));
+        if read.as_ref().is_ok_and(answers) {
             self.open = Some(library);
+        } else {
+            self.watch = None;
+        }
+        let mut gpus = read?;
+        for gpu in &mut gpus {
+            gpu.xids = self.seen.xids.get(&gpu.uuid).cloned().unwrap_or_default();
         }
         Ok(gpus)
     }
-}
 
-/// An initialised library. `None` only while it is being dropped.
-struct Library(Option<Nvml>);
+    fn open(&mut self) -> Result<Library, Trouble> {
+        let library = Library::open(&self.library)?;
+        self.ever_open = true;
+        self.seen.slow.expire();
+        if let Some(release) = &self.release {
+            release.take_up();
+        }
+        Ok(library)
+    }
 
-impl Library {
-    fn open(path: &Path) -> Result<Self, Failure> {
-        match Nvml::builder().lib_path(path.as_os_str()).init() {
-            Ok(nvml) => Ok(Self(Some(nvml))),
-            Err(NvmlError::LibloadingError(error)) => {
-                Err(no_driver(format!("cannot load the NVIDIA driver library: {error}")))
+    /// Shuts NVML down on both threads, and says so once that is done.
+    fn let_go(&mut self, until: UnixMs) -> Trouble {
+        if let Some(watch) = self.watch.take() {
+            self.ending = Some(watch.end());
+        }
+        self.open = None;
+        if self.ending.as_ref().is_none_or(|ending| ending.wait(&mut self.seen.xids)) {
+            self.ending = None;
+            if let Some(release) = self.release.as_ref().filter(|_| self.ever_open) {
+                release.answer(until);
             }
-            Err(error) => Err(whole_failure(error)),
         }
-    }
-}
-
-impl Drop for Library {
-    fn drop(&mut self) {
-        if let Some(nvml) = self.0.take()
-            && nvml.lib().nvmlShutdown.is_err()
-        {
-            // The wrapper's own drop panics if the library has no `nvmlShutdown`.
-            std::mem::forget(nvml);
-        }
-    }
-}
-
-/// Why nothing at all could be read.
-fn whole_failure(error: NvmlError) -> Failure {
-    match error {
-        NvmlError::DriverNotLoaded => no_driver("the NVIDIA kernel driver is not loaded"),
-        NvmlError::LibRmVersionMismatch => {
-            no_driver("NVIDIA library and kernel driver differ in version: reload the driver or reboot")
-        }
-        NvmlError::Uninitialized => no_driver("the NVIDIA driver went away"),
-        NvmlError::NoPermission => Failure {
-            reason: Missing::Denied,
-            ..no_driver("no permission to open the NVIDIA driver's devices")
-        },
-        error => no_driver(format!("NVML fails: {error}")),
+        Trouble::released()
     }
 }
 
@@ -105,7 +126,7 @@ fn whole_failure(error: NvmlError) -> Failure {
 ///
 /// # Errors
 /// Only what concerns the driver as a whole.
-fn read_all(nvml: &Nvml, roster: &mut Roster) -> Result<Vec<GpuSample>, NvmlError> {
+fn read_all(nvml: &Nvml, seen: &mut Seen, now: Now) -> Result<Vec<GpuSample>, NvmlError> {
     let mut gpus = Vec::new();
     // GPUs that do not even tell who they are.
     let mut nameless = Vec::new();
@@ -116,126 +137,37 @@ fn read_all(nvml: &Nvml, roster: &mut Roster) -> Result<Vec<GpuSample>, NvmlErro
             // In a container the count includes GPUs that are somebody else's.
             Err(NvmlError::NoPermission) => continue,
             Err(error) if is_driver_gone(&error) => return Err(error),
-            Err(_) => {
-                nameless.push(index);
+            Err(error) => {
+                nameless.push((index, state_of(&error)));
                 continue;
             }
         };
-        gpus.push(match read_gpu(&device, &uuid) {
+        seen.places.insert(index, Arc::clone(&uuid));
+        let slow = seen.slow.of(&uuid, &device, now.mono);
+        gpus.push(match slow.and_then(|known| fast::read(&device, &uuid, known)) {
             Ok(gpu) => gpu,
             Err(error) if is_driver_gone(&error) => return Err(error),
             // What was read before the loss is worthless: the whole sample goes.
-            Err(_) => lost(Arc::clone(&uuid), None),
+            Err(error) => void(uuid, state_of(&error)),
         });
     }
-    let answered = gpus.len();
-    roster.complete(&mut gpus);
-    // Those that were seen before are known by their UUID now; the rest have only their place.
-    let known = gpus.len() - answered;
-    for gpu in gpus.iter_mut().skip(answered).take(nameless.len()) {
-        gpu.state = GpuState::Lost;
+    let mut unknown = Vec::new();
+    for (index, state) in nameless {
+        match seen.places.get(&index).filter(|uuid| gpus.iter().all(|gpu| gpu.uuid != **uuid)) {
+            Some(uuid) => gpus.push(void(Arc::clone(uuid), state)),
+            None => unknown.push(void(format!("index-{index}").into(), state)),
+        }
     }
-    gpus.extend(nameless.into_iter().skip(known).map(|index| lost(format!("index-{index}").into(), None)));
+    seen.roster.complete(&mut gpus);
+    // Behind the roster, which keeps names for good: this is none.
+    gpus.extend(unknown);
     Ok(gpus)
 }
 
-/// # Errors
-/// The GPU is lost, or the driver is gone; anything less is a missing value.
-fn read_gpu(device: &Device<'_>, uuid: &Arc<str>) -> Result<GpuSample, NvmlError> {
-    let name = told(device.name())?.ok().map(Arc::from);
-    let mut fields = told(device.field_values_for(&FIELDS))?.unwrap_or_default().into_iter();
-    let power = match field(fields.next())? {
-        Ok(milliwatts) => watts(milliwatts, "nvml.POWER_AVERAGE"),
-        Err(_) => told(device.power_usage())?.and_then(|mw| watts(mw.into(), "nvml.power_usage")),
-    };
-    let temp_memory = field(fields.next())?.and_then(|c| celsius(c, "nvml.MEMORY_TEMP"));
-    let memory = told(device.memory_info())?;
-    let mask = told(device.current_throttle_reasons())?.map_or(0, |reasons| reasons.bits());
-    let state = if throttle::is_throttled(mask) { GpuState::Throttled } else { GpuState::Ok };
-    Ok(GpuSample {
-        power,
-        power_limit: told(device.enforced_power_limit())?
-            .and_then(|mw| watts(mw.into(), "nvml.enforced_power_limit")),
-        energy: told(device.total_energy_consumption())?.and_then(watt_hours),
-        utilisation: told(device.utilization_rates())?.and_then(|rates| utilisation(rates.gpu)),
-        memory_used_bytes: memory
-            .as_ref()
-            .map(|m| Reading::measured(m.used, "nvml.memory_info"))
-            .map_err(|e| *e),
-        memory_total_bytes: memory.map(|m| Reading::measured(m.total, "nvml.memory_info")),
-        temp_gpu: told(device.temperature(TemperatureSensor::Gpu))?
-            .and_then(|c| celsius(c.into(), "nvml.temperature")),
-        temp_memory,
-        throttle: throttle::names(mask),
-        ..GpuSample::blank(Arc::clone(uuid), name, state, Missing::NotReported)
-    })
-}
-
-/// The driver as a whole is gone or replaced, so every handle is worthless.
-fn is_driver_gone(error: &NvmlError) -> bool {
-    matches!(error, NvmlError::Uninitialized | NvmlError::DriverNotLoaded | NvmlError::LibRmVersionMismatch)
-}
-
-/// Splits what a call said into a value or why there is none, and the errors that void the whole
-/// GPU: the calls before and after a loss may still succeed with what the driver remembers.
-fn told<T>(answer: Result<T, NvmlError>) -> Result<Result<T, Missing>, NvmlError> {
-    match answer {
-        Ok(value) => Ok(Ok(value)),
-        Err(error @ (NvmlError::GpuLost | NvmlError::ResetRequired)) => Err(error),
-        Err(error) if is_driver_gone(&error) => Err(error),
-        Err(error) => Ok(Err(missing(&error))),
-    }
-}
-
-fn missing(error: &NvmlError) -> Missing {
+/// Of a GPU that gave this error instead of an answer.
+fn state_of(error: &NvmlError) -> GpuState {
     match error {
-        // An older driver does not have the function, or does not know the field.
-        NvmlError::NotSupported
-        | NvmlError::FailedToLoadSymbol(_)
-        | NvmlError::FunctionNotFound
-        | NvmlError::InvalidArg => Missing::NotSupported,
-        NvmlError::NoPermission => Missing::Denied,
-        NvmlError::Timeout => Missing::Timeout,
-        NvmlError::NoData | NvmlError::NotFound => Missing::NotReported,
-        // Codes that are newer than the wrapper arrive as `UnexpectedVariant`.
-        _ => Missing::RemoteError,
+        NvmlError::ResetRequired => GpuState::ResetRequired,
+        _ => GpuState::Lost,
     }
-}
-
-/// One value out of a call for several.
-fn field(answer: Option<Result<FieldValueSample, NvmlError>>) -> Result<Result<u64, Missing>, NvmlError> {
-    let Some(answer) = answer else { return Ok(Err(Missing::NotSupported)) };
-    let value = told(answer.and_then(|sample| sample.value))?;
-    Ok(value.and_then(|value| match value {
-        SampleValue::U32(value) => Ok(value.into()),
-        SampleValue::U64(value) => Ok(value),
-        SampleValue::I64(value) => u64::try_from(value).map_err(|_| Missing::Implausible),
-        // No field here is a float; one that the driver did not fill in reads as 0.0.
-        SampleValue::F64(_) => Err(Missing::NotReported),
-    }))
-}
-
-fn watts(milliwatts: u64, source: &'static str) -> Read<Watts> {
-    // NVML_VALUE_NOT_AVAILABLE, minus one.
-    if milliwatts >= u64::from(u32::MAX) {
-        return Err(Missing::NotReported);
-    }
-    let watts = Watts::new(milliwatts as f64 / 1e3).ok_or(Missing::Implausible)?;
-    Ok(Reading::measured(watts, source))
-}
-
-fn watt_hours(millijoules: u64) -> Read<WattHours> {
-    let energy = WattHours::from_millijoules(millijoules as f64).ok_or(Missing::Implausible)?;
-    Ok(Reading::measured(energy, "nvml.total_energy_consumption"))
-}
-
-fn utilisation(percent: u32) -> Read<Fraction> {
-    let busy = (percent <= 100).then(|| Fraction::new(f64::from(percent) / 100.0)).flatten();
-    Ok(Reading::measured(busy.ok_or(Missing::Implausible)?, "nvml.utilization_rates"))
-}
-
-fn celsius(degrees: u64, source: &'static str) -> Read<Celsius> {
-    let degrees = u32::try_from(degrees).map_err(|_| Missing::Implausible)?;
-    let temperature = Celsius::new(degrees.into()).ok_or(Missing::Implausible)?;
-    Ok(Reading::measured(temperature, source))
 }

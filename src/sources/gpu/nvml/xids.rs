@@ -1,0 +1,179 @@
+//! XID errors, counted on a thread of their own: waiting for them must not hold up a poll.
+//!
+//! Each GPU has its own set of events, because a GPU that refuses one takes its set with it. Each error is
+//! one message to the poll's thread, so two equal ones are two. Of several errors between two looks the
+//! driver may name the last one only, as often as there were errors (nvmlEventSetWait_v2 of nvml.h).
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::time::Duration;
+
+use nvml_wrapper::bitmasks::event::EventTypes;
+use nvml_wrapper::enums::event::XidError;
+use nvml_wrapper::error::NvmlError;
+use nvml_wrapper::{EventSet, Nvml};
+
+use super::library::{Library, is_driver_gone};
+
+/// For one wait at every GPU.
+const TURN: Duration = Duration::from_secs(1);
+
+/// Turns before GPUs without a set are tried again: one that was reset or has come back.
+const TURNS_TO_RETRY: u32 = 60;
+
+/// Errors taken from one GPU before it is the next one's turn.
+const MOST_AT_ONCE: u32 = 1000;
+
+/// What nvml.h has for an error without a number.
+const UNKNOWN: u32 = 999;
+
+/// How often each code was seen, by GPU.
+pub(super) type Counts = BTreeMap<Arc<str>, BTreeMap<u32, u64>>;
+
+type Xid = (Arc<str>, u32);
+
+/// The thread, seen from the poll's. It ends within a turn when this is dropped.
+pub(super) struct Watch {
+    xids: Receiver<Xid>,
+    _until_dropped: Sender<()>,
+}
+
+impl Watch {
+    /// `None`: the thread cannot be started.
+    pub(super) fn start(library: &Path) -> Option<Self> {
+        let (found, xids) = channel();
+        let (_until_dropped, stop) = channel();
+        let library = library.to_owned();
+        // Nobody joins it: a driver call may hang.
+        let thread = std::thread::Builder::new().name("nvml-xid".into());
+        let started = thread.spawn(move || {
+            if let Ok(library) = Library::open(&library)
+                && let Ok(nvml) = library.nvml()
+            {
+                watch(nvml, &found, &stop);
+            }
+        });
+        match started {
+            Ok(_) => Some(Self { xids, _until_dropped }),
+            Err(error) => {
+                tracing::warn!(%error, "cannot start the thread that counts XID errors");
+                None
+            }
+        }
+    }
+
+    /// Adds what was seen since the last time. False: the thread has ended, and holds the driver no more.
+    pub(super) fn collect(&self, counts: &mut Counts) -> bool {
+        loop {
+            match self.xids.try_recv() {
+                Ok(xid) => count(counts, xid),
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    /// Ends the thread. What is returned tells when it has let go of the driver.
+    pub(super) fn end(self) -> Ending {
+        Ending(self.xids)
+    }
+}
+
+/// A thread that was told to end.
+pub(super) struct Ending(Receiver<Xid>);
+
+impl Ending {
+    /// Waits until the thread holds the driver no more; false if that takes longer than two turns.
+    pub(super) fn wait(&self, counts: &mut Counts) -> bool {
+        loop {
+            match self.0.recv_timeout(TURN * 2) {
+                Ok(xid) => count(counts, xid),
+                Err(RecvTimeoutError::Disconnected) => return true,
+                Err(RecvTimeoutError::Timeout) => return false,
+            }
+        }
+    }
+}
+
+fn count(counts: &mut Counts, (uuid, code): Xid) {
+    let count = counts.entry(uuid).or_default().entry(code).or_default();
+    *count = count.saturating_add(1);
+}
+
+/// A GPU, and its set where it took one.
+struct Watched<'nvml> {
+    uuid: Arc<str>,
+    set: Option<EventSet<'nvml>>,
+}
+
+/// Until `stop` is dropped or the driver is gone.
+fn watch(nvml: &Nvml, found: &Sender<Xid>, stop: &Receiver<()>) {
+    // Without the function the wrapper could not free a set: it panics.
+    let able = nvml.lib().nvmlEventSetFree.is_ok() && nvml.lib().nvmlEventSetWait_v2.is_ok();
+    let mut gpus: Vec<Watched<'_>> = Vec::new();
+    for turn in 0.. {
+        if able && turn % TURNS_TO_RETRY == 0 {
+            register(nvml, &mut gpus);
+        }
+        let sets = gpus.iter().filter(|gpu| gpu.set.is_some()).count();
+        let Some(wait) = TURN.checked_div(u32::try_from(sets).unwrap_or(u32::MAX)) else {
+            match stop.recv_timeout(TURN) {
+                Err(RecvTimeoutError::Timeout) => continue,
+                _ => return,
+            }
+        };
+        for gpu in &mut gpus {
+            if stop.try_recv() != Err(TryRecvError::Empty) || !listen(gpu, wait, found) {
+                return;
+            }
+        }
+    }
+}
+
+/// Gives a set to each GPU that has none and takes one.
+fn register<'nvml>(nvml: &'nvml Nvml, gpus: &mut Vec<Watched<'nvml>>) {
+    for index in 0..nvml.device_count().unwrap_or(0) {
+        let Ok(device) = nvml.device_by_index(index) else { continue };
+        let Ok(uuid) = device.uuid() else { continue };
+        let set = || {
+            let set = nvml.create_event_set().ok()?;
+            device.register_events(EventTypes::CRITICAL_XID_ERROR, set).ok()
+        };
+        match gpus.iter_mut().find(|gpu| *gpu.uuid == *uuid) {
+            Some(gpu) if gpu.set.is_some() => {}
+            Some(gpu) => gpu.set = set(),
+            None => gpus.push(Watched { uuid: uuid.into(), set: set() }),
+        }
+    }
+}
+
+/// Takes the errors of one GPU. False: the driver is gone, or nobody listens.
+fn listen(gpu: &mut Watched<'_>, wait: Duration, found: &Sender<Xid>) -> bool {
+    let Some(set) = &gpu.set else { return true };
+    let mut patience_ms = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
+    for _ in 0..MOST_AT_ONCE {
+        match set.wait(patience_ms) {
+            Ok(event) => {
+                let Some(xid) = event.event_data else { continue };
+                let code = match xid {
+                    XidError::Value(code) => u32::try_from(code).unwrap_or(UNKNOWN),
+                    XidError::Unknown => UNKNOWN,
+                };
+                if found.send((Arc::clone(&gpu.uuid), code)).is_err() {
+                    return false;
+                }
+                patience_ms = 0;
+            }
+            Err(NvmlError::Timeout) => return true,
+            Err(error) if is_driver_gone(&error) => return false,
+            // One that fails at once at every wait would make this thread spin.
+            Err(_) => {
+                gpu.set = None;
+                return true;
+            }
+        }
+    }
+    true
+}
