@@ -5,20 +5,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::reading::{GpuHostSample, GpuSample, Missing, OccupancySample, Quality, Read, Reading, at_best};
-use crate::units::{Celsius, Fraction, Watts};
+use crate::reading::{
+    DriverState, GpuHostSample, GpuSample, GpuState, Missing, OccupancySample, Quality, Read, Reading,
+    at_best,
+};
+use crate::units::{Celsius, Fraction, WattHours, Watts};
 
 use super::GpuHostLayout;
 use super::age::{Freshness, Held, Polling, Reader};
 use super::asics::hotter;
+use super::gpu_energy::GpuEnergy;
 use super::order::Key;
 use super::sum::Tally;
-use super::view::{Aged, AiBlock, Current, GpuCounts, GpuHostView, GpuView};
+use super::view::{Aged, AiBlock, Current, GpuCounts, GpuHostHealth, GpuHostView, GpuTrouble, GpuView};
 
 /// A file that says how many GPUs are rented is stale when it was written longer ago than this.
 const OCCUPANCY_FRESH: Duration = Duration::from_secs(15 * 60);
 /// …and says nothing any more after this.
 const OCCUPANCY_LIMIT: Duration = Duration::from_secs(24 * 3600);
+
+/// Beginning of what stands in place of the UUID of a GPU that was lost before it ever told it.
+const PLACE: &str = "index-";
 
 #[derive(Debug, Default)]
 pub(super) struct Gpus {
@@ -35,6 +42,8 @@ struct Host {
     /// The node that reads it; `None`: this agent does.
     reader: Option<Arc<str>>,
     polling: Polling,
+    /// As the newest poll has it.
+    driver: Option<DriverState>,
     gpus: Vec<Gpu>,
     /// Boards that it shows and that count in another host.
     shadowed: usize,
@@ -45,6 +54,7 @@ struct Gpu {
     sample: GpuSample,
     /// Part of the host's newest answer.
     present: bool,
+    energy: GpuEnergy,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +76,7 @@ impl Gpus {
     }
 
     pub fn apply(&mut self, at: Now, sample: GpuHostSample, reader: Reader<'_>) {
-        let GpuHostSample { host, hosting, interval, driver: _, mut gpus } = sample;
+        let GpuHostSample { host, hosting, interval, driver, mut gpus } = sample;
         let key = Key::new(&host);
         if let Some(known) = self.hosts.get(&key)
             && !known.polling.admits(at, (known.reader.as_ref(), reader), gpus.is_ok())
@@ -79,9 +89,10 @@ impl Gpus {
         entry.hosting = hosting;
         entry.reader = reader.cloned();
         entry.shadowed = shadowed;
+        entry.driver = driver;
         entry.polling.record(at, interval, gpus.as_ref().map(|_| ()).map_err(|why| *why));
         if let Ok(samples) = gpus {
-            entry.update(samples);
+            entry.update(at.mono, samples);
         }
     }
 
@@ -110,6 +121,21 @@ impl Gpus {
                 gpus: host.views(now).collect(),
             }
         })
+    }
+
+    /// In natural order of name.
+    pub fn health(&self, now: Now) -> Vec<GpuHostHealth> {
+        let health = |host: &Host| {
+            let troubled = host.gpus.iter().zip(host.views(now)).filter_map(|(gpu, view)| {
+                let (state, xids) = (view.state(), &gpu.sample.xids);
+                let fine = matches!(state, GpuState::Ok | GpuState::Throttled) && xids.is_empty();
+                let trouble = || GpuTrouble { uuid: Arc::clone(&gpu.sample.uuid), state, xids: xids.clone() };
+                (!fine).then(trouble)
+            });
+            let troubles = troubled.collect();
+            GpuHostHealth { host: Arc::clone(&host.name), driver: host.driver, troubles }
+        };
+        self.hosts.values().map(health).collect()
     }
 
     /// The blocks in order of id.
@@ -159,20 +185,39 @@ impl Gpus {
 
 impl Host {
     fn new(name: Arc<str>, hosting: Arc<str>, base: Watts, factor: f64) -> Self {
-        let polling = Polling::new(Duration::ZERO);
-        Self { name, hosting, base, factor, reader: None, polling, gpus: Vec::new(), shadowed: 0 }
+        Self {
+            name,
+            hosting,
+            base,
+            factor,
+            reader: None,
+            polling: Polling::new(Duration::ZERO),
+            driver: None,
+            gpus: Vec::new(),
+            shadowed: 0,
+        }
     }
 
-    fn update(&mut self, samples: Vec<GpuSample>) {
+    fn update(&mut self, at: Duration, samples: Vec<GpuSample>) {
         for gpu in &mut self.gpus {
             gpu.present = false;
         }
         for sample in samples {
+            let (energy, power, limit) = (sample.energy, sample.power, sample.power_limit);
             match self.gpus.iter_mut().find(|gpu| gpu.sample.uuid == sample.uuid) {
-                Some(gpu) => *gpu = Gpu { sample, present: true },
-                None => self.gpus.push(Gpu { sample, present: true }),
+                Some(gpu) => {
+                    (gpu.sample, gpu.present) = (sample, true);
+                    gpu.energy.observe(at, energy, power, limit);
+                }
+                None => {
+                    let mut gpu = Gpu { sample, present: true, energy: GpuEnergy::default() };
+                    gpu.energy.observe(at, energy, power, limit);
+                    self.gpus.push(gpu);
+                }
             }
         }
+        // One that did not tell who it is stands for a place; when it does, or another one is there, it is nobody.
+        self.gpus.retain(|gpu| gpu.present || !gpu.sample.uuid.starts_with(PLACE));
     }
 
     fn views(&self, now: Now) -> impl Iterator<Item = GpuView<'_>> {
@@ -187,6 +232,10 @@ impl Host {
                 stale: shown && freshness == Freshness::Stale,
                 gpu: shown.then_some(&gpu.sample),
                 uuid: &gpu.sample.uuid,
+                energy_total: match shown && freshness == Freshness::Fresh {
+                    true => gpu.energy.total(),
+                    false => at_best(gpu.energy.total(), Quality::Stale),
+                },
                 // A host that answers without this board has lost it.
                 missing: why_not.or((!gpu.present).then_some(Missing::Lost)),
             }
@@ -216,6 +265,7 @@ struct HostingSum {
     hosts_unseen: u32,
     unseen_why: Option<Missing>,
     board_power: Tally,
+    board_energy: Tally,
     it_power: Tally,
     utilisation: Tally,
     temp_max: Option<Read<Celsius>>,
@@ -248,6 +298,7 @@ impl HostingSum {
 
     fn add_gpu(&mut self, view: &GpuView<'_>, boards: &mut Tally) {
         self.counts.add(view.state(), 1);
+        self.board_energy.read(view.energy_total, WattHours::get);
         let Some(gpu) = view.gpu else {
             let why = view.missing.unwrap_or(Missing::Expired);
             for tally in [&mut self.board_power, &mut self.utilisation, boards] {
@@ -287,7 +338,9 @@ impl HostingSum {
             // coverage.
             let seen = self.hosts.saturating_sub(self.hosts_unseen).max(1);
             let each = (f64::from(self.counts.units()) / f64::from(seen)).max(1.0);
-            for tally in [&mut self.board_power, &mut self.it_power, &mut self.utilisation] {
+            let tallies =
+                [&mut self.board_power, &mut self.board_energy, &mut self.it_power, &mut self.utilisation];
+            for tally in tallies {
                 tally.miss_part(why, each * f64::from(self.hosts_unseen));
             }
             hotter(&mut self.temp_max, Err(why));
@@ -298,6 +351,7 @@ impl HostingSum {
             hosts: self.hosts,
             hosts_unreachable: self.hosts_unreachable,
             board_power: self.board_power.total(Watts::new),
+            board_energy: self.board_energy.total(WattHours::new),
             it_power: self.it_power.total(Watts::new),
             utilisation: self.utilisation.mean(Fraction::new),
             temp_max: self.temp_max.unwrap_or(Err(Missing::NotReported)),

@@ -14,6 +14,7 @@ use crate::units::Watts;
 mod age;
 mod asics;
 mod blocks;
+mod gpu_energy;
 mod gpus;
 mod groups;
 mod meter;
@@ -94,6 +95,7 @@ impl Site {
             hash_blocks,
             groups: groups::views(&self.asics, now),
             ai_blocks: self.gpus.sum(now),
+            gpu_hosts: self.gpus.health(now),
             silent_addresses,
             btc_quotes: self.prices.btc_quotes(now),
             network: self.prices.network(now),

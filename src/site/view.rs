@@ -1,12 +1,13 @@
 //! What the site looks like at one moment.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Now, UnixMs};
 use crate::reading::{
-    Algorithm, AsicReport, AsicState, GpuSample, GpuState, HostSample, Missing, Nameplate, Place, PoolReport,
-    Quality, Read, Reading, Reasons,
+    Algorithm, AsicReport, AsicState, DriverState, GpuSample, GpuState, HostSample, Missing, Nameplate,
+    Place, PoolReport, Quality, Read, Reading, Reasons,
 };
 use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerMwh, WattHours, Watts};
 
@@ -47,6 +48,8 @@ pub struct SiteView {
     pub groups: Vec<GroupView>,
     /// In order of id.
     pub ai_blocks: Vec<AiBlock>,
+    /// Machines with GPUs, in order of name.
+    pub gpu_hosts: Vec<GpuHostHealth>,
     /// Addresses from ranges that never answered: perhaps nothing is there.
     pub silent_addresses: u32,
     /// By venue; `economics` makes one price of them.
@@ -121,6 +124,25 @@ pub struct GroupView {
     pub overdue: Duration,
 }
 
+/// One machine with GPUs: what is the matter with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GpuHostHealth {
+    pub host: Arc<str>,
+    /// Of the newest poll; `None` where an exporter stands in between, and before the first one.
+    pub driver: Option<DriverState>,
+    /// GPUs that want attention, or had XID errors.
+    pub troubles: Vec<GpuTrouble>,
+}
+
+/// A GPU that is neither busy nor idle as it should be, or had XID errors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GpuTrouble {
+    pub uuid: Arc<str>,
+    pub state: GpuState,
+    /// Since wattsplit started, by code.
+    pub xids: BTreeMap<u32, u64>,
+}
+
 /// One hosting of GPUs.
 #[derive(Debug, Clone)]
 pub struct AiBlock {
@@ -132,6 +154,8 @@ pub struct AiBlock {
     /// Hosts that did not answer; how many GPUs they hold is known only if they answered before.
     pub hosts_unreachable: u32,
     pub board_power: Sum<Watts>,
+    /// What the boards have used since wattsplit started, or since each was first seen.
+    pub board_energy: Sum<WattHours>,
     /// Boards and servers. Never better than `estimated`: the server's part is a model.
     pub it_power: Sum<Watts>,
     /// Mean over the GPUs that report it. Never makes revenue.
@@ -330,6 +354,8 @@ pub struct GpuView<'a> {
     /// The newest sample of this GPU; `None` once it is too old.
     pub gpu: Option<&'a GpuSample>,
     pub uuid: &'a str,
+    /// What it has used since wattsplit started or first saw it, from its `counter`, or `integrated`.
+    pub energy_total: Read<WattHours>,
     /// Why there is no fresh value.
     pub missing: Option<Missing>,
 }

@@ -6,7 +6,7 @@ use crate::clock::UnixMs;
 use crate::economics::{Class, Money};
 use crate::reading::{GpuState, Missing};
 use crate::site::{AiBlock, GpuCounts, HashBlock};
-use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, Watts};
+use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, WattHours, Watts};
 
 pub fn hash(site: &str, ts: UnixMs, block: &HashBlock, money: Option<&Money>) -> Vec<u8> {
     let mut flat = Flat::new(site, ts);
@@ -52,6 +52,7 @@ pub fn ai(site: &str, ts: UnixMs, block: &AiBlock, money: Option<&Money>) -> Vec
     flat.figure("hosts", block.hosts);
     flat.figure("hosts_unreachable", block.hosts_unreachable);
     flat.sum("board_power", "kw", &block.board_power, Watts::kw);
+    flat.sum("board_energy", "kwh", &block.board_energy, WattHours::kwh);
     flat.sum("it_power", "kw", &block.it_power, Watts::kw);
     flat.sum("utilisation", "", &block.utilisation, Fraction::get);
     flat.read("temp_max", "c", &block.temp_max, Celsius::get);

@@ -96,6 +96,7 @@ fn text() -> String {
             stale: true,
             gpu: Some(&sample),
             uuid: "GPU-0a",
+            energy_total: Err(Missing::NotYet),
             missing: Some(Missing::Timeout),
         },
         GpuView {
@@ -105,6 +106,7 @@ fn text() -> String {
             stale: true,
             gpu: None,
             uuid: "GPU-0b",
+            energy_total: Err(Missing::NotYet),
             missing: Some(Missing::Lost),
         },
     ];

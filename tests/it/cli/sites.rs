@@ -204,6 +204,7 @@ fn site(hash_blocks: Vec<HashBlock>, ai_blocks: Vec<AiBlock>) -> (SiteView, Spli
         hash_blocks,
         groups: Vec::new(),
         ai_blocks,
+        gpu_hosts: Vec::new(),
         silent_addresses: 0,
         btc_quotes: vec![
             ("coinbase", Ok(aged(usd(84_115.0), Quality::Measured, "ticker", 12))),
@@ -269,6 +270,7 @@ fn ai_block(id: &str, gpus: u32, it_kw: f64) -> AiBlock {
         hosts: gpus / 8,
         hosts_unreachable: 0,
         board_power: Ok(whole(kw(it_kw * 0.66))),
+        board_energy: Err(Missing::NotYet),
         it_power: Ok(Total { quality: Quality::Estimated, ..whole(kw(it_kw)) }),
         utilisation: Ok(whole(fraction(0.83))),
         temp_max: Ok(Reading::measured(Celsius::new(71.0).unwrap(), "temperature")),

@@ -79,6 +79,7 @@ fn view(gpu: &GpuSample) -> GpuView<'_> {
         hosting: "h100",
         age: Some(Duration::from_millis(2_345)),
         stale: false,
+        energy_total: Ok(Reading::measured(WattHours::new(123.5).unwrap(), "counter")),
         gpu: Some(gpu),
         uuid: &gpu.uuid,
         missing: None,
@@ -91,6 +92,7 @@ fn gone(why: Missing) -> GpuView<'static> {
         hosting: "h100",
         age: None,
         stale: false,
+        energy_total: Err(why),
         gpu: None,
         uuid: "GPU-0b",
         missing: Some(why),
@@ -105,7 +107,8 @@ pub fn of_every_kind() -> Vec<Message> {
     for read in [&mut estimated.power, &mut estimated.power_instant, &mut estimated.power_limit] {
         *read = at_best(*read, Quality::Estimated);
     }
-    let stale = GpuView { stale: true, missing: Some(Missing::Hung), ..view(&estimated) };
+    let energy_total = Ok(Reading::estimated(WattHours::new(7.0).unwrap(), "integrated"));
+    let stale = GpuView { stale: true, missing: Some(Missing::Hung), energy_total, ..view(&estimated) };
     vec![message([view(&whole), view(&hollow), stale, gone(Missing::Expired), gone(Missing::Hung)])]
 }
 
@@ -116,7 +119,7 @@ fn a_row_says_what_was_read_and_what_changes_rarely() {
     assert_eq!(sent.topic, "devices/gpu/h100");
     assert_eq!(
         String::from_utf8(sent.payload).unwrap(),
-        r#"[{"v":1,"ts":1795000000000,"site":"tx01","boot":"00000000000000b1","seq":7,"id":"GPU-0a","host":"gpu-1","hosting":"h100","state":"degraded","age_s":2.345,"model":"NVIDIA H100 80GB HBM3","power_w":612.25,"power_instant_w":640.5,"power_limit_w":700.0,"energy_counter_wh":1234.5,"utilisation":0.97,"memory_utilisation":0.41,"memory_used_bytes":68719476736,"memory_total_bytes":85520809984,"temp_gpu_c":71.0,"temp_memory_c":83.0,"performance_state":0,"throttle":"sw_power_cap,hw_thermal","xid_errors":3,"xids":"31:1,79:2","serial":"1652923000001","board_part":"900-21010-0000-000","driver_version":"580.105.08","persistence_mode":true,"clock_sm_mhz":1755,"clock_memory_mhz":2619,"temp_slowdown_c":87.0,"temp_shutdown_c":92.0,"temp_memory_max_c":95.0,"ecc_uncorrected":0,"rows_remapped":2,"remap_pending":true,"remap_failed":false,"recovery_action":"drain_and_reset","mig_mode":false,"mig_instances":0,"processes":1,"allocated":true,"namespace":"tenant-a","pod":"vllm-0","container":"server","job":"4711"}]"#
+        r#"[{"v":1,"ts":1795000000000,"site":"tx01","boot":"00000000000000b1","seq":7,"id":"GPU-0a","host":"gpu-1","hosting":"h100","state":"degraded","age_s":2.345,"energy_total_kwh":0.1235,"energy_source":"counter","model":"NVIDIA H100 80GB HBM3","power_w":612.25,"power_instant_w":640.5,"power_limit_w":700.0,"energy_counter_wh":1234.5,"utilisation":0.97,"memory_utilisation":0.41,"memory_used_bytes":68719476736,"memory_total_bytes":85520809984,"temp_gpu_c":71.0,"temp_memory_c":83.0,"performance_state":0,"throttle":"sw_power_cap,hw_thermal","xid_errors":3,"xids":"31:1,79:2","serial":"1652923000001","board_part":"900-21010-0000-000","driver_version":"580.105.08","persistence_mode":true,"clock_sm_mhz":1755,"clock_memory_mhz":2619,"temp_slowdown_c":87.0,"temp_shutdown_c":92.0,"temp_memory_max_c":95.0,"ecc_uncorrected":0,"rows_remapped":2,"remap_pending":true,"remap_failed":false,"recovery_action":"drain_and_reset","mig_mode":false,"mig_instances":0,"processes":1,"allocated":true,"namespace":"tenant-a","pod":"vllm-0","container":"server","job":"4711"}]"#
     );
 }
 
@@ -127,7 +130,7 @@ fn a_gpu_of_which_nothing_is_told_has_reasons_and_no_zero() {
     assert_eq!((&row["state"], &row["power_missing"]), (&"lost".into(), &"lost".into()));
     let numbers: Vec<&String> =
         row.as_object().unwrap().iter().filter(|(_, value)| value.is_number()).map(|(key, _)| key).collect();
-    assert_eq!(numbers, ["age_s", "seq", "ts", "v"]);
+    assert_eq!(numbers, ["age_s", "energy_total_kwh", "seq", "ts", "v"]);
 }
 
 #[test]

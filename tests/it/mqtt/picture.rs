@@ -96,6 +96,7 @@ pub fn site(state: State) -> Picture {
         hash_blocks,
         groups: Vec::new(),
         ai_blocks: vec![ai_block(state)],
+        gpu_hosts: Vec::new(),
         silent_addresses: 3,
         btc_quotes: vec![
             ("coinbase", state.current(usd(91_234.565))),
@@ -284,6 +285,7 @@ fn ai_block(state: State) -> AiBlock {
         hosts: 2,
         hosts_unreachable: 0,
         board_power: state.sum(watts(9_800.0), 0.9375),
+        board_energy: state.sum(WattHours::new(41_250.0).unwrap(), 0.9375),
         it_power: state.sum(watts(13_000.0), 0.9375),
         utilisation: state.sum(Fraction::new(0.75).unwrap(), 0.9375),
         temp_max: state.read(celsius(71.0)),

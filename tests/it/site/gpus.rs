@@ -132,3 +132,70 @@ fn declared_occupancy_never_ages_and_a_file_is_stale_after_a_quarter_of_an_hour(
     assert_eq!(quality(&site, 901), Ok(Quality::Stale));
     assert_eq!(quality(&site, 25 * HOUR), Err(Missing::Expired));
 }
+
+#[test]
+fn gpus_behind_a_call_that_hangs_are_hung_and_their_values_grow_old() {
+    let mut site = Site::new(one_gpu_host());
+    put(&mut site, 0, gpu_host(Ok(vec![gpu("a", 500.0)])));
+    put(&mut site, 10, gpu_host(Err(Missing::Hung)));
+    let view = site.gpus(at(12)).next().unwrap();
+    assert_eq!((view.state(), view.stale, view.age), (GpuState::Hung, true, Some(Duration::from_secs(12))));
+    assert_eq!(view.gpu.unwrap().power.unwrap().value.get(), 500.0, "the last that was read");
+    let block = &site.view(at(12)).ai_blocks[0];
+    assert_eq!((block.counts.hung, block.board_power.unwrap().quality), (1, Quality::Stale));
+
+    put(&mut site, 40, gpu_host(Err(Missing::Hung)));
+    let view = site.gpus(at(41)).next().unwrap();
+    assert_eq!((view.state(), view.missing, view.gpu.is_none()), (GpuState::Hung, Some(Missing::Hung), true));
+    let block = &site.view(at(41)).ai_blocks[0];
+    assert_eq!((block.counts.hung, block.board_power), (1, Err(Missing::Hung)));
+}
+
+#[test]
+fn a_host_tells_which_of_its_gpus_want_attention_and_which_had_errors() {
+    let mut site = Site::new(one_gpu_host());
+    let mut erring = gpu("b", 500.0);
+    erring.xids = [(79, 2)].into();
+    let lost = GpuSample::blank("c".into(), None, GpuState::Lost, Missing::Lost);
+    put(&mut site, 0, gpu_host(Ok(vec![gpu("a", 500.0), erring, lost])));
+    let health = &site.view(at(1)).gpu_hosts[0];
+    let troubles: Vec<_> =
+        health.troubles.iter().map(|gpu| (&*gpu.uuid, gpu.state, gpu.xids.len())).collect();
+    assert_eq!(&*health.host, "gpu-1");
+    assert_eq!(troubles, [("b", GpuState::Ok, 1), ("c", GpuState::Lost, 0)]);
+}
+
+#[test]
+fn a_gpu_that_stood_for_a_place_is_forgotten_when_it_tells_who_it_is() {
+    let mut site = Site::new(one_gpu_host());
+    let nameless = GpuSample::blank("index-0".into(), None, GpuState::Lost, Missing::Lost);
+    put(&mut site, 0, gpu_host(Ok(vec![nameless])));
+    assert_eq!(site.view(at(1)).ai_blocks[0].counts.lost, 1);
+    put(&mut site, 10, gpu_host(Ok(vec![gpu("a", 500.0)])));
+    let counts = site.view(at(11)).ai_blocks[0].counts;
+    assert_eq!((counts.ok, counts.units()), (1, 1));
+}
+
+/// A GPU whose counter stands at so many Wh.
+fn counting(uuid: &str, counter_wh: f64) -> GpuSample {
+    let energy = Ok(Reading::measured(WattHours::new(counter_wh).unwrap(), "test"));
+    GpuSample { energy, ..gpu(uuid, 360.0) }
+}
+
+#[test]
+fn what_the_boards_have_used_since_the_start_is_summed_and_outlives_a_silent_host() {
+    let mut site = Site::new(one_gpu_host());
+    let poll = |a, b| gpu_host(Ok(vec![counting("a", a), counting("b", b)]));
+    put(&mut site, 0, poll(1000.0, 50.0));
+    assert_eq!(site.view(at(0)).ai_blocks[0].board_energy, Err(Missing::NotYet));
+    put(&mut site, 10, poll(1001.0, 51.5));
+    let view = site.gpus(at(10)).next().unwrap();
+    let total = view.energy_total.unwrap();
+    assert_eq!((total.value.get(), total.quality, total.source), (1.0, Quality::Measured, "counter"));
+    let sum = site.view(at(10)).ai_blocks[0].board_energy.unwrap();
+    assert_eq!((sum.value.get(), sum.quality, sum.coverage.get()), (2.5, Quality::Measured, 1.0));
+
+    put(&mut site, 20, gpu_host(Err(Missing::Timeout)));
+    let sum = site.view(at(60)).ai_blocks[0].board_energy.unwrap();
+    assert_eq!((sum.value.get(), sum.quality), (2.5, Quality::Stale));
+}

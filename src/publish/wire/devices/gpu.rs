@@ -13,6 +13,8 @@ pub fn of_gpu(row: &mut Flat, unit: &GpuView<'_>) {
     if let Some(age) = unit.age {
         row.figure("age_s", seconds(age));
     }
+    row.read("energy_total", "kwh", &unit.energy_total, WattHours::kwh);
+    row.word("energy_source", unit.energy_total.ok().map(|total| total.source));
     match unit.gpu {
         Some(gpu) => {
             let best = if unit.stale { Quality::Stale } else { Quality::Measured };
