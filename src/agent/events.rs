@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod gpus;
 mod groups;
 
+use self::gpus::Gpus;
 use self::groups::Groups;
 use super::Picture;
 use super::unknown_models::UnknownModels;
@@ -45,6 +47,7 @@ pub struct Watch {
     groups: Groups,
     /// Those that were told to be lost, and since when, monotonic.
     nodes_lost: BTreeMap<Arc<str>, Duration>,
+    gpus: Gpus,
     models: UnknownModels,
 }
 
@@ -75,6 +78,9 @@ impl Watch {
             events.push(self.event(now, kind, severity, &group, text));
         }
         self.nodes(picture, now, &mut events);
+        for (kind, severity, subject, text) in self.gpus.look(&picture.view.gpu_hosts) {
+            events.push(self.event(now, kind, severity, &subject, text));
+        }
         for (block, text) in self.models.news(&picture.view) {
             events.push(self.event(now, EventKind::UnknownModel, Severity::Warning, &block.id, text));
         }

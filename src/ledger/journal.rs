@@ -57,6 +57,10 @@ pub enum EventKind {
     NodeBack,
     /// A miner calls itself what the table of models does not know.
     UnknownModel,
+    /// GPUs of a host, or its driver, are in another state.
+    GpuState,
+    /// A GPU had a serious XID error.
+    GpuXid,
 }
 
 impl EventKind {
@@ -77,6 +81,8 @@ impl EventKind {
             EventKind::NodeLost => "node_lost",
             EventKind::NodeBack => "node_back",
             EventKind::UnknownModel => "unknown_model",
+            EventKind::GpuState => "gpu_state",
+            EventKind::GpuXid => "gpu_xid",
         }
     }
 }
