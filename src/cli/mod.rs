@@ -18,6 +18,7 @@ pub mod explain;
 pub mod init;
 pub mod ledger;
 pub mod once;
+pub mod release_gpus;
 pub mod run;
 pub mod table;
 pub mod what_if;
@@ -78,6 +79,11 @@ enum Command {
     Ledger(ledger::LedgerArgs),
     /// Replay recorded prices against a fleet: what advice would have earned.
     Backtest(Box<backtest::BacktestArgs>),
+    /// Let the daemon on this machine let go of the GPUs' driver, for a reset or a change of MIG mode.
+    ///
+    /// NVML's clients keep the GPUs open, so a reset fails as long as there is one. The daemon shuts NVML down and
+    /// takes it up again when the time is over, or at --resume. Exits with 1 if no daemon answers.
+    ReleaseGpus(release_gpus::ReleaseArgs),
     /// Write a commented config.
     Init {
         /// `-` writes to standard output.
@@ -173,6 +179,7 @@ async fn command(command: Command) -> Result<(), CliError> {
             let config = args.config().map(load_config).transpose()?;
             Ok(args.run(config.as_ref()).await?)
         }
+        Command::ReleaseGpus(args) => release_gpus::release_gpus(&args).await,
         Command::Init { file, force } => Ok(init::init(Some(&file), force)?),
         #[cfg(feature = "demo")]
         Command::Demo(args) => {

@@ -34,6 +34,11 @@ pub trait Source {
     /// One exchange. The runner drops the future at the deadline of [`Source::schedule`].
     fn fetch(&mut self, now: Now) -> Fetch<'_>;
 
+    /// However often it failed, it is asked again after this, or after its interval if that is longer.
+    fn longest_pause(&self) -> Duration {
+        Duration::from_secs(300)
+    }
+
     /// Whether silence is news. An address out of a range may hold nothing at all.
     fn expected(&self) -> bool {
         true

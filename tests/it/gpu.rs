@@ -3,7 +3,7 @@
 
 mod dcgm;
 mod facts;
-mod fake;
+pub mod fake;
 mod nvml;
 mod occupancy;
 mod released;

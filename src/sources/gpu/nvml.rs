@@ -40,6 +40,9 @@ use reader::Reader;
 /// persistence mode takes more than a second to wake.
 const DEADLINE: Duration = Duration::from_secs(10);
 
+/// A look whether a call has returned costs nothing, and one that has is news.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
 /// Between two attempts to find the driver.
 const NO_DRIVER_RETRY: Duration = Duration::from_secs(30);
 
@@ -148,6 +151,10 @@ impl Source for NvmlSource {
 
     fn schedule(&self) -> Schedule {
         Schedule { interval: self.host.interval, deadline: DEADLINE }
+    }
+
+    fn longest_pause(&self) -> Duration {
+        LONGEST_PAUSE
     }
 
     /// # Errors

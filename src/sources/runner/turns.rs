@@ -16,9 +16,6 @@ const SOON: Duration = Duration::from_secs(5);
 /// its return: some may pass before it has a place.
 const LONGEST_OF_LOST: Duration = Duration::from_secs(90);
 
-/// Longest pause of everything else that fails.
-const MAX_BACKOFF: Duration = Duration::from_secs(300);
-
 /// How the sources of one runner take turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turns {
@@ -43,7 +40,7 @@ impl Turns {
     pub fn next(self, slot: &Slot, retry_after: Option<Duration>, now: Duration, random: f64) -> Duration {
         let schedule = slot.source.schedule();
         let due = match self {
-            Turns::Apart => now.saturating_add(pause(schedule, slot.failures, random)),
+            Turns::Apart => now.saturating_add(pause(slot, random)),
             // The first turn was off the grid: the second one is not right behind it.
             Turns::Grid { .. } if slot.failures == 0 => {
                 self.on_grid(slot, now.max(slot.due.saturating_add(schedule.interval / 2)))
@@ -53,7 +50,7 @@ impl Turns {
                 let latest = slot.due.saturating_add(LONGEST_OF_LOST);
                 now.saturating_add(pause).min(latest).max(now)
             }
-            Turns::Grid { .. } => now.saturating_add(pause(schedule, slot.failures, random)),
+            Turns::Grid { .. } => now.saturating_add(pause(slot, random)),
         };
         due.max(now.saturating_add(retry_after.unwrap_or_default()))
     }
@@ -90,10 +87,11 @@ fn lost_pause(schedule: Schedule, failures: u32) -> Duration {
     doubled.min(LONGEST_OF_LOST)
 }
 
-/// The interval, doubled with each failure in a row up to [`MAX_BACKOFF`], spread by ±10 %.
-fn pause(schedule: Schedule, failures: u32, random: f64) -> Duration {
-    let doubled = schedule.interval.saturating_mul(1 << failures.min(10));
-    let backed_off = doubled.min(MAX_BACKOFF.max(schedule.interval));
+/// The interval, doubled with each failure in a row as far as the source lets it, spread by ±10 %.
+fn pause(slot: &Slot, random: f64) -> Duration {
+    let interval = slot.source.schedule().interval;
+    let doubled = interval.saturating_mul(1 << slot.failures.min(10));
+    let backed_off = doubled.min(slot.source.longest_pause().max(interval));
     backed_off.mul_f64(0.9 + 0.2 * random.clamp(0.0, 1.0))
 }
 
@@ -142,10 +140,11 @@ mod tests {
 
     #[test]
     fn a_feed_that_fails_is_asked_less_and_less_but_never_given_up() {
-        let at = |failures| pause(EVERY, failures, 0.5).as_secs();
+        let at = |failures| pause(&slot(0, secs(0.0), failures), 0.5).as_secs();
         assert_eq!((at(0), at(1), at(2), at(3)), (30, 60, 120, 240));
         assert_eq!((at(4), at(4_000_000_000)), (300, 300));
-        assert_eq!((pause(EVERY, 0, 0.0), pause(EVERY, 0, 1.0)), (secs(27.0), secs(33.0)));
+        let well = slot(0, secs(0.0), 0);
+        assert_eq!((pause(&well, 0.0), pause(&well, 1.0)), (secs(27.0), secs(33.0)));
     }
 
     #[test]
