@@ -1,5 +1,6 @@
 //! `wattsplit check`: validates the file, and with `--online` asks what it names.
 
+mod gpus;
 pub mod online;
 
 use std::fmt::Write;

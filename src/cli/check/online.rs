@@ -4,6 +4,7 @@ use std::io::Write;
 
 use futures_util::future::join_all;
 
+use super::gpus;
 use crate::agent;
 use crate::config::Config;
 use crate::publish::mqtt;
@@ -110,7 +111,7 @@ fn describe(sample: &Sample) -> Result<String, String> {
         }
         Sample::GpuHost(host) => {
             let gpus = host.gpus.as_ref().map_err(|why| lacks("GPUs")(*why))?;
-            Ok(format!("{} GPUs", gpus.len()))
+            Ok(gpus::describe(host, gpus))
         }
         Sample::WallPower(wall) => {
             let power = wall.power.map_err(lacks("a power"))?;

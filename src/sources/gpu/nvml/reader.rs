@@ -9,7 +9,7 @@ use nvml_wrapper::error::NvmlError;
 
 use super::library::{Library, is_driver_gone, trouble};
 use super::slow::Slow;
-use super::xids::{Counts, Ending, Watch};
+use super::xids::{Counts, Watch};
 use super::{Trouble, fast};
 use crate::clock::{Now, UnixMs};
 use crate::reading::{GpuSample, GpuState, Missing};
@@ -28,8 +28,6 @@ pub(super) struct Reader {
     ever_open: bool,
     /// From the second reading of an open library on: a single one has no time for errors to happen.
     watch: Option<Watch>,
-    /// A thread that was told to end and may still hold the driver.
-    ending: Option<Ending>,
     seen: Seen,
 }
 
@@ -51,7 +49,6 @@ impl Reader {
             open: None,
             ever_open: false,
             watch: None,
-            ending: None,
             seen: Seen::default(),
         }
     }
@@ -86,8 +83,8 @@ impl Reader {
             |gpus: &Vec<GpuSample>| gpus.is_empty() || gpus.iter().any(|gpu| gpu.power != Err(Missing::Lost));
         if read.as_ref().is_ok_and(answers) {
             self.open = Some(library);
-        } else {
-            self.watch = None;
+        } else if let Some(watch) = &mut self.watch {
+            watch.end();
         }
         let mut gpus = read?;
         for gpu in &mut gpus {
@@ -108,12 +105,13 @@ impl Reader {
 
     /// Shuts NVML down on both threads, and says so once that is done.
     fn let_go(&mut self, until: UnixMs) -> Trouble {
-        if let Some(watch) = self.watch.take() {
-            self.ending = Some(watch.end());
-        }
         self.open = None;
-        if self.ending.as_ref().is_none_or(|ending| ending.wait(&mut self.seen.xids)) {
-            self.ending = None;
+        let ended = self.watch.as_mut().is_none_or(|watch| {
+            watch.end();
+            watch.wait(&mut self.seen.xids)
+        });
+        if ended {
+            self.watch = None;
             if let Some(release) = self.release.as_ref().filter(|_| self.ever_open) {
                 release.answer(until);
             }

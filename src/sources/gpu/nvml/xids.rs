@@ -34,29 +34,32 @@ pub(super) type Counts = BTreeMap<Arc<str>, BTreeMap<u32, u64>>;
 
 type Xid = (Arc<str>, u32);
 
-/// The thread, seen from the poll's. It ends within a turn when this is dropped.
+/// The thread, seen from the poll's.
 pub(super) struct Watch {
     xids: Receiver<Xid>,
-    _until_dropped: Sender<()>,
+    /// The thread ends within a turn when this is dropped.
+    until_dropped: Option<Sender<()>>,
 }
 
 impl Watch {
     /// `None`: the thread cannot be started.
     pub(super) fn start(library: &Path) -> Option<Self> {
         let (found, xids) = channel();
-        let (_until_dropped, stop) = channel();
+        let (until_dropped, stop) = channel();
         let library = library.to_owned();
         // Nobody joins it: a driver call may hang.
         let thread = std::thread::Builder::new().name("nvml-xid".into());
         let started = thread.spawn(move || {
+            // The channel outlives the library: when it is closed, the driver is let go.
             if let Ok(library) = Library::open(&library)
                 && let Ok(nvml) = library.nvml()
             {
                 watch(nvml, &found, &stop);
             }
+            drop(found);
         });
         match started {
-            Ok(_) => Some(Self { xids, _until_dropped }),
+            Ok(_) => Some(Self { xids, until_dropped: Some(until_dropped) }),
             Err(error) => {
                 tracing::warn!(%error, "cannot start the thread that counts XID errors");
                 None
@@ -75,20 +78,16 @@ impl Watch {
         }
     }
 
-    /// Ends the thread. What is returned tells when it has let go of the driver.
-    pub(super) fn end(self) -> Ending {
-        Ending(self.xids)
+    /// Tells the thread to end. It is kept until it has: one that hangs must not be followed by others.
+    pub(super) fn end(&mut self) {
+        self.until_dropped = None;
     }
-}
 
-/// A thread that was told to end.
-pub(super) struct Ending(Receiver<Xid>);
-
-impl Ending {
-    /// Waits until the thread holds the driver no more; false if that takes longer than two turns.
+    /// Waits until a thread that was told to end holds the driver no more; false if that takes longer than two
+    /// turns.
     pub(super) fn wait(&self, counts: &mut Counts) -> bool {
         loop {
-            match self.0.recv_timeout(TURN * 2) {
+            match self.xids.recv_timeout(TURN * 2) {
                 Ok(xid) => count(counts, xid),
                 Err(RecvTimeoutError::Disconnected) => return true,
                 Err(RecvTimeoutError::Timeout) => return false,
