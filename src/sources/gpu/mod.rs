@@ -14,7 +14,7 @@ use crate::reading::{DriverState, GpuHostSample, GpuSample, Missing, Sample};
 use crate::sources::Source;
 
 pub mod dcgm;
-mod exposition;
+pub mod exporter;
 pub mod nvml;
 pub mod occupancy;
 pub mod release;
@@ -117,7 +117,7 @@ pub fn sources(
     let hosts = hosts.iter().filter_map(|host| -> Option<Box<dyn Source>> {
         match host.read {
             GpuReader::Nvml => Some(Box::new(nvml::NvmlSource::new(host, state_dir.map(Release::new)))),
-            GpuReader::Dcgm => Some(Box::new(dcgm::DcgmSource::new(host, http.clone()))),
+            GpuReader::Dcgm => Some(Box::new(exporter::ExporterSource::new(host, http.clone()))),
             GpuReader::Node => None,
         }
     });

@@ -1,10 +1,45 @@
-//! One line of the Prometheus text format (exposition format 0.0.4).
+//! The Prometheus text format (exposition format 0.0.4), line by line.
+//!
+//! No crate takes its place: the one that is in use (`prometheus-parse`) splits labels at every comma
+//! and skips lines that it cannot read, and the one that is strict (`openmetrics-parser`) is under the
+//! LGPL.
 
 use std::borrow::Cow;
 
+use super::PageError;
+
+/// Hands every row of a page to `take`, in order.
+///
+/// # Errors
+/// The page is no exposition or breaks off; or what `take` says.
+pub(super) fn each_row<'a>(
+    page: &'a [u8],
+    mut take: impl FnMut(Row<'a>) -> Result<(), PageError>,
+) -> Result<(), PageError> {
+    let text = std::str::from_utf8(page).map_err(|_| PageError::NotText)?;
+    let whole = text.rfind('\n').map_or(0, |at| at + 1);
+    let (text, rest) = text.split_at_checked(whole).unwrap_or((text, ""));
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        take(row(line).ok_or(PageError::NotExposition { line: index + 1 })?)?;
+    }
+    if rest.is_empty() {
+        return Ok(());
+    }
+    // A number that is cut off is still a number: only the line break, which the format demands,
+    // shows that it is whole. What cannot begin a line was never such a page.
+    let begins = |c: char| c == '#' || c == '_' || c == ':' || c.is_ascii_alphabetic();
+    let line = text.lines().count() + 1;
+    let cut = rest.trim_start().is_empty() || rest.trim_start().starts_with(begins);
+    Err(if cut { PageError::CutOff } else { PageError::NotExposition { line } })
+}
+
 /// `name{label="value",…} value [timestamp]`.
 #[derive(Debug, PartialEq)]
-pub(super) struct Row<'a> {
+pub(in super::super) struct Row<'a> {
     pub name: &'a str,
     pub labels: Vec<(&'a str, Cow<'a, str>)>,
     /// May be NaN or infinite: the format allows both.
@@ -12,13 +47,13 @@ pub(super) struct Row<'a> {
 }
 
 impl Row<'_> {
-    pub(super) fn label(&self, name: &str) -> Option<&str> {
+    pub(in super::super) fn label(&self, name: &str) -> Option<&str> {
         self.labels.iter().find(|(label, _)| *label == name).map(|(_, value)| value.as_ref())
     }
 }
 
 /// Reads a line that is neither empty nor a comment. `None` if it is not one.
-pub(super) fn row(line: &str) -> Option<Row<'_>> {
+fn row(line: &str) -> Option<Row<'_>> {
     let end = line.find(|c: char| !is_name_char(c))?;
     let (name, rest) = line.split_at_checked(end)?;
     if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
