@@ -13,6 +13,12 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, Response, Url, redirect};
 
 use crate::clock::UnixMs;
+use crate::tls::Trust;
+
+mod redact;
+
+use self::redact::Secrets;
+pub use self::redact::redacted;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Long enough for the next request of the same fetch, too short to reach the next fetch: a server
@@ -31,6 +37,8 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 #[derive(Clone)]
 pub struct Http {
     client: Arc<OnceLock<Result<Client, String>>>,
+    /// Absent: the system's authorities.
+    trust: Option<Trust>,
 }
 
 /// A reply with a status of 2xx.
@@ -39,6 +47,15 @@ pub struct HttpReply {
     pub body: Vec<u8>,
     /// The server's clock.
     pub date: Option<UnixMs>,
+    /// As sensitive: one of them may be a session's token.
+    headers: HeaderMap,
+}
+
+impl HttpReply {
+    /// The first header of this name, if it is plain text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
 }
 
 /// Why there is no reply. `url` never holds a secret: see [`redacted`].
@@ -82,7 +99,13 @@ impl Http {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             return Err(HttpError::Setup { reason: "no TLS provider".into() });
         }
-        Ok(Self { client: Arc::new(OnceLock::new()) })
+        Ok(Self { client: Arc::new(OnceLock::new()), trust: None })
+    }
+
+    /// A client of its own, for servers that `trust` vouches for.
+    #[must_use]
+    pub fn trusting(&self, trust: Trust) -> Self {
+        Self { client: Arc::new(OnceLock::new()), trust: Some(trust) }
     }
 
     /// Gets `url`; the body may hold at most `limit` bytes.
@@ -112,6 +135,19 @@ impl Http {
         self.send(Method::POST, url, headers, Some(body), limit).await
     }
 
+    /// Deletes what is at `url`; otherwise as [`Http::get`].
+    ///
+    /// # Errors
+    /// Anything but a complete reply with a status of 2xx.
+    pub async fn delete(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        limit: usize,
+    ) -> Result<HttpReply, HttpError> {
+        self.send(Method::DELETE, url, headers, None, limit).await
+    }
+
     async fn send(
         &self,
         method: Method,
@@ -123,7 +159,7 @@ impl Http {
         let shown = redacted(url);
         let target = parse_url(url, &shown)?;
         let secrets = Secrets::of(&target, headers);
-        let client = match self.client.get_or_init(build) {
+        let client = match self.client.get_or_init(|| build(self.trust.as_ref())) {
             Ok(client) => client,
             Err(reason) => return Err(HttpError::Setup { reason: reason.clone() }),
         };
@@ -136,20 +172,10 @@ impl Http {
             return Err(refusal(reply, shown, &secrets).await);
         }
         let date = date_of(reply.headers());
-        Ok(HttpReply { body: read_body(reply, &shown, limit).await?, date })
+        let mut headers = reply.headers().clone();
+        headers.values_mut().for_each(|value| value.set_sensitive(true));
+        Ok(HttpReply { body: read_body(reply, &shown, limit).await?, date, headers })
     }
-}
-
-/// `url` as it may be shown: without user info, query and fragment.
-pub fn redacted(url: &str) -> String {
-    let Ok(mut parsed) = Url::parse(url) else { return "(unreadable URL)".into() };
-    let had_query = parsed.query().is_some();
-    parsed.set_query(None);
-    parsed.set_fragment(None);
-    // Both fail only for URLs that cannot hold user info.
-    let _ = parsed.set_username("");
-    let _ = parsed.set_password(None);
-    if had_query { format!("{parsed}?…") } else { parsed.into() }
 }
 
 fn parse_url(url: &str, shown: &str) -> Result<Url, HttpError> {
@@ -173,7 +199,10 @@ fn header_map(headers: &[(&str, &str)], shown: &str) -> Result<HeaderMap, HttpEr
     Ok(map)
 }
 
-fn build() -> Result<Client, String> {
+fn build(trust: Option<&Trust>) -> Result<Client, String> {
+    if let Some(trust) = trust {
+        return with_tls(trust.client_config()?);
+    }
     match builder().build() {
         Ok(client) => Ok(client),
         // A system without root certificates: http:// must work all the same, and https:// then
@@ -202,6 +231,10 @@ fn without_roots() -> Result<Client, String> {
     let tls = rustls::ClientConfig::builder()
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
+    with_tls(tls)
+}
+
+fn with_tls(tls: rustls::ClientConfig) -> Result<Client, String> {
     builder().tls_backend_preconfigured(tls).build().map_err(|error| chain(&error))
 }
 
@@ -240,28 +273,6 @@ async fn refusal(mut reply: Response, url: String, secrets: &Secrets) -> HttpErr
     let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let body_start: String = printable.take(ERROR_BODY_CHARS).collect();
     HttpError::Status { code, url, retry_after, body_start: body_start.trim().to_owned() }
-}
-
-/// What was sent and must not come back in an error text when a server echoes it.
-struct Secrets(Vec<String>);
-
-impl Secrets {
-    fn of(url: &Url, headers: &[(&str, &str)]) -> Self {
-        let mut all: Vec<String> = headers.iter().map(|(_, value)| (*value).to_owned()).collect();
-        // `Basic abc` and `Bearer abc` are also echoed without their scheme.
-        all.extend(headers.iter().filter_map(|(_, value)| Some(value.split_once(' ')?.1.to_owned())));
-        all.extend(url.password().map(str::to_owned));
-        all.extend(url.query().map(str::to_owned));
-        all.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
-        all.retain(|secret| !secret.is_empty());
-        // Longest first, so that a part never uncovers the rest.
-        all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        Self(all)
-    }
-
-    fn scrub(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "…"))
-    }
 }
 
 fn date_of(headers: &HeaderMap) -> Option<UnixMs> {
@@ -336,20 +347,6 @@ fn chain(error: &reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_shown_url_holds_no_user_info_and_no_query() {
-        assert_eq!(redacted("http://rpc:hunter2@10.0.0.1:8332/w?key=abc#x"), "http://10.0.0.1:8332/w?…");
-        assert_eq!(redacted("https://pool.example/a"), "https://pool.example/a");
-        assert_eq!(redacted("hunter2"), "(unreadable URL)");
-    }
-
-    #[test]
-    fn an_echoed_secret_is_scrubbed_with_and_without_its_scheme() {
-        let url = Url::parse("http://u:pa55@host/?key=q8q8").unwrap();
-        let secrets = Secrets::of(&url, &[("authorization", "Bearer hunter2")]);
-        assert_eq!(secrets.scrub("bad token hunter2, Bearer hunter2, pa55, q8q8"), "bad token …, …, …, …");
-    }
 
     #[test]
     fn retry_after_is_seconds_or_a_date_by_the_servers_own_clock() {

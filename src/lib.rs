@@ -21,4 +21,5 @@ pub mod service;
 pub mod sim;
 pub mod site;
 pub mod sources;
+pub mod tls;
 pub mod units;

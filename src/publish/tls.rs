@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::TlsConfig;
+use crate::tls;
 
 /// Reads the files of `[mqtt.tls]`. The broker's certificate is always verified.
 ///
@@ -15,7 +16,7 @@ use super::TlsConfig;
 /// Names the key of the config and the file, and never shows what is in it.
 pub fn client_config(config: &TlsConfig) -> Result<ClientConfig, TlsError> {
     let roots = match &config.ca_file {
-        Some(path) => own_roots(path)?,
+        Some(path) => tls::authorities(path).map_err(|reason| TlsError::file("ca_file", path, &reason))?,
         None => system_roots()?,
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -26,7 +27,8 @@ pub fn client_config(config: &TlsConfig) -> Result<ClientConfig, TlsError> {
     match (&config.cert_file, &config.key_file) {
         (None, None) => Ok(builder.with_no_client_auth()),
         (Some(cert), Some(key)) => {
-            let chain = certificates("cert_file", cert)?;
+            let chain =
+                tls::certificates(cert).map_err(|reason| TlsError::file("cert_file", cert, &reason))?;
             let key_der =
                 PrivateKeyDer::from_pem_file(key).map_err(|e| TlsError::file("key_file", key, &e))?;
             builder.with_client_auth_cert(chain, key_der).map_err(|e| TlsError::Pair {
@@ -40,14 +42,6 @@ pub fn client_config(config: &TlsConfig) -> Result<ClientConfig, TlsError> {
     }
 }
 
-fn own_roots(path: &Path) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates("ca_file", path)? {
-        roots.add(certificate).map_err(|e| TlsError::file("ca_file", path, &e))?;
-    }
-    Ok(roots)
-}
-
 fn system_roots() -> Result<RootCertStore, TlsError> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
@@ -58,16 +52,6 @@ fn system_roots() -> Result<RootCertStore, TlsError> {
         return Err(TlsError::SystemRoots { reason });
     }
     Ok(roots)
-}
-
-fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let fail = |e: rustls::pki_types::pem::Error| TlsError::file(key, path, &e);
-    let found: Vec<_> =
-        CertificateDer::pem_file_iter(path).map_err(fail)?.collect::<Result<_, _>>().map_err(fail)?;
-    if found.is_empty() {
-        return Err(TlsError::file(key, path, &"holds no certificate in PEM form"));
-    }
-    Ok(found)
 }
 
 /// What is wrong with `[mqtt.tls]`.
