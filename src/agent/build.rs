@@ -30,7 +30,7 @@ pub fn sources(config: &Config) -> Result<Sources, AgentError> {
         }
     }
     let state_dir = state_dir(config);
-    let mut feeds = gpu::sources(&config.gpu_host, &occupancies(config), &http, state_dir.as_deref());
+    let mut feeds = gpu::sources(&config.gpu_host, &occupancies(config), &http, state_dir.as_deref())?;
     for pool in &config.pool {
         feeds.push(pool::source(pool, &http)?);
     }

@@ -36,21 +36,21 @@ pub fn resolve(config: &mut Config, places: &Places, report: &mut Report<'_>) {
     }
     if let Some(mqtt) = &mut config.mqtt {
         let section = root.key("mqtt");
-        secret(&mut mqtt.password_file, places, &section.key("password_file"), report);
+        secret(mqtt.password_file.as_mut(), places, &section.key("password_file"), report);
         if let Some(tls) = &mut mqtt.tls {
             let section = section.key("tls");
-            pem(&mut tls.ca_file, places, "CERTIFICATE-----", &section.key("ca_file"), report);
-            pem(&mut tls.cert_file, places, "CERTIFICATE-----", &section.key("cert_file"), report);
-            pem(&mut tls.key_file, places, "PRIVATE KEY-----", &section.key("key_file"), report);
+            pem(tls.ca_file.as_mut(), places, "CERTIFICATE-----", &section.key("ca_file"), report);
+            pem(tls.cert_file.as_mut(), places, "CERTIFICATE-----", &section.key("cert_file"), report);
+            pem(tls.key_file.as_mut(), places, "PRIVATE KEY-----", &section.key("key_file"), report);
         }
     }
     for (n, asic) in config.asic.iter_mut().enumerate() {
         let at = root.key("asic").item(n);
         labels(asic, places, &at.key("labels_file"), report);
-        secret(&mut asic.password_file, places, &at.key("password_file"), report);
+        secret(asic.password_file.as_mut(), places, &at.key("password_file"), report);
     }
     for (n, pool) in config.pool.iter_mut().enumerate() {
-        secret(&mut pool.token_file, places, &root.key("pool").item(n).key("token_file"), report);
+        secret(pool.token_file.as_mut(), places, &root.key("pool").item(n).key("token_file"), report);
     }
     for hosting in &mut config.hosting {
         // Others write this file, perhaps later: it need not be there yet.
@@ -58,10 +58,15 @@ pub fn resolve(config: &mut Config, places: &Places, report: &mut Report<'_>) {
             *file = places.base.join(&*file);
         }
     }
-    for host in &mut config.gpu_host {
+    for (n, host) in config.gpu_host.iter_mut().enumerate() {
         // A bare name is for the dynamic linker to find.
         if let Some(file) = host.library.as_mut().filter(|file| file.components().count() > 1) {
             *file = places.base.join(&*file);
+        }
+        if let Some(bmc) = &mut host.bmc {
+            let section = root.key("gpu_host").item(n).key("bmc");
+            secret(Some(&mut bmc.password_file), places, &section.key("password_file"), report);
+            pem(bmc.ca_file.as_mut(), places, "CERTIFICATE-----", &section.key("ca_file"), report);
         }
     }
     if let Some(network) = &mut config.network {
@@ -69,14 +74,14 @@ pub fn resolve(config: &mut Config, places: &Places, report: &mut Report<'_>) {
         if let Some(file) = &mut network.cookie_file {
             *file = places.credential(file);
         }
-        secret(&mut network.password_file, places, &root.key("network").key("password_file"), report);
+        secret(network.password_file.as_mut(), places, &root.key("network").key("password_file"), report);
     }
     if let Some(meter) = &mut config.meter {
-        secret(&mut meter.token_file, places, &root.key("meter").key("token_file"), report);
+        secret(meter.token_file.as_mut(), places, &root.key("meter").key("token_file"), report);
     }
 }
 
-fn secret(file: &mut Option<PathBuf>, places: &Places, path: &Path, report: &mut Report<'_>) {
+fn secret(file: Option<&mut PathBuf>, places: &Places, path: &Path, report: &mut Report<'_>) {
     let Some(file) = file else { return };
     let pasted = looks_pasted(file);
     *file = places.credential(file);
@@ -109,7 +114,7 @@ fn looks_pasted(file: &FilePath) -> bool {
         && has(|c| c.is_ascii_alphabetic())
 }
 
-fn pem(file: &mut Option<PathBuf>, places: &Places, label: &str, path: &Path, report: &mut Report<'_>) {
+fn pem(file: Option<&mut PathBuf>, places: &Places, label: &str, path: &Path, report: &mut Report<'_>) {
     let Some(file) = file else { return };
     *file = places.credential(file);
     if let Err(reason) = holds_pem(file, label) {

@@ -9,7 +9,7 @@ use crate::advice::{GroupPolicy, Policy};
 use crate::economics::{GroupTerms, SiteTerms};
 use crate::site::{GpuHostLayout, Layout};
 use crate::sources::asic::{AsicConfig, AsicReader};
-use crate::sources::gpu::GpuReader;
+use crate::sources::gpu::{GpuHostConfig, GpuReader};
 use crate::sources::pool::PoolConfig;
 use crate::units::Watts;
 
@@ -64,11 +64,15 @@ impl Config {
 
     /// What the site must know beside the samples.
     pub fn layout(&self) -> Layout {
-        let host = |host: &crate::sources::gpu::GpuHostConfig| GpuHostLayout {
-            name: Arc::from(host.name.as_str()),
-            hosting: Arc::from(host.hosting.as_str()),
-            base: Watts::from_kw(host.server_base_kw).unwrap_or_default(),
-            factor: host.server_factor,
+        let host = |host: &GpuHostConfig| {
+            let hosting = self.hosting.iter().find(|hosting| hosting.name == host.hosting);
+            let base_kw = host.server_base_kw.or_else(|| hosting?.server_base_kw);
+            GpuHostLayout {
+                name: Arc::from(host.name.as_str()),
+                hosting: Arc::from(host.hosting.as_str()),
+                base: base_kw.and_then(Watts::from_kw).unwrap_or_default(),
+                factor: host.server_factor.or_else(|| hosting?.server_factor).unwrap_or(1.0),
+            }
         };
         Layout { gpu_hosts: self.gpu_host.iter().map(host).collect() }
     }
@@ -101,6 +105,18 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_says_itself_what_its_server_draws_or_its_hosting_does() {
+        let text = "[site]\nname = \"x\"\n\
+            [[hosting]]\nname = \"ai\"\nterms = \"reserved\"\nserver_base_kw = 2.5\nserver_factor = 1.2\n\
+            [[gpu_host]]\nname = \"own\"\nhosting = \"ai\"\nread = \"nvml\"\nserver_base_kw = 1.5\n\
+            [[gpu_host]]\nname = \"other\"\nhosting = \"none\"\nread = \"dcgm\"\n";
+        let config: Config = toml::from_str(text).unwrap();
+        let model = |host: GpuHostLayout| (host.base.kw(), host.factor);
+        let models: Vec<_> = config.layout().gpu_hosts.into_iter().map(model).collect();
+        assert_eq!(models, [(1.5, 1.2), (0.0, 1.0)]);
+    }
 
     #[test]
     fn a_group_works_for_the_pool_it_names_or_the_only_one_and_never_for_one_that_is_not_read() {

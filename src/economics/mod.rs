@@ -60,6 +60,11 @@ pub struct HostingConfig {
     /// Facility kW per IT kW of this hosting, at the margin. Absent: 1.0.
     #[serde(default = "one")]
     pub overhead: f64,
+    /// Of its servers whose `[[gpu_host]]` does not say: power beside the GPU boards, whatever the load,
+    /// kW.
+    pub server_base_kw: Option<f64>,
+    /// Of the same servers: wall power per power of the boards.
+    pub server_factor: Option<f64>,
     /// Which of its GPUs may be stopped.
     #[serde(default)]
     pub stoppable: Stoppable,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::clock::Now;
 use crate::reading::{
     DriverState, GpuHostSample, GpuSample, GpuState, Missing, OccupancySample, Quality, Read, Reading,
-    at_best,
+    WallPowerSample, at_best,
 };
 use crate::units::{Celsius, Fraction, WattHours, Watts};
 
@@ -17,7 +17,10 @@ use super::asics::hotter;
 use super::gpu_energy::GpuEnergy;
 use super::order::Key;
 use super::sum::Tally;
-use super::view::{Aged, AiBlock, Current, GpuCounts, GpuHostHealth, GpuHostView, GpuTrouble, GpuView};
+use super::view::{
+    Aged, AiBlock, Current, GpuCounts, GpuHostHealth, GpuHostView, GpuTrouble, GpuView, WallView,
+};
+use super::wall::{Wall, against_boards};
 
 /// A file that says how many GPUs are rented is stale when it was written longer ago than this.
 const OCCUPANCY_FRESH: Duration = Duration::from_secs(15 * 60);
@@ -47,6 +50,8 @@ struct Host {
     gpus: Vec<Gpu>,
     /// Boards that it shows and that count in another host.
     shadowed: usize,
+    /// Absent: the server has no management controller that is asked.
+    wall: Option<Wall>,
 }
 
 #[derive(Debug)]
@@ -93,6 +98,13 @@ impl Gpus {
         entry.polling.record(at, interval, gpus.as_ref().map(|_| ()).map_err(|why| *why));
         if let Ok(samples) = gpus {
             entry.update(at.mono, samples);
+        }
+    }
+
+    /// Of a host that is known; the controller of another one measures nothing that counts.
+    pub fn apply_wall(&mut self, at: Now, sample: WallPowerSample) {
+        if let Some(host) = self.hosts.get_mut(&Key::new(&sample.host)) {
+            host.wall.get_or_insert_with(Wall::new).record(at, sample);
         }
     }
 
@@ -195,6 +207,7 @@ impl Host {
             driver: None,
             gpus: Vec::new(),
             shadowed: 0,
+            wall: None,
         }
     }
 
@@ -264,9 +277,14 @@ struct HostingSum {
     /// Hosts that never answered, and why: what they hold is not known.
     hosts_unseen: u32,
     unseen_why: Option<Missing>,
+    /// Of those, the ones whose power is not measured at the wall either.
+    hosts_unmeasured: u32,
     board_power: Tally,
     board_energy: Tally,
     it_power: Tally,
+    /// A unit is a host that has a management controller; absent where none has.
+    wall_power: Option<Tally>,
+    wall_implausible: u32,
     utilisation: Tally,
     temp_max: Option<Read<Celsius>>,
 }
@@ -285,6 +303,14 @@ impl HostingSum {
         let mut boards = Tally::default();
         for gpu in host.views(now) {
             self.add_gpu(&gpu, &mut boards);
+        }
+        if let Some(wall) = &host.wall
+            && self.add_wall(wall, freshness, &boards, host.gpus.len(), now)
+        {
+            return;
+        }
+        if !host.polling.ever_answered() {
+            self.hosts_unmeasured = self.hosts_unmeasured.saturating_add(1);
         }
         match freshness {
             Freshness::Fresh => self.add_server(host, &boards, Quality::Estimated),
@@ -314,6 +340,31 @@ impl HostingSum {
         hotter(&mut self.temp_max, at_best(gpu.temp_gpu, best));
     }
 
+    /// Whether the server's power is measured. Boards that are not read now are no measure for it.
+    fn add_wall(
+        &mut self,
+        wall: &Wall,
+        boards_are: Freshness,
+        boards: &Tally,
+        gpus: usize,
+        now: Now,
+    ) -> bool {
+        let fresh = boards.total(Watts::new).ok().filter(|_| boards_are == Freshness::Fresh);
+        let power = against_boards(wall.power(now), fresh.map(|total| total.value));
+        self.wall_power.get_or_insert_default().read(power, Watts::get);
+        match power {
+            Ok(power) => {
+                let gpus = gpus as f64;
+                self.it_power.add_part(power.value.get(), power.quality, gpus, gpus);
+            }
+            Err(Missing::Implausible) => {
+                self.wall_implausible = self.wall_implausible.saturating_add(1);
+            }
+            Err(_) => {}
+        }
+        power.is_ok()
+    }
+
     /// Boards whose power is unknown leave the server's unknown too: `base` alone would pass for a
     /// figure of the whole machine. Never better than `best`: the server's part is a model.
     fn add_server(&mut self, host: &Host, boards: &Tally, best: Quality) {
@@ -338,11 +389,11 @@ impl HostingSum {
             // coverage.
             let seen = self.hosts.saturating_sub(self.hosts_unseen).max(1);
             let each = (f64::from(self.counts.units()) / f64::from(seen)).max(1.0);
-            let tallies =
-                [&mut self.board_power, &mut self.board_energy, &mut self.it_power, &mut self.utilisation];
+            let tallies = [&mut self.board_power, &mut self.board_energy, &mut self.utilisation];
             for tally in tallies {
                 tally.miss_part(why, each * f64::from(self.hosts_unseen));
             }
+            self.it_power.miss_part(why, each * f64::from(self.hosts_unmeasured));
             hotter(&mut self.temp_max, Err(why));
         }
         AiBlock {
@@ -353,6 +404,10 @@ impl HostingSum {
             board_power: self.board_power.total(Watts::new),
             board_energy: self.board_energy.total(WattHours::new),
             it_power: self.it_power.total(Watts::new),
+            wall: WallView {
+                power: self.wall_power.map_or(Err(Missing::NotConfigured), |tally| tally.total(Watts::new)),
+                implausible: self.wall_implausible,
+            },
             utilisation: self.utilisation.mean(Fraction::new),
             temp_max: self.temp_max.unwrap_or(Err(Missing::NotReported)),
             occupied,

@@ -22,6 +22,7 @@ mod order;
 mod prices;
 mod sum;
 mod view;
+mod wall;
 
 pub use prices::{BTC_QUOTE_FRESH, BTC_QUOTE_LIMIT};
 pub use sum::Tally;
@@ -74,7 +75,7 @@ impl Site {
             match sample {
                 Sample::Asic(sample) => self.asics.apply(at, sample, node),
                 Sample::GpuHost(sample) => self.gpus.apply(at, sample, node),
-                Sample::WallPower(_) => {}
+                Sample::WallPower(sample) => self.gpus.apply_wall(at, sample),
                 Sample::Occupancy(sample) => self.gpus.apply_occupancy(at, sample),
                 Sample::Host(sample) => self.prices.apply_host(at, sample),
                 Sample::Pool(sample) => self.prices.apply_pool(at, sample),

@@ -156,14 +156,32 @@ pub struct AiBlock {
     pub board_power: Sum<Watts>,
     /// What the boards have used since wattsplit started, or since each was first seen.
     pub board_energy: Sum<WattHours>,
-    /// Boards and servers. Never better than `estimated`: the server's part is a model.
+    /// Boards and servers: what is measured at the wall, and a model of the servers where nothing is,
+    /// which makes it `estimated`.
     pub it_power: Sum<Watts>,
+    pub wall: WallView,
     /// Mean over the GPUs that report it. Never makes revenue.
     pub utilisation: Sum<Fraction>,
     /// Hottest GPU.
     pub temp_max: Read<Celsius>,
     /// GPUs that are billed now, where the terms ask for it.
     pub occupied: Current<u32>,
+}
+
+/// Servers of one hosting that have a management controller.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WallView {
+    /// What they draw at the wall; the coverage counts servers. [`Missing::NotConfigured`]: none has one.
+    pub power: Sum<Watts>,
+    /// Servers whose controller tells less than their boards draw. Nothing counts it.
+    pub implausible: u32,
+}
+
+impl Default for WallView {
+    /// No server has one.
+    fn default() -> Self {
+        Self { power: Err(Missing::NotConfigured), implausible: 0 }
+    }
 }
 
 /// Every GPU is counted once.

@@ -23,6 +23,9 @@ pub mod web;
 /// What [`Source::fetch`] returns. Not `Send`: everything runs on one thread.
 pub type Fetch<'a> = Pin<Box<dyn Future<Output = Result<Vec<Sample>, Failure>> + 'a>>;
 
+/// What [`Source::close`] returns.
+pub type Closing<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
 /// Something that can be asked, again and again.
 pub trait Source {
     /// Unique and stable, for logs and health: `asic/10.20.0.7:4028`, `pool/braiins-main`.
@@ -42,6 +45,11 @@ pub trait Source {
     /// Whether silence is news. An address out of a range may hold nothing at all.
     fn expected(&self) -> bool {
         true
+    }
+
+    /// Lets go of what would outlive this program on the other side, such as a session.
+    fn close(&mut self) -> Closing<'_> {
+        Box::pin(std::future::ready(()))
     }
 
     /// The samples that tell the site that a fetch failed.

@@ -27,6 +27,9 @@ use super::{Failure, Source};
 use crate::clock;
 use crate::reading::{Batch, Missing, Sample, Sweep};
 
+/// Longest that the end waits for the other side.
+const CLOSING: Duration = Duration::from_secs(2);
+
 /// Miners that the log tells of in a minute, each by itself.
 const MINERS_TOLD: u32 = 5;
 
@@ -161,7 +164,14 @@ pub async fn sweep(sources: Vec<Box<dyn Source>>, limit: usize, mut take: impl F
         let at = clock::now();
         let samples = slot.record(outcome, &mut totals, &mut digest, at.mono);
         take(Batch { at, samples });
+        close(slot.source.as_mut()).await;
     }
+}
+
+/// Lets the source go, in a time that nobody minds at the end.
+pub async fn close(source: &mut dyn Source) {
+    // Without an answer the other side lets go by itself.
+    let _ = tokio::time::timeout(CLOSING, source.close()).await;
 }
 
 /// Sleeps for `pause`; `None` is for ever.

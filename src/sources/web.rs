@@ -46,6 +46,26 @@ pub fn join(base: &str, path: &str) -> String {
     format!("{}{path}", base.trim_end_matches('/'))
 }
 
+/// Value of the `Authorization` header for `user:password` (RFC 7617).
+pub fn basic(pair: &str) -> String {
+    format!("Basic {}", base64(pair.as_bytes()))
+}
+
+/// RFC 4648, section 4, with padding.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let bits = (0..3).fold(0u32, |bits, i| bits << 8 | u32::from(chunk.get(i).copied().unwrap_or(0)));
+        for i in 0..4 {
+            let index = (bits >> (18 - 6 * i)) & 63;
+            let letter = ALPHABET.get(index as usize).map_or('=', |byte| char::from(*byte));
+            text.push(if i <= chunk.len() { letter } else { '=' });
+        }
+    }
+    text
+}
+
 /// Reads a JSON document.
 ///
 /// # Errors
@@ -254,5 +274,15 @@ mod tests {
     fn a_base_url_may_end_in_a_slash() {
         assert_eq!(join("http://a/", "/b"), "http://a/b");
         assert_eq!(join("http://a/p", "/b"), "http://a/p/b");
+    }
+
+    #[test]
+    fn base64_is_that_of_the_rfc() {
+        for (plain, encoded) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
+        {
+            assert_eq!(base64(plain.as_bytes()), encoded);
+        }
+        assert_eq!(base64(&[0xfb, 0xff]), "+/8=");
     }
 }

@@ -237,10 +237,22 @@ fn text(lines: &[Line]) -> String {
 /// A folder with every file that the shipped config names by a relative path.
 fn folder_with_the_files() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    for name in ["mqtt-password", "braiins-token", "bitcoind-password", "meter-token", "miner-password"] {
+    for name in [
+        "mqtt-password",
+        "braiins-token",
+        "bitcoind-password",
+        "meter-token",
+        "miner-password",
+        "bmc-password",
+    ] {
         std::fs::write(dir.path().join(name), "x").unwrap();
     }
-    for (name, from) in [("ca.pem", "cert.pem"), ("client.pem", "cert.pem"), ("client-key.pem", "key.pem")] {
+    for (name, from) in [
+        ("ca.pem", "cert.pem"),
+        ("bmc-ca.pem", "cert.pem"),
+        ("client.pem", "cert.pem"),
+        ("client-key.pem", "key.pem"),
+    ] {
         std::fs::copy(cases().join("files").join(from), dir.path().join(name)).unwrap();
     }
     std::fs::copy(cases().join("files/row-1.csv"), dir.path().join("row-1.csv")).unwrap();

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use wattsplit::clock::{Now, UnixMs};
 use wattsplit::sources::{Failure, Source};
 
@@ -47,15 +48,38 @@ pub struct FakeHttp {
 
 impl FakeHttp {
     pub async fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::listen(None, answer).await
+    }
+
+    /// Over TLS, with the certificate of `tls`.
+    pub async fn start_tls(
+        tls: TlsAcceptor,
+        answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::listen(Some(tls), answer).await
+    }
+
+    async fn listen(
+        tls: Option<TlsAcceptor>,
+        answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (answer, log) = (Arc::new(answer), seen.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (answer, log) = (answer.clone(), log.clone());
+                let (answer, log, tls) = (answer.clone(), log.clone(), tls.clone());
                 tokio::spawn(async move {
-                    let _ = serve(stream, &*answer, &log).await;
+                    match tls {
+                        None => drop(serve(stream, &*answer, &log).await),
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                drop(serve(stream, &*answer, &log).await);
+                            }
+                        }
+                    }
                 });
             }
         });
@@ -77,7 +101,7 @@ impl FakeHttp {
 }
 
 async fn serve(
-    mut stream: TcpStream,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     answer: &(dyn Fn(&Request) -> Reply + Send + Sync),
     log: &Mutex<Vec<Request>>,
 ) -> std::io::Result<()> {
@@ -102,7 +126,7 @@ async fn serve(
 }
 
 async fn send(
-    stream: &mut TcpStream,
+    stream: &mut (impl AsyncWrite + Unpin),
     code: u16,
     headers: &[(&str, String)],
     body: &str,
@@ -111,10 +135,11 @@ async fn send(
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    stream.write_all(format!("{head}\r\n{body}").as_bytes()).await
+    stream.write_all(format!("{head}\r\n{body}").as_bytes()).await?;
+    stream.shutdown().await
 }
 
-async fn read_request(stream: &mut TcpStream) -> std::io::Result<Option<Request>> {
+async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Option<Request>> {
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];
     loop {

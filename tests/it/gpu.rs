@@ -6,6 +6,7 @@ mod facts;
 pub mod fake;
 mod nvml;
 mod occupancy;
+mod redfish;
 mod released;
 mod states;
 mod xids;

@@ -4,6 +4,7 @@ mod gpus;
 mod meter;
 mod miners;
 mod prices;
+mod wall;
 
 use std::time::Duration;
 

@@ -90,6 +90,7 @@ async fn finding(source: &mut dyn Source) -> Finding {
         Err(failure) if !source.expected() => Ok(format!("nothing there ({})", failure.reason.as_str())),
         Err(Failure { reason, detail, .. }) => Err(format!("{}: {detail}", reason.as_str())),
     };
+    runner::close(source).await;
     Finding { what, outcome }
 }
 

@@ -204,6 +204,9 @@ pub struct AiBlock<'a> {
     hosts_unreachable: u32,
     board_power_w: Value<f64>,
     it_power_w: Value<f64>,
+    /// Absent where no host has a management controller that is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wall_power_w: Option<Value<f64>>,
     utilisation: Value<f64>,
     temp_max_c: Value<f64>,
     occupied_gpus: Value<u32>,
@@ -226,6 +229,8 @@ impl<'a> AiBlock<'a> {
             hosts_unreachable: block.hosts_unreachable,
             board_power_w: sum(&block.board_power, Watts::get),
             it_power_w: sum(&block.it_power, Watts::get),
+            wall_power_w: (block.wall.power != Err(Missing::NotConfigured))
+                .then(|| sum(&block.wall.power, Watts::get)),
             utilisation: sum(&block.utilisation, Fraction::get),
             temp_max_c: read(block.temp_max, Quality::Measured, Celsius::get),
             occupied_gpus: current(&block.occupied, |n| n),

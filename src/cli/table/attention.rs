@@ -77,7 +77,7 @@ pub fn hash_alert(block: &HashBlock, money: Option<&Money>) -> bool {
 
 /// Whether the row of this block carries the mark.
 pub fn ai_alert(block: Option<&AiBlock>, money: Option<&Money>) -> bool {
-    let sick = |b: &AiBlock| b.counts.units() - b.counts.ok + b.hosts_unreachable;
+    let sick = |b: &AiBlock| b.counts.units() - b.counts.ok + b.hosts_unreachable + b.wall.implausible;
     block.map_or(0, sick) > 0 || loses(money)
 }
 
@@ -115,6 +115,11 @@ fn ai_block(block: &AiBlock, money: Option<&Money>, split: &Split, say: &mut imp
         let who = of(block.hosts_unreachable, block.hosts, "hosts");
         let effect = "What they draw is in no sum. Check host, driver or exporter.";
         say(&block.id, format!("no answer from {who}. {effect}"));
+    }
+    if block.wall.implausible > 0 {
+        let who = of(block.wall.implausible, block.hosts, "hosts");
+        let effect = "Check `chassis` in [gpu_host.bmc]; the model counts.";
+        say(&block.id, format!("less power at the wall than the boards alone draw: {who}. {effect}"));
     }
     if counts.lost > 0 {
         let who = of(counts.lost, units, "GPUs");

@@ -7,6 +7,8 @@ use crate::config::document::Path;
 use crate::config::{Config, Role};
 use crate::sources::asic::{AsicConfig, AsicReader, hosts};
 use crate::sources::gpu::GpuReader;
+use crate::sources::gpu::redfish::BmcConfig;
+use crate::tls::Fingerprint;
 
 pub fn asics(config: &Config, check: &mut Checker<'_, '_>) {
     check.names("asic", "group", config.asic.iter().map(|asic| asic.group.as_str()));
@@ -136,10 +138,7 @@ pub fn gpu_hosts(config: &Config, check: &mut Checker<'_, '_>) {
             check.refers(&section.key("hosting"), &host.hosting, "hosting", hostings);
         }
         check.interval(&section, host.interval_secs());
-        // A whole rack in one cabinet draws some 130 kW; more is a slip of the unit.
-        check.kw(&section.key("server_base_kw"), host.server_base_kw, 200.0, true);
-        let factor = section.key("server_factor");
-        check.number(&factor, host.server_factor, 1.0..=3.0, "wall power per board power");
+        check.server(&section, host.server_base_kw, host.server_factor);
         match check.choice(&section, "read", host.read) {
             Some(GpuReader::Nvml) => {
                 own += 1;
@@ -163,5 +162,32 @@ pub fn gpu_hosts(config: &Config, check: &mut Checker<'_, '_>) {
         if let Some(url) = &host.url {
             check.url(&section.key("url"), url);
         }
+        if let Some(bmc) = &host.bmc {
+            controller(bmc, &section.key("bmc"), check);
+        }
     }
+}
+
+fn controller(bmc: &BmcConfig, section: &Path, check: &mut Checker<'_, '_>) {
+    let url = section.key("url");
+    check.url(&url, &bmc.url);
+    if bmc.url.starts_with("http://") {
+        check.must(&url, "begin with https://", Some("the password would go in the clear".to_owned()));
+    }
+    check.printable(&section.key("username"), Some(&bmc.username));
+    let id_fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if bmc.chassis.as_deref().is_some_and(|id| id.is_empty() || !id.chars().all(id_fits)) {
+        let hint = "the last part of its address below /redfish/v1/Chassis".to_owned();
+        check.must(&section.key("chassis"), "be the id of a chassis", Some(hint));
+    }
+    if let Some(text) = &bmc.certificate_sha256 {
+        if Fingerprint::parse(text).is_none() {
+            let hint = "as `openssl x509 -noout -fingerprint -sha256` prints it".to_owned();
+            let rule = "be 64 hexadecimal digits, with or without colons";
+            check.must(&section.key("certificate_sha256"), rule, Some(hint));
+        }
+        check.refuses(section, "certificate_sha256", "ca_file", bmc.ca_file.is_some());
+    }
+    // Controllers average over some seconds, and are slow.
+    check.whole(&section.key("interval_secs"), bmc.interval_secs, 10..=3600, "seconds");
 }

@@ -20,6 +20,7 @@ pub fn hostings(hostings: &[HostingConfig], check: &mut Checker<'_, '_>) {
             check.kw(&section.key("contracted_kw"), kw, MAX_KW, false);
         }
         check.number(&section.key("overhead"), hosting.overhead, OVERHEAD, "facility kW per IT kW");
+        check.server(&section, hosting.server_base_kw, hosting.server_factor);
         terms(hosting, &section, check);
         switching(hosting, &section, check);
     }

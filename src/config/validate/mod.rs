@@ -96,6 +96,17 @@ impl Checker<'_, '_> {
         }
     }
 
+    /// The model of what a GPU server draws beside its boards.
+    fn server(&mut self, section: &Path, base_kw: Option<f64>, factor: Option<f64>) {
+        if let Some(kw) = base_kw {
+            // A whole rack in one cabinet draws some 130 kW; more is a slip of the unit.
+            self.kw(&section.key("server_base_kw"), kw, 200.0, true);
+        }
+        if let Some(factor) = factor {
+            self.number(&section.key("server_factor"), factor, 1.0..=3.0, "wall power per board power");
+        }
+    }
+
     /// A share of a whole that leaves something over.
     fn fee(&mut self, path: &Path, value: f64) {
         if !(0.0..1.0).contains(&value) {

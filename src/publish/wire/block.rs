@@ -54,6 +54,10 @@ pub fn ai(site: &str, ts: UnixMs, block: &AiBlock, money: Option<&Money>) -> Vec
     flat.sum("board_power", "kw", &block.board_power, Watts::kw);
     flat.sum("board_energy", "kwh", &block.board_energy, WattHours::kwh);
     flat.sum("it_power", "kw", &block.it_power, Watts::kw);
+    if block.wall.power != Err(Missing::NotConfigured) {
+        flat.sum("wall_power", "kw", &block.wall.power, Watts::kw);
+        flat.figure("hosts_wall_implausible", block.wall.implausible);
+    }
     flat.sum("utilisation", "", &block.utilisation, Fraction::get);
     flat.read("temp_max", "c", &block.temp_max, Celsius::get);
     flat.current("occupied_gpus", "", &block.occupied, |gpus| gpus);

@@ -11,12 +11,14 @@ use self::occupancy::OccupancyConfig;
 use self::release::Release;
 use crate::http::Http;
 use crate::reading::{DriverState, GpuHostSample, GpuSample, Missing, Sample};
+use crate::secret::SecretError;
 use crate::sources::Source;
 
 pub mod dcgm;
 pub mod exporter;
 pub mod nvml;
 pub mod occupancy;
+pub mod redfish;
 pub mod release;
 mod roster;
 mod state;
@@ -36,12 +38,13 @@ pub struct GpuHostConfig {
     pub url: Option<String>,
     /// Seconds between two readings. Without it: 5 with `nvml`, 10 with `dcgm`.
     pub interval_secs: Option<u64>,
-    /// Power of the server beside its GPU boards, in kW, whatever the load.
-    #[serde(default)]
-    pub server_base_kw: f64,
-    /// Wall power per GPU board power, for what grows with the load.
-    #[serde(default = "one")]
-    pub server_factor: f64,
+    /// Power of the server beside its GPU boards, in kW, whatever the load. Absent: that of its hosting,
+    /// else none.
+    pub server_base_kw: Option<f64>,
+    /// Wall power per GPU board power, for what grows with the load. Absent: that of its hosting, else 1.
+    pub server_factor: Option<f64>,
+    /// Its management controller, which measures what the server draws. Absent: the model stands for it.
+    pub bmc: Option<redfish::BmcConfig>,
     /// Driver library to load instead of `libnvidia-ml.so.1`; only with `read = "nvml"`.
     pub library: Option<PathBuf>,
 }
@@ -65,10 +68,6 @@ impl GpuHostConfig {
             GpuReader::Node => 10,
         })
     }
-}
-
-fn one() -> f64 {
-    1.0
 }
 
 /// What every sample of one host says beside its GPUs.
@@ -106,23 +105,33 @@ impl Host {
     }
 }
 
-/// Everything that reads GPUs: one source per host, and one for the occupancy of each hosting that is
-/// billed by it. `state_dir` is where this machine is asked to let go of its driver.
+/// Everything that reads GPUs: one source per host that no node reads, one per management controller, and one for
+/// the occupancy of each hosting that is billed by it. `state_dir` is where this machine is asked to let go of its
+/// driver.
+///
+/// # Errors
+/// If a file with a password cannot be read.
 pub fn sources(
     hosts: &[GpuHostConfig],
     occupancies: &[OccupancyConfig],
     http: &Http,
     state_dir: Option<&Path>,
-) -> Vec<Box<dyn Source>> {
-    let hosts = hosts.iter().filter_map(|host| -> Option<Box<dyn Source>> {
+) -> Result<Vec<Box<dyn Source>>, SecretError> {
+    let mut sources: Vec<Box<dyn Source>> = Vec::new();
+    for host in hosts {
         match host.read {
-            GpuReader::Nvml => Some(Box::new(nvml::NvmlSource::new(host, state_dir.map(Release::new)))),
-            GpuReader::Dcgm => Some(Box::new(exporter::ExporterSource::new(host, http.clone()))),
-            GpuReader::Node => None,
+            GpuReader::Nvml => {
+                sources.push(Box::new(nvml::NvmlSource::new(host, state_dir.map(Release::new))));
+            }
+            GpuReader::Dcgm => sources.push(Box::new(exporter::ExporterSource::new(host, http.clone()))),
+            GpuReader::Node => {}
         }
-    });
-    let occupancies = occupancies
-        .iter()
-        .map(|config| -> Box<dyn Source> { Box::new(occupancy::OccupancySource::new(config)) });
-    hosts.chain(occupancies).collect()
+        if let Some(bmc) = &host.bmc {
+            sources.push(Box::new(redfish::WallSource::new(&host.name, bmc, http)?));
+        }
+    }
+    for config in occupancies {
+        sources.push(Box::new(occupancy::OccupancySource::new(config)));
+    }
+    Ok(sources)
 }

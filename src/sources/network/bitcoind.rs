@@ -15,7 +15,7 @@ use crate::clock::Now;
 use crate::http::{Http, HttpError};
 use crate::reading::{Missing, NetworkReport, Read, Sample};
 use crate::secret::{Secret, SecretError};
-use crate::sources::web::json;
+use crate::sources::web::{basic, json};
 use crate::sources::{Failure, Fetch, Schedule, Source};
 use crate::units::Sats;
 
@@ -204,23 +204,8 @@ impl Login {
                 cookie.insert(read).reveal().to_owned()
             }
         };
-        Ok(Some(format!("Basic {}", base64(pair.as_bytes()))))
+        Ok(Some(basic(&pair)))
     }
-}
-
-/// RFC 4648, section 4, with padding.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let bits = (0..3).fold(0u32, |bits, i| bits << 8 | u32::from(chunk.get(i).copied().unwrap_or(0)));
-        for i in 0..4 {
-            let index = (bits >> (18 - 6 * i)) & 63;
-            let letter = ALPHABET.get(index as usize).map_or('=', |byte| char::from(*byte));
-            text.push(if i <= chunk.len() { letter } else { '=' });
-        }
-    }
-    text
 }
 
 impl Source for Bitcoind {
@@ -247,16 +232,6 @@ impl Source for Bitcoind {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_is_that_of_the_rfc() {
-        for (plain, encoded) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
-        {
-            assert_eq!(base64(plain.as_bytes()), encoded);
-        }
-        assert_eq!(base64(&[0xfb, 0xff]), "+/8=");
-    }
 
     #[test]
     fn a_call_is_json_rpc_and_asks_for_nothing_but_the_fee() {

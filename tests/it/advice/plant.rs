@@ -65,6 +65,8 @@ impl Plant {
             usd_per_kw_month: None,
             contracted_kw: None,
             power_paid_by: PowerPaidBy::Site,
+            server_base_kw: None,
+            server_factor: None,
             overhead: 1.3,
             stoppable: Stoppable::No,
             gpus_installed: None,

@@ -272,6 +272,7 @@ fn ai_block(id: &str, gpus: u32, it_kw: f64) -> AiBlock {
         board_power: Ok(whole(kw(it_kw * 0.66))),
         board_energy: Err(Missing::NotYet),
         it_power: Ok(Total { quality: Quality::Estimated, ..whole(kw(it_kw)) }),
+        wall: WallView::default(),
         utilisation: Ok(whole(fraction(0.83))),
         temp_max: Ok(Reading::measured(Celsius::new(71.0).unwrap(), "temperature")),
         occupied: Err(Missing::NotConfigured),

@@ -19,7 +19,7 @@ use wattsplit::reading::{
 };
 use wattsplit::site::{
     Aged, AiBlock, AsicCounts, Current, GpuCounts, HashBlock, HostView, MeterView, Network, PoolView,
-    SiteView, Sum, Total,
+    SiteView, Sum, Total, WallView,
 };
 use wattsplit::units::{
     Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay, WattHours,
@@ -287,6 +287,7 @@ fn ai_block(state: State) -> AiBlock {
         board_power: state.sum(watts(9_800.0), 0.9375),
         board_energy: state.sum(WattHours::new(41_250.0).unwrap(), 0.9375),
         it_power: state.sum(watts(13_000.0), 0.9375),
+        wall: WallView { power: state.sum(watts(13_400.0), 0.5), implausible: 1 },
         utilisation: state.sum(Fraction::new(0.75).unwrap(), 0.9375),
         temp_max: state.read(celsius(71.0)),
         occupied: state.current(12),

@@ -5,7 +5,11 @@ use wattsplit::site::{GpuHostLayout, Layout};
 use super::*;
 
 pub fn one_gpu_host() -> Layout {
-    Layout { gpu_hosts: vec![layout_host("gpu-1")] }
+    gpu_hosts(&["gpu-1"])
+}
+
+pub fn gpu_hosts(names: &[&str]) -> Layout {
+    Layout { gpu_hosts: names.iter().map(|name| layout_host(name)).collect() }
 }
 
 fn layout_host(name: &str) -> GpuHostLayout {
@@ -83,7 +87,7 @@ fn gpus_of_a_silent_host_are_first_stale_and_then_missing() {
 
 #[test]
 fn a_board_that_was_moved_to_another_host_is_not_missing_where_it_was() {
-    let mut site = Site::new(Layout { gpu_hosts: vec![layout_host("gpu-1"), layout_host("gpu-2")] });
+    let mut site = Site::new(gpu_hosts(&["gpu-1", "gpu-2"]));
     put(&mut site, 0, gpu_host(Ok(vec![gpu("a", 500.0), gpu("b", 500.0)])));
     put(&mut site, 10, gpu_host(Ok(vec![gpu("a", 500.0)])));
     put(&mut site, 10, gpu_host_named("gpu-2", Ok(vec![gpu("b", 500.0)])));
@@ -98,7 +102,7 @@ fn a_board_that_was_moved_to_another_host_is_not_missing_where_it_was() {
 
 #[test]
 fn a_host_that_never_answered_lowers_the_coverage_by_what_its_neighbours_hold() {
-    let mut site = Site::new(Layout { gpu_hosts: vec![layout_host("gpu-1"), layout_host("gpu-2")] });
+    let mut site = Site::new(gpu_hosts(&["gpu-1", "gpu-2"]));
     let view = site.view(at(0));
     assert_eq!((view.ai_blocks[0].hosts, view.ai_blocks[0].hosts_unreachable), (2, 0));
     assert_eq!(view.ai_blocks[0].it_power, Err(Missing::NotYet));

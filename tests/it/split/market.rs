@@ -6,7 +6,7 @@ use wattsplit::clock::{Now, UnixMs};
 use wattsplit::economics::{GroupTerms, HostingConfig, PowerPaidBy, SiteTerms, Stoppable, Terms};
 use wattsplit::reading::{Missing, Quality, Reading};
 use wattsplit::site::{
-    Aged, AiBlock, AsicCounts, GpuCounts, HashBlock, MeterView, Network, SiteView, Sum, Total,
+    Aged, AiBlock, AsicCounts, GpuCounts, HashBlock, MeterView, Network, SiteView, Sum, Total, WallView,
 };
 use wattsplit::units::*;
 
@@ -84,6 +84,7 @@ pub fn gpus(id: &str, units: u32, kw: f64, occupied: u32) -> AiBlock {
         board_power: total(Watts::from_kw(kw * 0.6), 1.0),
         board_energy: Err(Missing::NotYet),
         it_power: Ok(it),
+        wall: WallView::default(),
         utilisation: total(Fraction::new(0.0), 1.0),
         temp_max: Err(Missing::NotReported),
         occupied: Ok(aged(occupied)),
@@ -103,6 +104,8 @@ pub fn hosting(name: &str, terms: Terms) -> HostingConfig {
         contracted_kw: Some(1000.0),
         power_paid_by: PowerPaidBy::Site,
         overhead: 1.25,
+        server_base_kw: None,
+        server_factor: None,
         stoppable: Stoppable::No,
         gpus_installed: None,
         stop_penalty_usd_per_gpu_h: 0.0,
