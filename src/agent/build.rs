@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use super::AgentError;
 use crate::config::Config;
-use crate::economics::Terms;
+use crate::economics::{HostingConfig, OccupiedFrom, Terms};
 use crate::http::Http;
-use crate::sources::gpu::occupancy::OccupancyConfig;
+use crate::sources::gpu::occupancy::{OccupancyConfig, OriginConfig};
 use crate::sources::{Source, asic, gpu, host, meter, network, pool, price};
 
 /// All sources of a config, in the two groups that run apart: miners by the thousand, and the few
@@ -62,10 +62,28 @@ pub fn state_dir(config: &Config) -> Option<PathBuf> {
 fn occupancies(config: &Config) -> Vec<OccupancyConfig> {
     let billed = config.hosting.iter().filter(|hosting| hosting.terms == Terms::Occupied);
     billed
-        .map(|hosting| OccupancyConfig {
-            hosting: hosting.name.clone(),
-            declared: hosting.occupied_gpus,
-            file: hosting.occupied_file.clone(),
+        .filter_map(|hosting| {
+            Some(OccupancyConfig { hosting: hosting.name.clone(), origin: origin(hosting)? })
         })
         .collect()
+}
+
+/// Where somebody must be asked. `None`: the site counts the GPUs itself.
+fn origin(hosting: &HostingConfig) -> Option<OriginConfig> {
+    let (url, token_file) = (hosting.occupied_url.clone(), hosting.occupied_token_file.clone());
+    match hosting.occupied_from {
+        None => {
+            let file = hosting.occupied_file.clone().map(OriginConfig::File);
+            file.or(hosting.occupied_gpus.map(OriginConfig::Declared))
+        }
+        Some(OccupiedFrom::Contract | OccupiedFrom::Processes | OccupiedFrom::Pods) => None,
+        Some(OccupiedFrom::Slurm) => Some(OriginConfig::Slurm(hosting.occupied_dirs.clone())),
+        Some(OccupiedFrom::Http) => {
+            Some(OriginConfig::Page { url: url?, pointer: hosting.occupied_key.clone()?, token_file })
+        }
+        Some(OccupiedFrom::Vast) => {
+            let machines = hosting.occupied_machines.clone();
+            Some(OriginConfig::Vast { base: url, key_file: token_file?, machines })
+        }
+    }
 }

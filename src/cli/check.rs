@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::config::{Config, ConfigErrors, Role};
-use crate::economics::{Stoppable, Terms};
+use crate::economics::{HostingConfig, OccupiedFrom, Stoppable, Terms};
 use crate::sources::asic::{AsicConfig, AsicReader, hosts, labels};
 use crate::sources::gpu::GpuReader;
 use crate::sources::network::NetworkKind;
@@ -137,7 +137,7 @@ fn percent(fraction: f64) -> f64 {
     (fraction * 1e4).round() / 1e2
 }
 
-fn hosting(hosting: &crate::economics::HostingConfig) -> String {
+fn hosting(hosting: &HostingConfig) -> String {
     let price = figure(hosting.usd_per_gpu_h);
     let terms = match hosting.terms {
         Terms::Reserved => {
@@ -145,11 +145,7 @@ fn hosting(hosting: &crate::economics::HostingConfig) -> String {
             let noun = if hosting.reserved_gpus == Some(1) { "GPU" } else { "GPUs" };
             format!("reserved, {gpus} {noun} at {price} USD/h each")
         }
-        Terms::Occupied => match (hosting.occupied_gpus, &hosting.occupied_file) {
-            (Some(gpus), _) => format!("occupied, {gpus} GPUs declared, {price} USD/h each"),
-            (None, Some(file)) => format!("occupied as {} says, {price} USD/h each", file.display()),
-            (None, None) => "occupied".to_owned(),
-        },
+        Terms::Occupied => format!("occupied{}, {price} USD/h each", occupied(hosting)),
         Terms::KwMonth => {
             let (rent, kw) = (figure(hosting.usd_per_kw_month), figure(hosting.contracted_kw));
             format!("{kw} kW at {rent} USD per kW and month")
@@ -161,6 +157,24 @@ fn hosting(hosting: &crate::economics::HostingConfig) -> String {
         Stoppable::All => "; sold and unsold ones may be stopped",
     };
     format!("{}: {terms}{stops}", hosting.name)
+}
+
+/// Who says how many GPUs are rented.
+fn occupied(hosting: &HostingConfig) -> String {
+    let says = |who: &dyn std::fmt::Display| format!(" as {who} says");
+    match (hosting.occupied_from, hosting.occupied_gpus, &hosting.occupied_file) {
+        (None, Some(gpus), _) => format!(", {gpus} GPUs declared"),
+        (None, None, Some(file)) => says(&file.display()),
+        (None, None, None) => String::new(),
+        (Some(OccupiedFrom::Contract), ..) => ", all of its GPUs".to_owned(),
+        (Some(OccupiedFrom::Processes), ..) => ", GPUs with processes as an estimate".to_owned(),
+        (Some(OccupiedFrom::Pods), ..) => ", GPUs that pods and jobs have".to_owned(),
+        (Some(OccupiedFrom::Slurm), ..) => says(&"Slurm's job mapping"),
+        (Some(OccupiedFrom::Vast), ..) => says(&"Vast.ai"),
+        (Some(OccupiedFrom::Http), ..) => {
+            says(&hosting.occupied_url.as_deref().map_or("a page", without_query))
+        }
+    }
 }
 
 fn gpu_hosts(config: &Config) -> Vec<String> {

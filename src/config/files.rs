@@ -52,11 +52,13 @@ pub fn resolve(config: &mut Config, places: &Places, report: &mut Report<'_>) {
     for (n, pool) in config.pool.iter_mut().enumerate() {
         secret(pool.token_file.as_mut(), places, &root.key("pool").item(n).key("token_file"), report);
     }
-    for hosting in &mut config.hosting {
-        // Others write this file, perhaps later: it need not be there yet.
-        if let Some(file) = &mut hosting.occupied_file {
+    for (n, hosting) in config.hosting.iter_mut().enumerate() {
+        // Others write these, perhaps later: they need not be there yet.
+        for file in hosting.occupied_file.iter_mut().chain(&mut hosting.occupied_dirs) {
             *file = places.base.join(&*file);
         }
+        let token = root.key("hosting").item(n).key("occupied_token_file");
+        secret(hosting.occupied_token_file.as_mut(), places, &token, report);
     }
     for (n, host) in config.gpu_host.iter_mut().enumerate() {
         // A bare name is for the dynamic linker to find.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::Config;
 use super::validate::slug;
 use crate::advice::{GroupPolicy, Policy};
-use crate::economics::{GroupTerms, SiteTerms};
-use crate::site::{GpuHostLayout, Layout};
+use crate::economics::{GroupTerms, OccupiedFrom, SiteTerms};
+use crate::site::{CountedBy, GpuHostLayout, Layout};
 use crate::sources::asic::{AsicConfig, AsicReader};
 use crate::sources::gpu::{GpuHostConfig, GpuReader};
 use crate::sources::pool::PoolConfig;
@@ -74,7 +74,16 @@ impl Config {
                 factor: host.server_factor.or_else(|| hosting?.server_factor).unwrap_or(1.0),
             }
         };
-        Layout { gpu_hosts: self.gpu_host.iter().map(host).collect() }
+        let counted = self.hosting.iter().filter_map(|hosting| {
+            let by = match hosting.occupied_from? {
+                OccupiedFrom::Contract => CountedBy::Contract,
+                OccupiedFrom::Processes => CountedBy::Processes,
+                OccupiedFrom::Pods => CountedBy::Pods,
+                OccupiedFrom::Slurm | OccupiedFrom::Vast | OccupiedFrom::Http => return None,
+            };
+            Some((Arc::from(hosting.name.as_str()), by))
+        });
+        Layout { gpu_hosts: self.gpu_host.iter().map(host).collect(), counted: counted.collect() }
     }
 
     /// Whether nodes read something of the site.

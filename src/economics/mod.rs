@@ -50,6 +50,20 @@ pub struct HostingConfig {
     pub occupied_gpus: Option<u32>,
     /// …a file that holds the number, kept up to date by the scheduler or the platform's script.
     pub occupied_file: Option<PathBuf>,
+    /// …or what else tells or counts it.
+    pub occupied_from: Option<OccupiedFrom>,
+    /// `slurm`: directories of its job mapping, one for each host.
+    #[serde(default)]
+    pub occupied_dirs: Vec<PathBuf>,
+    /// `http`: URL of a page of JSON. `vast`: base URL, for proxies and tests.
+    pub occupied_url: Option<String>,
+    /// `http`: JSON pointer (RFC 6901) to the number, such as `/gpus/rented`.
+    pub occupied_key: Option<String>,
+    /// File with a token, sent as `Authorization: Bearer …`: `vast` needs its API key, `http` may have one.
+    pub occupied_token_file: Option<PathBuf>,
+    /// `vast`: ids of the machines that count. Empty: all of the account.
+    #[serde(default)]
+    pub occupied_machines: Vec<u64>,
     /// `kw_month`: rent per kW of contracted IT load and month of 730 hours.
     pub usd_per_kw_month: Option<f64>,
     /// `kw_month`: kW under contract.
@@ -91,6 +105,24 @@ impl HostingConfig {
     pub fn is_switchable(&self) -> bool {
         self.terms != Terms::KwMonth && (self.stoppable != Stoppable::No || self.gpus_installed.is_some())
     }
+}
+
+/// What tells how many GPUs are rented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OccupiedFrom {
+    /// All GPUs of the hosting are sold by contract.
+    Contract,
+    /// Those that a process computes on; an estimate.
+    Processes,
+    /// Those that a pod or job has, by the labels of their exporter.
+    Pods,
+    /// Files of Slurm's job mapping.
+    Slurm,
+    /// Vast.ai's API.
+    Vast,
+    /// A page of JSON.
+    Http,
 }
 
 /// Which GPUs of a hosting may be stopped to free power.

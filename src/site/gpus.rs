@@ -11,10 +11,11 @@ use crate::reading::{
 };
 use crate::units::{Celsius, Fraction, WattHours, Watts};
 
-use super::GpuHostLayout;
+use super::Layout;
 use super::age::{Freshness, Held, Polling, Reader};
 use super::asics::hotter;
 use super::gpu_energy::GpuEnergy;
+use super::occupied::{CountedBy, Counting};
 use super::order::Key;
 use super::sum::Tally;
 use super::view::{
@@ -34,6 +35,7 @@ const PLACE: &str = "index-";
 pub(super) struct Gpus {
     hosts: BTreeMap<Key, Host>,
     occupancy: BTreeMap<Arc<str>, Held<Occupied>>,
+    counted: BTreeMap<Arc<str>, CountedBy>,
 }
 
 #[derive(Debug)]
@@ -70,12 +72,11 @@ struct Occupied {
 }
 
 impl Gpus {
-    pub fn new(hosts: &[GpuHostLayout]) -> Self {
-        let mut gpus = Self::default();
-        for host in hosts {
-            let (base, factor) = (host.base, host.factor);
-            let known = Host::new(host.name.clone(), host.hosting.clone(), base, factor);
-            gpus.hosts.insert(Key::new(&host.name), known);
+    pub fn new(layout: Layout) -> Self {
+        let mut gpus = Self { counted: layout.counted, ..Self::default() };
+        for host in layout.gpu_hosts {
+            let key = Key::new(&host.name);
+            gpus.hosts.insert(key, Host::new(host.name, host.hosting, host.base, host.factor));
         }
         gpus
     }
@@ -155,7 +156,8 @@ impl Gpus {
         let hostings: BTreeSet<&Arc<str>> =
             self.hosts.values().map(|host| &host.hosting).chain(self.occupancy.keys()).collect();
         let blocks = hostings.into_iter().map(|hosting| {
-            let mut sum = HostingSum::default();
+            let counting = self.counted.get(hosting).map(|by| Counting::new(*by));
+            let mut sum = HostingSum { counting, ..HostingSum::default() };
             for host in self.hosts.values().filter(|host| host.hosting == *hosting) {
                 sum.add(host, now);
             }
@@ -272,6 +274,9 @@ fn held_is_declared(held: &Held<Occupied>, now: Now) -> bool {
 #[derive(Default)]
 struct HostingSum {
     counts: GpuCounts,
+    suspect: u32,
+    /// Absent where somebody else tells how many are taken.
+    counting: Option<Counting>,
     hosts: u32,
     hosts_unreachable: u32,
     /// Hosts that never answered, and why: what they hold is not known.
@@ -298,7 +303,11 @@ impl HostingSum {
         }
         if !host.polling.ever_answered() {
             self.hosts_unseen = self.hosts_unseen.saturating_add(1);
-            self.unseen_why = self.unseen_why.or(host.polling.why_not(freshness));
+            let why = host.polling.why_not(freshness);
+            self.unseen_why = self.unseen_why.or(why);
+            if let Some(counting) = &mut self.counting {
+                counting.unseen(why.unwrap_or(Missing::NotYet));
+            }
         }
         let mut boards = Tally::default();
         for gpu in host.views(now) {
@@ -325,6 +334,10 @@ impl HostingSum {
     fn add_gpu(&mut self, view: &GpuView<'_>, boards: &mut Tally) {
         self.counts.add(view.state(), 1);
         self.board_energy.read(view.energy_total, WattHours::get);
+        self.suspect = self.suspect.saturating_add(view.is_suspect().into());
+        if let Some(counting) = &mut self.counting {
+            counting.add(view);
+        }
         let Some(gpu) = view.gpu else {
             let why = view.missing.unwrap_or(Missing::Expired);
             for tally in [&mut self.board_power, &mut self.utilisation, boards] {
@@ -399,6 +412,7 @@ impl HostingSum {
         AiBlock {
             id: hosting.to_owned(),
             counts: self.counts,
+            suspect: self.suspect,
             hosts: self.hosts,
             hosts_unreachable: self.hosts_unreachable,
             board_power: self.board_power.total(Watts::new),
@@ -410,7 +424,7 @@ impl HostingSum {
             },
             utilisation: self.utilisation.mean(Fraction::new),
             temp_max: self.temp_max.unwrap_or(Err(Missing::NotReported)),
-            occupied,
+            occupied: self.counting.map_or(occupied, Counting::finish),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! nothing older or younger. A view costs two passes over the devices, for blocks and for groups, and copies none of
 //! them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock::Now;
@@ -18,12 +19,15 @@ mod gpu_energy;
 mod gpus;
 mod groups;
 mod meter;
+mod occupied;
 mod order;
 mod prices;
 mod sum;
+mod suspect;
 mod view;
 mod wall;
 
+pub use occupied::CountedBy;
 pub use prices::{BTC_QUOTE_FRESH, BTC_QUOTE_LIMIT};
 pub use sum::Tally;
 pub use view::*;
@@ -32,6 +36,8 @@ pub use view::*;
 #[derive(Debug, Clone, Default)]
 pub struct Layout {
     pub gpu_hosts: Vec<GpuHostLayout>,
+    /// Hostings whose occupied GPUs are counted here, by name.
+    pub counted: BTreeMap<Arc<str>, CountedBy>,
 }
 
 #[derive(Debug, Clone)]
@@ -55,7 +61,7 @@ pub struct Site {
 
 impl Site {
     pub fn new(layout: Layout) -> Self {
-        Self { gpus: gpus::Gpus::new(&layout.gpu_hosts), ..Self::default() }
+        Self { gpus: gpus::Gpus::new(layout), ..Self::default() }
     }
 
     /// Takes in what one exchange gave. Batches of one source come in order of time.

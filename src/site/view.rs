@@ -11,6 +11,8 @@ use crate::reading::{
 };
 use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerMwh, WattHours, Watts};
 
+use super::suspect;
+
 /// A sum over the units of a block.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Total<T> {
@@ -149,6 +151,8 @@ pub struct AiBlock {
     /// Name of the hosting.
     pub id: String,
     pub counts: GpuCounts,
+    /// GPUs that call themselves busy with no process and little power.
+    pub suspect: u32,
     /// Hosts of the config, and those that answered without being in it.
     pub hosts: u32,
     /// Hosts that did not answer; how many GPUs they hold is known only if they answered before.
@@ -379,6 +383,11 @@ pub struct GpuView<'a> {
 }
 
 impl GpuView<'_> {
+    /// It calls itself busy, but no process is on it and it draws little.
+    pub fn is_suspect(&self) -> bool {
+        self.gpu.is_some_and(suspect::is_suspect)
+    }
+
     /// What it is doing, by its host's newest answer and by how that came.
     pub fn state(&self) -> GpuState {
         match (self.missing, self.gpu) {

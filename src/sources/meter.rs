@@ -13,7 +13,7 @@ use crate::clock::Now;
 use crate::http::Http;
 use crate::reading::{MeterReport, MeterSample, Missing, Read, Reading, Sample};
 use crate::secret::{Secret, SecretError};
-use crate::sources::web::{Decimal, json};
+use crate::sources::web::{json, number_at};
 use crate::sources::{Failure, Fetch, Schedule, Source};
 use crate::units::{WattHours, Watts};
 
@@ -96,21 +96,15 @@ impl EnergyUnit {
 /// The page is no JSON, or holds neither.
 pub fn parse(body: &[u8], cfg: &MeterConfig) -> Result<MeterReport, Failure> {
     let page: Value = json(body)?;
-    let watts = number(&page, &cfg.power_key).map(|value| value * cfg.power_unit.watts());
+    let watts = number_at(&page, &cfg.power_key).map(|value| value * cfg.power_unit.watts());
     let power = watts.and_then(|watts| reading(watts, &POWER_W, "meter.power", Watts::new));
     let counter = cfg.energy_key.as_deref().ok_or(Missing::NotConfigured);
-    let watt_hours = counter.and_then(|key| number(&page, key)).map(|n| n * cfg.energy_unit.watt_hours());
+    let watt_hours = counter.and_then(|key| number_at(&page, key)).map(|n| n * cfg.energy_unit.watt_hours());
     let energy = watt_hours.and_then(|wh| reading(wh, &ENERGY_WH, "meter.energy", WattHours::new));
     match (power, energy) {
         (Err(why), Err(_)) => Err(Failure::new(why, format!("no power at `{}` of the page", cfg.power_key))),
         _ => Ok(MeterReport { power, energy }),
     }
-}
-
-/// A number, also where it is written as a string.
-fn number(page: &Value, pointer: &str) -> Result<f64, Missing> {
-    let value = page.pointer(pointer).filter(|value| !value.is_null()).ok_or(Missing::NotReported)?;
-    Decimal::deserialize(value).ok().and_then(|number| number.f64()).ok_or(Missing::Garbage)
 }
 
 fn reading<T>(

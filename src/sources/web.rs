@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 
 use crate::http::HttpError;
 use crate::reading::{Missing, Read, Reading};
@@ -83,6 +84,15 @@ pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
         let (line, column) = (error.line(), error.column());
         Failure::new(Missing::Garbage, format!("the reply is {kind} (line {line}, column {column})"))
     })
+}
+
+/// The number that a JSON pointer (RFC 6901) points at, also where it is written as a string.
+///
+/// # Errors
+/// It is not there or null, or no number.
+pub fn number_at(page: &Value, pointer: &str) -> Result<f64, Missing> {
+    let value = page.pointer(pointer).filter(|value| !value.is_null()).ok_or(Missing::NotReported)?;
+    Decimal::deserialize(value).ok().and_then(|number| number.f64()).ok_or(Missing::Garbage)
 }
 
 /// A number that the other side writes as a JSON number or as a string, in its own digits.

@@ -3,6 +3,7 @@
 mod gpus;
 mod meter;
 mod miners;
+mod occupied;
 mod prices;
 mod wall;
 

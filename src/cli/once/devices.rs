@@ -144,6 +144,8 @@ pub struct Gpu<'a> {
     host: &'a str,
     hosting: &'a str,
     state: &'static str,
+    /// Busy by its own word, with no process and little power.
+    suspect: bool,
     #[serde(flatten)]
     poll: Poll,
     power_w: Value<f64>,
@@ -168,6 +170,7 @@ impl<'a> Gpu<'a> {
             host: view.host,
             hosting: view.hosting,
             state: view.state().as_str(),
+            suspect: view.is_suspect(),
             poll: Poll::of(view.age, view.stale, view.missing),
             power_w: report.read(|g| g.power, Watts::get),
             power_limit_w: report.read(|g| g.power_limit, Watts::get),

@@ -200,6 +200,8 @@ pub struct AiBlock<'a> {
     hung: u32,
     lost: u32,
     missing: u32,
+    /// Busy by their own word, with no process and little power.
+    suspect: u32,
     hosts: u32,
     hosts_unreachable: u32,
     board_power_w: Value<f64>,
@@ -225,6 +227,7 @@ impl<'a> AiBlock<'a> {
             hung,
             lost,
             missing,
+            suspect: block.suspect,
             hosts: block.hosts,
             hosts_unreachable: block.hosts_unreachable,
             board_power_w: sum(&block.board_power, Watts::get),

@@ -77,7 +77,8 @@ pub fn hash_alert(block: &HashBlock, money: Option<&Money>) -> bool {
 
 /// Whether the row of this block carries the mark.
 pub fn ai_alert(block: Option<&AiBlock>, money: Option<&Money>) -> bool {
-    let sick = |b: &AiBlock| b.counts.units() - b.counts.ok + b.hosts_unreachable + b.wall.implausible;
+    let sick =
+        |b: &AiBlock| b.counts.units() - b.counts.ok + b.hosts_unreachable + b.wall.implausible + b.suspect;
     block.map_or(0, sick) > 0 || loses(money)
 }
 
@@ -140,6 +141,11 @@ fn ai_block(block: &AiBlock, money: Option<&Money>, split: &Split, say: &mut imp
             format!("memory or driver ask for attention: {who}. Plan a reset; {EVERY_DEVICE} has why."),
         );
     }
+    if block.suspect > 0 {
+        let who = of(block.suspect, units, "GPUs");
+        let effect = "Their driver may have latched; a reset clears it.";
+        say(&block.id, format!("busy with no process and little power: {who}. {effect}"));
+    }
     if counts.missing > 0 && block.hosts_unreachable < block.hosts {
         say(&block.id, format!("seen before and not now: {}.", of(counts.missing, units, "GPUs")));
     }
@@ -164,7 +170,7 @@ fn ai_block(block: &AiBlock, money: Option<&Money>, split: &Split, say: &mut imp
     if block.occupied != Err(Missing::NotConfigured)
         && let Some(state) = not_fresh(&block.occupied)
     {
-        let effect = "Revenue follows it. Check what writes it.";
+        let effect = "Revenue follows it. Check where it comes from.";
         say(&block.id, format!("the number of occupied GPUs is {state}. {effect}"));
     }
     losing(&block.id, money, split, say);

@@ -3,7 +3,10 @@
 use super::{Checker, MAX_KW, OVERHEAD};
 use crate::advice::unsold_id;
 use crate::config::document::Path;
-use crate::economics::{HostingConfig, Stoppable, Terms};
+use crate::economics::{HostingConfig, OccupiedFrom, Stoppable, Terms};
+
+/// The ways to say how many GPUs are rented, of which there is one.
+const OCCUPANCIES: [&str; 3] = ["occupied_gpus", "occupied_file", "occupied_from"];
 
 pub fn hostings(hostings: &[HostingConfig], check: &mut Checker<'_, '_>) {
     check.names("hosting", "name", hostings.iter().map(|hosting| hosting.name.as_str()));
@@ -22,6 +25,7 @@ pub fn hostings(hostings: &[HostingConfig], check: &mut Checker<'_, '_>) {
         check.number(&section.key("overhead"), hosting.overhead, OVERHEAD, "facility kW per IT kW");
         check.server(&section, hosting.server_base_kw, hosting.server_factor);
         terms(hosting, &section, check);
+        occupancy(hosting, &section, check);
         switching(hosting, &section, check);
     }
     unsold_names(hostings, check);
@@ -88,7 +92,7 @@ fn terms(hosting: &HostingConfig, section: &Path, check: &mut Checker<'_, '_>) {
     let (terms, wanted, either): (&str, &[&str], &[&str]) =
         match check.choice(section, "terms", hosting.terms) {
             Some(Terms::Reserved) => ("reserved", &["usd_per_gpu_h", "reserved_gpus"], &[]),
-            Some(Terms::Occupied) => ("occupied", &["usd_per_gpu_h"], &["occupied_gpus", "occupied_file"]),
+            Some(Terms::Occupied) => ("occupied", &["usd_per_gpu_h"], &OCCUPANCIES),
             Some(Terms::KwMonth) => ("kw_month", &["usd_per_kw_month", "contracted_kw"], &[]),
             None => return,
         };
@@ -98,6 +102,7 @@ fn terms(hosting: &HostingConfig, section: &Path, check: &mut Checker<'_, '_>) {
         ("reserved_gpus", hosting.reserved_gpus.is_some()),
         ("occupied_gpus", hosting.occupied_gpus.is_some()),
         ("occupied_file", hosting.occupied_file.is_some()),
+        ("occupied_from", hosting.occupied_from.is_some()),
         ("usd_per_kw_month", hosting.usd_per_kw_month.is_some()),
         ("contracted_kw", hosting.contracted_kw.is_some()),
     ];
@@ -108,16 +113,57 @@ fn terms(hosting: &HostingConfig, section: &Path, check: &mut Checker<'_, '_>) {
             check.refuses(section, &choice, key, given);
         }
     }
-    if let [first, second] = either {
-        let given = |wanted: &str| keys.iter().any(|(key, given)| *key == wanted && *given);
-        match (given(first), given(second)) {
-            (true, true) => check.refuses(section, first, second, true),
-            (false, false) if check.report.is_sound(&section.key(second)) => {
-                let path = section.key(first);
-                let hint = format!("`{choice}` needs it, or `{second}`");
-                check.report.value(&path, format!("missing key {}", path.subject()), Some(hint));
-            }
-            _ => {}
+    let given = |wanted: &&&str| keys.iter().any(|(key, given)| key == *wanted && *given);
+    let mut chosen = either.iter().filter(given);
+    match (chosen.next(), either.split_first()) {
+        (Some(first), _) => chosen.for_each(|other| check.refuses(section, first, other, true)),
+        (None, Some((first, others))) if others.iter().all(|o| check.report.is_sound(&section.key(o))) => {
+            let path = section.key(first);
+            let others: Vec<String> = others.iter().map(|other| format!("`{other}`")).collect();
+            let hint = format!("`{choice}` needs it, or {}", others.join(" or "));
+            check.report.value(&path, format!("missing key {}", path.subject()), Some(hint));
         }
+        _ => {}
+    }
+}
+
+/// The keys that go with `occupied_from`.
+fn occupancy(hosting: &HostingConfig, section: &Path, check: &mut Checker<'_, '_>) {
+    let Some(from) = check.choice(section, "occupied_from", hosting.occupied_from) else { return };
+    // What it needs, and what it may have beside that.
+    let (choice, wanted, allowed): (&str, &[&str], &[&str]) = match from {
+        None => ("", &[], &[]),
+        Some(OccupiedFrom::Contract) => ("occupied_from = \"contract\"", &[], &[]),
+        Some(OccupiedFrom::Processes) => ("occupied_from = \"processes\"", &[], &[]),
+        Some(OccupiedFrom::Pods) => ("occupied_from = \"pods\"", &[], &[]),
+        Some(OccupiedFrom::Slurm) => ("occupied_from = \"slurm\"", &["occupied_dirs"], &[]),
+        Some(OccupiedFrom::Vast) => {
+            ("occupied_from = \"vast\"", &["occupied_token_file"], &["occupied_url", "occupied_machines"])
+        }
+        Some(OccupiedFrom::Http) => {
+            ("occupied_from = \"http\"", &["occupied_url", "occupied_key"], &["occupied_token_file"])
+        }
+    };
+    let keys = [
+        ("occupied_dirs", !hosting.occupied_dirs.is_empty()),
+        ("occupied_url", hosting.occupied_url.is_some()),
+        ("occupied_key", hosting.occupied_key.is_some()),
+        ("occupied_token_file", hosting.occupied_token_file.is_some()),
+        ("occupied_machines", !hosting.occupied_machines.is_empty()),
+    ];
+    for (key, given) in keys {
+        if from.is_none() {
+            check.needs(section, key, "occupied_from", !given);
+        } else if wanted.contains(&key) {
+            check.needs(section, choice, key, given);
+        } else if !allowed.contains(&key) {
+            check.refuses(section, choice, key, given);
+        }
+    }
+    if let Some(url) = &hosting.occupied_url {
+        check.url(&section.key("occupied_url"), url);
+    }
+    if let Some(key) = &hosting.occupied_key {
+        check.pointer(&section.key("occupied_key"), key, "/gpus/rented");
     }
 }

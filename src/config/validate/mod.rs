@@ -176,6 +176,15 @@ impl Checker<'_, '_> {
         }
     }
 
+    /// RFC 6901: nothing, or parts that each begin with `/` and in which `~` stands only in `~0` and `~1`.
+    fn pointer(&mut self, path: &Path, text: &str, example: &str) {
+        let escapes_fit = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+        if !(text.is_empty() || text.starts_with('/')) || !escapes_fit {
+            let hint = format!("for example \"{example}\"; `/` in a name is written ~1, `~` is ~0");
+            self.must(path, "be a JSON pointer that begins with `/`", Some(hint));
+        }
+    }
+
     /// `choice`, such as `kind = "ocean"`, asks for `key`.
     fn needs(&mut self, section: &Path, choice: &str, key: &str, given: bool) {
         if !given {

@@ -140,24 +140,15 @@ pub fn meter(meter: &MeterConfig, check: &mut Checker<'_, '_>) {
     let section = Path::default().key("meter");
     check.url(&section.key("url"), &meter.url);
     let energy_key = section.key("energy_key");
-    pointer(&section.key("power_key"), &meter.power_key, check);
+    check.pointer(&section.key("power_key"), &meter.power_key, "/total_act_power");
     if let Some(pointed) = &meter.energy_key {
-        pointer(&energy_key, pointed, check);
+        check.pointer(&energy_key, pointed, "/total_act_power");
         if *pointed == meter.power_key && check.report.is_sound(&section.key("power_key")) {
             let hint = "a power and a counter are two numbers".to_owned();
             check.must(&energy_key, "differ from `power_key`", Some(hint));
         }
     }
     check.whole(&section.key("interval_secs"), meter.interval_secs, METER_INTERVAL_SECS, "seconds");
-}
-
-/// RFC 6901: nothing, or parts that each begin with `/` and in which `~` stands only in `~0` and `~1`.
-fn pointer(path: &Path, text: &str, check: &mut Checker<'_, '_>) {
-    let escapes_fit = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
-    if !(text.is_empty() || text.starts_with('/')) || !escapes_fit {
-        let hint = "for example \"/total_act_power\"; `/` in a name is written ~1, `~` is ~0".to_owned();
-        check.must(path, "be a JSON pointer that begins with `/`", Some(hint));
-    }
 }
 
 /// A node reads devices; what has to do with money is the site's.

@@ -47,6 +47,7 @@ pub fn ai(site: &str, ts: UnixMs, block: &AiBlock, money: Option<&Money>) -> Vec
         None => {
             flat.figure("units", block.counts.units());
             gpu_states(&mut flat, "units", block.counts);
+            flat.figure("units_suspect", block.suspect);
         }
     }
     flat.figure("hosts", block.hosts);

@@ -131,7 +131,7 @@ pub fn sources(
         }
     }
     for config in occupancies {
-        sources.push(Box::new(occupancy::OccupancySource::new(config)));
+        sources.push(Box::new(occupancy::OccupancySource::new(config, http.clone())?));
     }
     Ok(sources)
 }

@@ -1,75 +1,139 @@
-//! GPUs that are billed now, for hostings on `occupied` terms: declared in the config, or kept up to
-//! date in a file by the scheduler or the platform's script.
-//!
-//! The file holds one whole number and nothing else. It should be on a local disk, and be replaced
-//! by a rename, so that it is never read half written.
+//! GPUs that are billed now, for hostings on `occupied` terms: declared in the config, kept up to date
+//! in files, or told by a platform. Those that are counted among the GPUs themselves are the site's.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use serde_json::Value;
 
 use crate::clock::{Now, UnixMs};
+use crate::http::Http;
 use crate::reading::{Missing, OccupancySample, Read, Reading, Sample};
+use crate::secret::{Secret, SecretError};
+use crate::sources::web::{json, number_at};
 use crate::sources::{Failure, Fetch, Schedule, Source};
 
-const INTERVAL: Duration = Duration::from_secs(10);
-const DEADLINE: Duration = Duration::from_secs(5);
+mod files;
+mod vast;
 
-/// A `u32` has ten digits; the rest is room for white space.
-const MAX_BYTES: u64 = 64;
+use self::files::Pending;
+
+const INTERVAL: Duration = Duration::from_secs(10);
+/// Vast.ai answers those who ask much more often with errors.
+const VAST_INTERVAL: Duration = Duration::from_secs(60);
+const PAGE_INTERVAL: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(5);
+const PAGE_DEADLINE: Duration = Duration::from_secs(20);
+
+/// A page of a platform's own may hold much else.
+const PAGE_LIMIT_BYTES: usize = 1024 * 1024;
 
 /// Where the number for one hosting comes from.
 #[derive(Debug, Clone)]
 pub struct OccupancyConfig {
     pub hosting: String,
+    pub origin: OriginConfig,
+}
+
+#[derive(Debug, Clone)]
+pub enum OriginConfig {
     /// As the operator declares it.
-    pub declared: Option<u32>,
-    /// A file that holds the number; wins over `declared`.
-    pub file: Option<PathBuf>,
+    Declared(u32),
+    /// A file that holds the number and nothing else.
+    File(PathBuf),
+    /// Directories of Slurm's job mapping, one for each host.
+    Slurm(Vec<PathBuf>),
+    /// A page of JSON, and the pointer (RFC 6901) to the number in it.
+    Page { url: String, pointer: String, token_file: Option<PathBuf> },
+    /// Vast.ai: file with the API key, and the machines that count; none named: all.
+    Vast { base: Option<String>, key_file: PathBuf, machines: Vec<u64> },
 }
 
 /// The occupancy of one hosting.
 pub struct OccupancySource {
     id: String,
     hosting: Arc<str>,
+    http: Http,
     origin: Origin,
 }
 
 enum Origin {
     Declared(u32),
-    File {
-        path: PathBuf,
-        /// Set while a look at the file has not returned. Outlives a fetch that was dropped at its
-        /// deadline.
-        pending: Option<JoinHandle<Content>>,
-    },
-    Nowhere,
+    File { path: PathBuf, pending: Pending },
+    Slurm { dirs: Vec<PathBuf>, pending: Pending },
+    Page { url: String, pointer: String, token: Option<Secret> },
+    Vast { base: Option<String>, key: Secret, machines: Vec<u64> },
 }
 
-/// The number in the file, and when the file was written.
-type Content = Result<(u32, Option<UnixMs>), Failure>;
-
 impl OccupancySource {
-    pub fn new(config: &OccupancyConfig) -> Self {
-        let origin = match (&config.file, config.declared) {
-            (Some(path), _) => Origin::File { path: path.clone(), pending: None },
-            (None, Some(gpus)) => Origin::Declared(gpus),
-            (None, None) => Origin::Nowhere,
+    /// # Errors
+    /// If a file with a token or key cannot be read.
+    pub fn new(config: &OccupancyConfig, http: Http) -> Result<Self, SecretError> {
+        let origin = match config.origin.clone() {
+            OriginConfig::Declared(gpus) => Origin::Declared(gpus),
+            OriginConfig::File(path) => Origin::File { path, pending: None },
+            OriginConfig::Slurm(dirs) => Origin::Slurm { dirs, pending: None },
+            OriginConfig::Page { url, pointer, token_file } => {
+                let token = token_file.as_deref().map(Secret::from_file).transpose()?;
+                Origin::Page { url, pointer, token }
+            }
+            OriginConfig::Vast { base, key_file, machines } => {
+                Origin::Vast { base, key: Secret::from_file(&key_file)?, machines }
+            }
         };
-        Self { id: format!("occupancy/{}", config.hosting), hosting: config.hosting.as_str().into(), origin }
+        let id = format!("occupancy/{}", config.hosting);
+        Ok(Self { id, hosting: config.hosting.as_str().into(), http, origin })
     }
 
+    async fn read(&mut self, now: Now) -> Result<Vec<Sample>, Failure> {
+        let (gpus, observed) = match &mut self.origin {
+            Origin::Declared(gpus) => (Reading::estimated(*gpus, "declared in config"), None),
+            Origin::File { path, pending } => {
+                let file = path.clone();
+                let (gpus, observed) = files::look(pending, path, move || files::number(&file)).await?;
+                (Reading::measured(gpus, "occupied_file"), observed)
+            }
+            Origin::Slurm { dirs, pending } => {
+                let hosts = dirs.clone();
+                let first = dirs.first().map_or(Path::new(""), PathBuf::as_path);
+                let (gpus, _) = files::look(pending, first, move || files::with_jobs(&hosts)).await?;
+                (Reading::measured(gpus, "slurm"), Some(now.wall))
+            }
+            Origin::Page { url, pointer, token } => {
+                let bearer = token.as_ref().map(|token| format!("Bearer {}", token.reveal()));
+                let headers: Vec<(&str, &str)> =
+                    bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
+                let reply = self.http.get(url, &headers, PAGE_LIMIT_BYTES).await?;
+                (Reading::measured(whole(&json(&reply.body)?, pointer)?, "http"), Some(now.wall))
+            }
+            Origin::Vast { base, key, machines } => {
+                let gpus = vast::occupied(&self.http, base.as_deref(), key, machines).await?;
+                (Reading::measured(gpus, "vast"), Some(now.wall))
+            }
+        };
+        Ok(self.sample(Ok(gpus), observed))
+    }
+
+    /// A number with a time grows stale unless it is renewed.
     fn sample(&self, occupied_gpus: Read<u32>, observed: Option<UnixMs>) -> Vec<Sample> {
         vec![Sample::Occupancy(OccupancySample {
             hosting: Arc::clone(&self.hosting),
-            interval: INTERVAL,
+            interval: self.schedule().interval,
             occupied_gpus,
             observed,
         })]
+    }
+}
+
+/// The whole number that `pointer` points at.
+fn whole(page: &Value, pointer: &str) -> Result<u32, Failure> {
+    let number = number_at(page, pointer)
+        .map_err(|why| Failure::new(why, format!("no number at `{pointer}` of the page")))?;
+    if number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number) {
+        Ok(number as u32)
+    } else {
+        Err(Failure::new(Missing::Implausible, format!("{number} at `{pointer}` is no number of GPUs")))
     }
 }
 
@@ -79,95 +143,19 @@ impl Source for OccupancySource {
     }
 
     fn schedule(&self) -> Schedule {
-        Schedule { interval: INTERVAL, deadline: DEADLINE }
+        let (interval, deadline) = match self.origin {
+            Origin::Declared(_) | Origin::File { .. } | Origin::Slurm { .. } => (INTERVAL, DEADLINE),
+            Origin::Page { .. } => (PAGE_INTERVAL, PAGE_DEADLINE),
+            Origin::Vast { .. } => (VAST_INTERVAL, PAGE_DEADLINE),
+        };
+        Schedule { interval, deadline }
     }
 
-    fn fetch(&mut self, _now: Now) -> Fetch<'_> {
-        Box::pin(async {
-            match &mut self.origin {
-                Origin::Declared(gpus) => {
-                    let declared = Reading::estimated(*gpus, "declared in config");
-                    Ok(self.sample(Ok(declared), None))
-                }
-                Origin::File { path, pending } => {
-                    let (gpus, observed) = look(path, pending).await?;
-                    Ok(self.sample(Ok(Reading::measured(gpus, "occupied_file")), observed))
-                }
-                Origin::Nowhere => {
-                    Err(Failure::new(Missing::NotConfigured, "neither occupied_gpus nor occupied_file"))
-                }
-            }
-        })
+    fn fetch(&mut self, now: Now) -> Fetch<'_> {
+        Box::pin(self.read(now))
     }
 
     fn failed(&self, why: Missing) -> Vec<Sample> {
         self.sample(Err(why), None)
-    }
-}
-
-/// Reads the file on a thread of its own: a mount that hangs must not stop the rest, and costs one
-/// thread however often it is asked.
-async fn look(path: &Path, pending: &mut Option<JoinHandle<Content>>) -> Content {
-    if pending.as_ref().is_some_and(|look| !look.is_finished()) {
-        return Err(Failure::new(Missing::Timeout, format!("{}: the file system hangs", path.display())));
-    }
-    let path = path.to_owned();
-    let answer = pending.insert(tokio::task::spawn_blocking(move || read(&path))).await;
-    *pending = None;
-    answer.unwrap_or_else(|error| Err(Failure::new(Missing::RemoteError, error.to_string())))
-}
-
-fn read(path: &Path) -> Content {
-    let fail = |reason, what: &str| Failure::new(reason, format!("{}: {what}", path.display()));
-    let io = |error: std::io::Error| {
-        let reason = match error.kind() {
-            std::io::ErrorKind::NotFound => Missing::NotReported,
-            std::io::ErrorKind::PermissionDenied => Missing::Denied,
-            _ => Missing::Unreachable,
-        };
-        fail(reason, &error.to_string())
-    };
-    let metadata = std::fs::metadata(path).map_err(io)?;
-    // Opening a pipe would wait for its writer.
-    if !metadata.is_file() {
-        return Err(fail(Missing::Garbage, "is not a file"));
-    }
-    if metadata.len() > MAX_BYTES {
-        return Err(fail(Missing::TooLarge, "is longer than one number"));
-    }
-    let mut text = Vec::new();
-    File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut text)).map_err(io)?;
-    let gpus = parse(&text).ok_or_else(|| fail(Missing::Garbage, "does not hold one whole number"))?;
-    Ok((gpus, metadata.modified().ok().and_then(unix_ms)))
-}
-
-/// One whole number, white space around it allowed.
-fn parse(text: &[u8]) -> Option<u32> {
-    let digits = std::str::from_utf8(text).ok()?.trim();
-    // `u32::from_str` would also take a plus sign.
-    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
-}
-
-fn unix_ms(time: SystemTime) -> Option<UnixMs> {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    i64::try_from(since.as_millis()).ok().map(UnixMs)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_file_holds_one_whole_number() {
-        assert_eq!(parse(b"7\n"), Some(7));
-        assert_eq!(parse(b" 0 "), Some(0));
-    }
-
-    #[test]
-    fn anything_else_is_garbage_and_never_zero() {
-        for bad in ["", "\n", "seven", "-1", "+1", "7.5", "7 8", "99999999999", "\u{fffd}"] {
-            assert_eq!(parse(bad.as_bytes()), None, "{bad:?}");
-        }
-        assert_eq!(parse(b"\xff"), None);
     }
 }

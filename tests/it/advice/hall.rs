@@ -35,7 +35,7 @@ impl Hall {
             base: Watts::from_kw(1.0).unwrap(),
             factor: 1.1,
         };
-        plant.site = Site::new(Layout { gpu_hosts: ["a", "b"].map(host).into() });
+        plant.site = Site::new(Layout { gpu_hosts: ["a", "b"].map(host).into(), ..Layout::default() });
         let hosting = &mut plant.terms.hostings[0];
         hosting.name = "market".into();
         hosting.terms = Terms::Occupied;

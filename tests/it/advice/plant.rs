@@ -62,6 +62,12 @@ impl Plant {
             reserved_gpus: Some(8),
             occupied_gpus: None,
             occupied_file: None,
+            occupied_from: None,
+            occupied_dirs: Vec::new(),
+            occupied_url: None,
+            occupied_key: None,
+            occupied_token_file: None,
+            occupied_machines: Vec::new(),
             usd_per_kw_month: None,
             contracted_kw: None,
             power_paid_by: PowerPaidBy::Site,
@@ -82,6 +88,7 @@ impl Plant {
                 base: Watts::ZERO,
                 factor: 1.0,
             }],
+            ..Layout::default()
         };
         let policy = PolicyConfig { min_gain_usd_per_h: 0.0, ..PolicyConfig::default() };
         Self {

@@ -267,6 +267,7 @@ fn ai_block(id: &str, gpus: u32, it_kw: f64) -> AiBlock {
     AiBlock {
         id: id.into(),
         counts: GpuCounts { ok: gpus, ..GpuCounts::default() },
+        suspect: 0,
         hosts: gpus / 8,
         hosts_unreachable: 0,
         board_power: Ok(whole(kw(it_kw * 0.66))),

@@ -282,6 +282,7 @@ fn ai_block(state: State) -> AiBlock {
     AiBlock {
         id: "h100".into(),
         counts: GpuCounts { ok: 14, throttled: 1, missing: 1, ..GpuCounts::default() },
+        suspect: 0,
         hosts: 2,
         hosts_unreachable: 0,
         board_power: state.sum(watts(9_800.0), 0.9375),

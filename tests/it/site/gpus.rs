@@ -9,7 +9,7 @@ pub fn one_gpu_host() -> Layout {
 }
 
 pub fn gpu_hosts(names: &[&str]) -> Layout {
-    Layout { gpu_hosts: names.iter().map(|name| layout_host(name)).collect() }
+    Layout { gpu_hosts: names.iter().map(|name| layout_host(name)).collect(), ..Layout::default() }
 }
 
 fn layout_host(name: &str) -> GpuHostLayout {
@@ -34,7 +34,7 @@ pub fn gpu_host(gpus: Result<Vec<GpuSample>, Missing>) -> Sample {
     gpu_host_named("gpu-1", gpus)
 }
 
-fn gpu_host_named(host: &str, gpus: Result<Vec<GpuSample>, Missing>) -> Sample {
+pub fn gpu_host_named(host: &str, gpus: Result<Vec<GpuSample>, Missing>) -> Sample {
     let interval = Duration::from_secs(10);
     Sample::GpuHost(GpuHostSample { host: host.into(), hosting: "h100".into(), interval, driver: None, gpus })
 }

@@ -3,13 +3,12 @@
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
-use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::controller::Controller;
 use crate::reading::{Missing, Read, Reading};
 use crate::sources::Failure;
-use crate::sources::web::Decimal;
+use crate::sources::web::number_at;
 use crate::units::Watts;
 
 const CHASSIS: &str = "/redfish/v1/Chassis";
@@ -45,9 +44,7 @@ impl Schema {
             Schema::EnvironmentMetrics => ("/PowerWatts/Reading", "redfish.EnvironmentMetrics"),
             Schema::Power => ("/PowerControl/0/PowerConsumedWatts", "redfish.PowerControl"),
         };
-        let value = page.pointer(pointer).filter(|value| !value.is_null()).ok_or(Missing::NotReported)?;
-        let watts =
-            Decimal::deserialize(value).ok().and_then(|number| number.f64()).ok_or(Missing::Garbage)?;
+        let watts = number_at(page, pointer)?;
         let power = Some(watts).filter(|watts| POWER_W.contains(watts)).and_then(Watts::new);
         power.map(|power| Reading::measured(power, source)).ok_or(Missing::Implausible)
     }
