@@ -181,10 +181,13 @@ fn gpu_hosts(config: &Config) -> Vec<String> {
     let hosts = config.gpu_host.iter().map(|host| {
         let how = match host.read {
             GpuReader::Nvml => "this machine",
-            GpuReader::Dcgm => host.url.as_deref().map_or("dcgm", without_query),
+            GpuReader::Dcgm | GpuReader::Amd => host.url.as_deref().map_or("an exporter", without_query),
             GpuReader::Node => return format!("{}: a node, sold as {}", host.name, host.hosting),
         };
-        format!("{}: {how}, sold as {}, every {} s", host.name, host.hosting, host.interval_secs())
+        let wall = host.bmc.as_ref().map_or_else(String::new, |bmc| {
+            format!("; power at the wall from {}, every {} s", bmc.url, bmc.interval_secs)
+        });
+        format!("{}: {how}, sold as {}, every {} s{wall}", host.name, host.hosting, host.interval_secs())
     });
     listed(hosts, "none")
 }

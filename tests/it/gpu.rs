@@ -1,12 +1,13 @@
 //! GPUs: through the real loader and a stand-in for NVIDIA's library, through an exporter's page over
 //! a socket, and how many are rented.
 
+mod amd;
 mod dcgm;
 mod facts;
 pub mod fake;
 mod nvml;
 mod occupancy;
-mod redfish;
+pub mod redfish;
 mod released;
 mod states;
 mod xids;

@@ -6,8 +6,8 @@ use super::{Checker, OVERHEAD};
 use crate::config::document::Path;
 use crate::config::{Config, Role};
 use crate::sources::asic::{AsicConfig, AsicReader, hosts};
-use crate::sources::gpu::GpuReader;
 use crate::sources::gpu::redfish::BmcConfig;
+use crate::sources::gpu::{GpuHostConfig, GpuReader};
 use crate::tls::Fingerprint;
 
 pub fn asics(config: &Config, check: &mut Checker<'_, '_>) {
@@ -144,14 +144,16 @@ pub fn gpu_hosts(config: &Config, check: &mut Checker<'_, '_>) {
                 own += 1;
                 if own > 1 {
                     let rule = "be \"nvml\" only once: it reads the GPUs of this machine";
-                    check.must(&section.key("read"), rule, Some("\"dcgm\" reads other hosts".to_owned()));
+                    check.must(
+                        &section.key("read"),
+                        rule,
+                        Some("\"dcgm\" and \"amd\" read other hosts".to_owned()),
+                    );
                 }
                 check.refuses(&section, "read = \"nvml\"", "url", host.url.is_some());
             }
-            Some(GpuReader::Dcgm) => {
-                check.needs(&section, "read = \"dcgm\"", "url", host.url.is_some());
-                check.refuses(&section, "read = \"dcgm\"", "library", host.library.is_some());
-            }
+            Some(GpuReader::Dcgm) => exporter("read = \"dcgm\"", host, &section, check),
+            Some(GpuReader::Amd) => exporter("read = \"amd\"", host, &section, check),
             Some(GpuReader::Node) => {
                 site_only(config, &section, check);
                 check.refuses(&section, "read = \"node\"", "url", host.url.is_some());
@@ -166,6 +168,11 @@ pub fn gpu_hosts(config: &Config, check: &mut Checker<'_, '_>) {
             controller(bmc, &section.key("bmc"), check);
         }
     }
+}
+
+fn exporter(choice: &str, host: &GpuHostConfig, section: &Path, check: &mut Checker<'_, '_>) {
+    check.needs(section, choice, "url", host.url.is_some());
+    check.refuses(section, choice, "library", host.library.is_some());
 }
 
 fn controller(bmc: &BmcConfig, section: &Path, check: &mut Checker<'_, '_>) {

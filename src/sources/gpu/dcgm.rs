@@ -45,7 +45,7 @@ pub fn parse(page: &[u8]) -> Result<Page, PageError> {
     )?;
     let xid = |(index, board): (usize, &Board)| Some((index, board.count_u32("XID_ERRORS")?));
     let last_xids = boards.iter().enumerate().filter_map(xid).collect();
-    Ok(Page { gpus: boards.iter().map(sample).collect(), last_xids })
+    Ok(Page { gpus: boards.iter().map(sample).collect(), last_xids, doubtful_energy: false })
 }
 
 fn sample(board: &Board) -> GpuSample {
@@ -61,9 +61,9 @@ fn sample(board: &Board) -> GpuSample {
         power_limit: power("ENFORCED_POWER_LIMIT", "dcgm.power_limit")
             .or_else(|_| power("POWER_MGMT_LIMIT", "dcgm.power_limit")),
         energy: quantity(energy, WattHours::from_millijoules),
-        utilisation: quantity(whole(board, "GPU_UTIL", "dcgm.GPU_UTIL"), percent),
-        memory_utilisation: quantity(whole(board, "MEM_COPY_UTIL", "dcgm.MEM_COPY_UTIL"), percent),
-        memory_used_bytes: quantity(whole(board, "FB_USED", "dcgm.FB_USED"), bytes),
+        utilisation: quantity(board.whole("GPU_UTIL", "dcgm.GPU_UTIL"), percent),
+        memory_utilisation: quantity(board.whole("MEM_COPY_UTIL", "dcgm.MEM_COPY_UTIL"), percent),
+        memory_used_bytes: quantity(board.whole("FB_USED", "dcgm.FB_USED"), bytes),
         memory_total_bytes: memory_total(board),
         temp_gpu: celsius("GPU_TEMP", "dcgm.GPU_TEMP"),
         temp_memory: celsius("MEMORY_TEMP", "dcgm.MEMORY_TEMP"),
@@ -75,11 +75,6 @@ fn sample(board: &Board) -> GpuSample {
     }
 }
 
-/// A value of the board as a whole, which rows of MIG instances do not tell.
-fn whole(board: &Board, field: &str, source: &'static str) -> Read<f64> {
-    if board.parts.is_empty() { board.value(field, source) } else { Err(Missing::NotSupported) }
-}
-
 /// Zero if the field is not exported, as by default. Newer and older name of the same field.
 fn clock_event_reasons(board: &Board) -> u64 {
     let mask = board.count("CLOCKS_EVENT_REASONS").or_else(|| board.count("CLOCK_THROTTLE_REASONS"));
@@ -89,13 +84,13 @@ fn clock_event_reasons(board: &Board) -> u64 {
 /// Used and free add up to the board's memory but for what the driver reserves, which older
 /// exporters do not tell.
 fn memory_total(board: &Board) -> Read<u64> {
-    let total = whole(board, "FB_TOTAL", "dcgm.FB_TOTAL");
+    let total = board.whole("FB_TOTAL", "dcgm.FB_TOTAL");
     if total.is_ok() {
         return quantity(total, bytes);
     }
-    let used = whole(board, "FB_USED", "dcgm.FB_USED")?.value;
-    let seen = used + whole(board, "FB_FREE", "dcgm.FB_FREE")?.value;
-    match whole(board, "FB_RESERVED", "dcgm.FB_RESERVED") {
+    let used = board.whole("FB_USED", "dcgm.FB_USED")?.value;
+    let seen = used + board.whole("FB_FREE", "dcgm.FB_FREE")?.value;
+    match board.whole("FB_RESERVED", "dcgm.FB_RESERVED") {
         Ok(reserved) => {
             let total = Reading::measured(seen + reserved.value, "dcgm.FB_USED+FREE+RESERVED");
             quantity(Ok(total), bytes)

@@ -1,11 +1,11 @@
 //! GPUs of a host that already runs an exporter: its `/metrics` page in Prometheus text format.
 //!
-//! Families, labels and units are in [`dcgm`]; here are the page, its limits, and what must be remembered
-//! from one page to the next.
+//! Families, labels and units of each exporter are in a file of its own, [`dcgm`] and [`amd`]; here are
+//! the page, its limits, and what must be remembered from one page to the next.
 
 use std::time::Duration;
 
-use super::{GpuHostConfig, Host, dcgm};
+use super::{GpuHostConfig, GpuReader, Host, amd, dcgm};
 use crate::clock::Now;
 use crate::http::Http;
 use crate::reading::{GpuSample, Missing, Sample};
@@ -15,6 +15,7 @@ pub(super) mod board;
 mod exposition;
 mod memory;
 
+pub(super) use self::exposition::Row;
 use self::memory::Memory;
 
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -28,6 +29,7 @@ const MAX_GPUS: usize = 256;
 /// One GPU host behind its exporter.
 pub struct ExporterSource {
     host: Host,
+    read: GpuReader,
     url: Option<String>,
     http: Http,
     memory: Memory,
@@ -35,7 +37,13 @@ pub struct ExporterSource {
 
 impl ExporterSource {
     pub fn new(config: &GpuHostConfig, http: Http) -> Self {
-        Self { host: Host::new(config), url: config.url.clone(), http, memory: Memory::default() }
+        Self {
+            host: Host::new(config),
+            read: config.read,
+            url: config.url.clone(),
+            http,
+            memory: Memory::default(),
+        }
     }
 }
 
@@ -54,7 +62,11 @@ impl Source for ExporterSource {
                 return Err(Failure::new(Missing::NotConfigured, "an exporter needs a url"));
             };
             let reply = self.http.get(url, &[], PAGE_LIMIT_BYTES).await?;
-            Ok(self.host.sample(Ok(self.memory.complete(dcgm::parse(&reply.body)?))))
+            let page = match self.read {
+                GpuReader::Amd => amd::parse(&reply.body, &self.host.name)?,
+                GpuReader::Dcgm | GpuReader::Nvml | GpuReader::Node => dcgm::parse(&reply.body)?,
+            };
+            Ok(self.host.sample(Ok(self.memory.complete(page))))
         })
     }
 
@@ -71,6 +83,8 @@ pub struct Page {
     /// The newest XID error of each GPU by its place in `gpus`; 0 is none. Empty where the page does
     /// not tell.
     pub last_xids: Vec<(usize, u32)>,
+    /// Energy counters of these boards are known to run backwards.
+    pub doubtful_energy: bool,
 }
 
 /// What is wrong with a page.

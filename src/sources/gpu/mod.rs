@@ -14,6 +14,7 @@ use crate::reading::{DriverState, GpuHostSample, GpuSample, Missing, Sample};
 use crate::secret::SecretError;
 use crate::sources::Source;
 
+pub mod amd;
 pub mod dcgm;
 pub mod exporter;
 pub mod nvml;
@@ -32,11 +33,12 @@ pub struct GpuHostConfig {
     pub name: String,
     /// Name of the `[[hosting]]` under which its GPUs are sold.
     pub hosting: String,
-    /// `nvml` (this machine), `dcgm` (an exporter's `/metrics` page) or `node` (a node of the site).
+    /// `nvml` (this machine), whose exporter has a `/metrics` page (NVIDIA's `dcgm`, AMD's `amd`), or `node` (a node
+    /// of the site).
     pub read: GpuReader,
-    /// Address of the metrics page; needed by, and only by, `read = "dcgm"`.
+    /// Address of the metrics page; needed by, and only by, exporters.
     pub url: Option<String>,
-    /// Seconds between two readings. Without it: 5 with `nvml`, 10 with `dcgm`.
+    /// Seconds between two readings. Without it: 5 with `nvml`, 10 with an exporter.
     pub interval_secs: Option<u64>,
     /// Power of the server beside its GPU boards, in kW, whatever the load. Absent: that of its hosting,
     /// else none.
@@ -54,6 +56,7 @@ pub struct GpuHostConfig {
 pub enum GpuReader {
     Nvml,
     Dcgm,
+    Amd,
     /// A node of the site, over MQTT.
     Node,
 }
@@ -63,9 +66,8 @@ impl GpuHostConfig {
     pub fn interval_secs(&self) -> u64 {
         self.interval_secs.unwrap_or(match self.read {
             GpuReader::Nvml => 5,
-            GpuReader::Dcgm => 10,
-            // It tells its own.
-            GpuReader::Node => 10,
+            // A node tells its own.
+            GpuReader::Dcgm | GpuReader::Amd | GpuReader::Node => 10,
         })
     }
 }
@@ -123,7 +125,9 @@ pub fn sources(
             GpuReader::Nvml => {
                 sources.push(Box::new(nvml::NvmlSource::new(host, state_dir.map(Release::new))));
             }
-            GpuReader::Dcgm => sources.push(Box::new(exporter::ExporterSource::new(host, http.clone()))),
+            GpuReader::Dcgm | GpuReader::Amd => {
+                sources.push(Box::new(exporter::ExporterSource::new(host, http.clone())))
+            }
             GpuReader::Node => {}
         }
         if let Some(bmc) = &host.bmc {

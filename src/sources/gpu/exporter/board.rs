@@ -114,6 +114,11 @@ impl Board {
         }
     }
 
+    /// A value of the board as a whole, which rows of its parts do not tell.
+    pub fn whole(&self, field: &str, source: &'static str) -> Read<f64> {
+        if self.parts.is_empty() { self.value(field, source) } else { Err(Missing::NotSupported) }
+    }
+
     /// A whole number of no unit, or of one that its caller knows.
     pub fn count(&self, field: &str) -> Option<u64> {
         let value = self.values.get(field).copied().flatten()?;

@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::Page;
-use crate::reading::{Allocation, GpuSample, GpuState};
+use crate::reading::{Allocation, GpuSample, GpuState, Missing};
 use crate::sources::gpu::roster::Roster;
+use crate::units::WattHours;
 
 /// Of one host.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     roster: Roster,
     xids: HashMap<Arc<str>, Xids>,
+    /// Last value of doubtful counters; `None` once one has fallen.
+    energies: HashMap<Arc<str>, Option<WattHours>>,
     /// A row has had a label for who has the GPU.
     tells_holders: bool,
 }
@@ -26,11 +29,14 @@ impl Memory {
     /// The GPUs of a page, with those that were seen before and are gone, who has them, and their
     /// errors since the start.
     pub fn complete(&mut self, page: Page) -> Vec<GpuSample> {
-        let Page { mut gpus, last_xids } = page;
+        let Page { mut gpus, last_xids, doubtful_energy } = page;
         for (index, code) in last_xids {
             if let Some(gpu) = gpus.get_mut(index) {
                 self.count_xid(gpu, code);
             }
+        }
+        if doubtful_energy {
+            gpus.iter_mut().for_each(|gpu| self.doubt_energy(gpu));
         }
         self.tells_holders |= gpus.iter().any(|gpu| gpu.allocation.is_some());
         self.roster.complete(&mut gpus);
@@ -42,6 +48,16 @@ impl Memory {
             }
         }
         gpus
+    }
+
+    /// A counter that has fallen once is none any more.
+    fn doubt_energy(&mut self, gpu: &mut GpuSample) {
+        let Ok(energy) = gpu.energy.map(|energy| energy.value) else { return };
+        let last = self.energies.entry(Arc::clone(&gpu.uuid)).or_insert(Some(energy));
+        *last = last.filter(|last| *last <= energy).map(|_| energy);
+        if last.is_none() {
+            gpu.energy = Err(Missing::Implausible);
+        }
     }
 
     /// The page shows the newest code only, for good: one is counted when it differs from the one
@@ -65,11 +81,11 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reading::Missing;
+    use crate::reading::{Read, Reading};
 
     fn page(xid: u32) -> Page {
         let gpu = GpuSample::blank("GPU-a".into(), None, GpuState::Ok, Missing::NotReported);
-        Page { gpus: vec![gpu], last_xids: vec![(0, xid)] }
+        Page { gpus: vec![gpu], last_xids: vec![(0, xid)], doubtful_energy: false }
     }
 
     fn counts(memory: &mut Memory, xid: u32) -> Vec<(u32, u64)> {
@@ -85,6 +101,21 @@ mod tests {
         assert_eq!(counts(&mut memory, 79), [(79, 1)], "a second one would look the same");
         assert_eq!(counts(&mut memory, 0), [(79, 1)]);
         assert_eq!(counts(&mut memory, 79), [(79, 2)]);
+    }
+
+    #[test]
+    fn a_doubtful_counter_that_falls_once_is_believed_no_more() {
+        let mut memory = Memory::default();
+        let mut energy = |wh: f64| -> Read<WattHours> {
+            let mut page = Page { doubtful_energy: true, ..page(0) };
+            page.gpus[0].energy = Ok(Reading::estimated(WattHours::new(wh).unwrap(), "test"));
+            memory.complete(page).remove(0).energy
+        };
+        assert_eq!(energy(10.0).map(|energy| energy.value.get()), Ok(10.0));
+        assert_eq!(energy(11.0).map(|energy| energy.value.get()), Ok(11.0));
+        for wh in [10.5, 12.0] {
+            assert_eq!(energy(wh), Err(Missing::Implausible));
+        }
     }
 
     #[test]
