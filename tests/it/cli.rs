@@ -3,6 +3,7 @@
 mod discover;
 mod money;
 mod once_json;
+mod online;
 mod pipe;
 mod sites;
 

@@ -8,9 +8,11 @@ use super::gpus;
 use crate::agent;
 use crate::config::Config;
 use crate::publish::mqtt;
-use crate::reading::{Missing, Sample};
+use crate::reading::{Missing, Quality, Sample};
 use crate::sources::runner;
 use crate::sources::{Failure, Source};
+
+mod counted;
 
 /// Miners that are asked of each group, spread over its addresses.
 const MINERS_PER_GROUP: usize = 8;
@@ -30,12 +32,16 @@ pub async fn check(config: &Config) -> anyhow::Result<()> {
     let sources = agent::sources(config)?;
     let (asked, left_out) = choose(config, sources.miners);
     let ask = |mut source: Box<dyn Source>| async move { finding(source.as_mut()).await };
-    let (broker, feeds, miners) = tokio::join!(
+    let (broker, (feeds, said), miners) = tokio::join!(
         broker(config),
-        join_all(sources.feeds.into_iter().map(ask)),
+        async {
+            join_all(sources.feeds.into_iter().map(ask)).await.into_iter().unzip::<_, _, Vec<_>, Vec<_>>()
+        },
         join_all(asked.into_iter().map(ask)),
     );
-    let all: Vec<Finding> = broker.into_iter().chain(feeds).chain(miners).collect();
+    let counted = counted::findings(config, said.into_iter().flatten().collect());
+    let miners = miners.into_iter().map(|(finding, _)| finding);
+    let all: Vec<Finding> = broker.into_iter().chain(feeds).chain(counted).chain(miners).collect();
     let failed = all.iter().filter(|finding| finding.outcome.is_err()).count();
     let mut out = std::io::stdout().lock();
     for Finding { what, outcome } in &all {
@@ -80,10 +86,13 @@ fn choose(config: &Config, miners: Vec<Box<dyn Source>>) -> (Vec<Box<dyn Source>
     (asked, left_out)
 }
 
-async fn finding(source: &mut dyn Source) -> Finding {
+/// What one source says, and its samples.
+async fn finding(source: &mut dyn Source) -> (Finding, Vec<Sample>) {
     let what = source.id().to_owned();
+    let mut samples = Vec::new();
     let outcome = match runner::ask(source).await {
-        Ok(samples) => {
+        Ok(told) => {
+            samples = told;
             let said: Result<Vec<String>, String> = samples.iter().map(describe).collect();
             said.map(|said| said.join("; "))
         }
@@ -91,7 +100,13 @@ async fn finding(source: &mut dyn Source) -> Finding {
         Err(Failure { reason, detail, .. }) => Err(format!("{}: {detail}", reason.as_str())),
     };
     runner::close(source).await;
-    Finding { what, outcome }
+    (Finding { what, outcome }, samples)
+}
+
+/// A number of rented GPUs, with where it is from and what it is worth.
+fn occupied(gpus: u32, quality: Quality, source: &str) -> String {
+    let worth = if quality == Quality::Measured { "" } else { ", as an estimate" };
+    format!("{gpus} GPUs occupied by {source}{worth}")
 }
 
 /// What a sample says, in a few words.
@@ -116,11 +131,11 @@ fn describe(sample: &Sample) -> Result<String, String> {
         }
         Sample::WallPower(wall) => {
             let power = wall.power.map_err(lacks("a power"))?;
-            Ok(format!("{:.2} kW", power.value.kw()))
+            Ok(format!("{:.2} kW at the wall by {}", power.value.kw(), power.source))
         }
         Sample::Occupancy(o) => {
-            let occupied = o.occupied_gpus.map_err(lacks("a number"))?;
-            Ok(format!("{} GPUs occupied", occupied.value))
+            let told = o.occupied_gpus.map_err(lacks("a number"))?;
+            Ok(occupied(told.value, told.quality, told.source))
         }
         Sample::Host(_) => Ok("this machine".into()),
         Sample::Pool(pool) => {

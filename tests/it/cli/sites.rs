@@ -192,6 +192,8 @@ pub fn sick_gpus() -> (SiteView, Split) {
     market.hosts_unreachable = 1;
     market.it_power = market.it_power.map(|p| Total { coverage: fraction(0.71875), ..p });
     market.occupied = Ok(aged(24, Quality::Stale, "occupied_file", 1_400));
+    market.suspect = 2;
+    market.wall = WallView { power: Err(Missing::Implausible), implausible: 1 };
     let mut split = split_of(&view, POWER);
     split.issues = vec!["h100-market.occupied: stale".into(), "barometer: expired".into()];
     (view, split)

@@ -233,6 +233,11 @@ fn self_signed(dir: &Path) -> Option<TlsAcceptor> {
     Some(TlsAcceptor::from(Arc::new(config.unwrap())))
 }
 
+/// Where nobody needs the files.
+pub fn self_signed_in_a_folder() -> Option<TlsAcceptor> {
+    self_signed(TempDir::new().unwrap().path())
+}
+
 fn fingerprint(dir: &Path) -> String {
     let said = Command::new("openssl")
         .args(["x509", "-in", "bmc.pem", "-noout", "-fingerprint", "-sha256"])

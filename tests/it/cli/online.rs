@@ -1,0 +1,86 @@
+//! `wattsplit check --online`: what it says of hostings and of what measures their servers.
+
+use std::process::{Command, Stdio};
+
+use crate::fake_http::{FakeHttp, Reply};
+
+const PODS: &str = include_str!("../../fixtures/dcgm/h200-pods.prom");
+const BARE: &str = include_str!("../../fixtures/dcgm/a30-mig.prom");
+
+/// What it printed for a site with this behind its own name.
+async fn said(more: &str) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("wattsplit.toml");
+    let venues = "[btc]\ncoinbase_url = \"\"\nkraken_url = \"\"\nbitstamp_url = \"\"\n";
+    std::fs::write(dir.path().join("password"), "hunter2").unwrap();
+    std::fs::write(&file, format!("[site]\nname = \"ridge\"\n{venues}{more}")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wattsplit"));
+    command.args(["check", "--online"]).arg(&file).stdin(Stdio::null()).stderr(Stdio::piped());
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn line<'a>(text: &'a str, source: &str) -> &'a str {
+    text.lines().find(|line| line.contains(source)).unwrap_or_else(|| panic!("{source} is not in\n{text}"))
+}
+
+fn hosting(name: &str, more: &str) -> String {
+    format!("[[hosting]]\nname = \"{name}\"\nterms = \"occupied\"\nusd_per_gpu_h = 1.0\n{more}\n")
+}
+
+fn host(hosting: &str, url: &str) -> String {
+    format!(
+        "[[gpu_host]]\nname = \"{hosting}-1\"\nhosting = \"{hosting}\"\nread = \"dcgm\"\nurl = \"{url}/metrics\"\n"
+    )
+}
+
+#[tokio::test]
+async fn it_says_where_the_number_of_rented_gpus_is_from_or_why_there_is_none() {
+    let pods = FakeHttp::always(Reply::Ok(PODS.into())).await;
+    let bare = FakeHttp::always(Reply::Ok(BARE.into())).await;
+    let page = FakeHttp::always(Reply::Ok(r#"{"rented":5}"#.into())).await;
+    let config = [
+        hosting("pods", "occupied_from = \"pods\""),
+        hosting("bare", "occupied_from = \"pods\""),
+        hosting("all", "occupied_from = \"contract\""),
+        hosting(
+            "page",
+            &format!("occupied_from = \"http\"\noccupied_url = \"{}\"\noccupied_key = \"/rented\"", page.url),
+        ),
+        hosting(
+            "wrong",
+            &format!("occupied_from = \"http\"\noccupied_url = \"{}\"\noccupied_key = \"/sold\"", page.url),
+        ),
+        hosting("jobs", "occupied_from = \"slurm\"\noccupied_dirs = [\"absent\"]"),
+        host("pods", &pods.url),
+        host("bare", &bare.url),
+        host("all", &pods.url),
+    ];
+    let text = said(&config.concat()).await;
+    for (source, begins, holds) in [
+        ("occupancy/pods", "ok", "1 GPUs occupied by pods"),
+        ("occupancy/bare", "FAIL", "not_reported: a host of it does not tell who has its GPUs"),
+        ("occupancy/page", "ok", "5 GPUs occupied by http"),
+        ("occupancy/wrong", "FAIL", "not_reported: no number at `/sold` of the page"),
+        ("occupancy/jobs", "FAIL", "not_reported: "),
+    ] {
+        let line = line(&text, source);
+        assert!(line.starts_with(begins) && line.contains(holds), "{line}");
+    }
+    assert!(line(&text, "occupancy/all").ends_with("by contract, as an estimate"), "{text}");
+}
+
+#[tokio::test]
+async fn a_controller_that_cannot_be_trusted_is_told_as_that() {
+    let Some(tls) = crate::gpu::redfish::self_signed_in_a_folder() else { return };
+    let bmc = FakeHttp::start_tls(tls, |_| Reply::Status(404, vec![], "")).await;
+    let page = FakeHttp::always(Reply::Ok(PODS.into())).await;
+    let controller = format!(
+        "[gpu_host.bmc]\nurl = \"{}\"\nusername = \"reader\"\npassword_file = \"password\"\ncertificate_sha256 = \"{}\"\n",
+        bmc.url,
+        "ab".repeat(32)
+    );
+    let text = said(&[hosting("ai", "occupied_gpus = 1"), host("ai", &page.url), controller].concat()).await;
+    let line = line(&text, "bmc/ai-1");
+    assert!(line.starts_with("FAIL") && line.contains("another certificate than the pinned one"), "{line}");
+}
