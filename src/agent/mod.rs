@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::{mpsc, watch};
 
 use crate::advice::{Advice, Basis, Memory, Policy, advise};
@@ -51,6 +52,9 @@ const ARRIVALS: usize = 1024;
 
 /// Feeds asked at the same time.
 const FEED_LIMITS: Limits = Limits { healthy: 32, suspect: 32 };
+
+/// Longest that feeds may take to let go at the end.
+const LEAVING: Duration = Duration::from_secs(3);
 
 /// The ledger, in the state directory.
 pub const LEDGER_FILE: &str = "ledger.sqlite";
@@ -134,7 +138,8 @@ pub async fn run(
         batches.clone(),
         miner_health,
     ));
-    let mut feeds = std::pin::pin!(runner::run_feeds(sources.feeds, FEED_LIMITS, batches, feed_health));
+    let feeds = runner::run_feeds(sources.feeds, FEED_LIMITS, batches, feed_health);
+    let mut feeds = std::pin::pin!(feeds.fuse());
     let mut shutdown = std::pin::pin!(shutdown);
     let interval = Duration::from_secs(mqtt_config.interval_secs.max(1));
     let mut next_tick = clock::now().mono.saturating_add(FIRST_PICTURE);
@@ -194,7 +199,9 @@ pub async fn run(
     let picture = core.picture(now, Health { ledger: core.books.health(), ..Health::default() });
     core.books.record(&picture, now);
     core.books.close(now).await;
-    publisher.shutdown().await;
+    // Sessions that feeds hold end with them.
+    received.close();
+    let _ = tokio::join!(publisher.shutdown(), tokio::time::timeout(LEAVING, feeds));
     Ok(())
 }
 

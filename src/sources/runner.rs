@@ -14,6 +14,7 @@ mod turns;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, watch};
@@ -86,7 +87,8 @@ pub async fn run(
     drive(miners, turns, (limits, Digest::new(MINERS_TOLD)), batches, health).await;
 }
 
-/// Drives feeds: few, and each to be asked an interval after it has answered.
+/// Drives feeds: few, and each to be asked an interval after it has answered. Ends with the receiver of
+/// `batches`, once those that are not asked at that moment are let go.
 pub async fn run_feeds(
     feeds: Vec<Box<dyn Source>>,
     limits: Limits,
@@ -141,12 +143,15 @@ async fn drive(
                 queue.ended(slot, lane, retry_after, at.mono);
                 health.send_if_modified(|seen| std::mem::replace(seen, totals) != totals);
                 if batches.send(Batch { at, samples }).await.is_err() {
-                    return;
+                    break;
                 }
             }
+            () = batches.closed() => break,
             () = sleep_or_never(pause) => {}
         }
     }
+    drop(in_flight);
+    join_all(queue.sources().map(close)).await;
 }
 
 fn tell(sweep: &Sweep) {

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use wattsplit::clock::{self, Now};
 use wattsplit::reading::{Missing, Sample};
 use wattsplit::sources::runner::{self, Limits, RunnerHealth};
-use wattsplit::sources::{Failure, Fetch, Schedule, Source};
+use wattsplit::sources::{Closing, Failure, Fetch, Schedule, Source};
 
 use crate::asic::miner_every;
 use crate::fake_miner::FakeMiner;
@@ -266,4 +266,48 @@ async fn sources_that_hang_do_not_stop_the_ones_that_answer() {
     let answered = asked.borrow().iter().filter(|(_, _, answers)| *answers).count();
     assert!(answered >= 110, "{answered} of 120 turns");
     assert_eq!((health.ok, health.failing), (1, 399));
+}
+
+/// Holds something on the other side.
+struct Holding {
+    closed: Rc<RefCell<u32>>,
+}
+
+impl Source for Holding {
+    fn id(&self) -> &str {
+        "holding"
+    }
+    fn schedule(&self) -> Schedule {
+        Schedule { interval: INTERVAL, deadline: secs(3) }
+    }
+    fn fetch(&mut self, _now: Now) -> Fetch<'_> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+    fn close(&mut self) -> Closing<'_> {
+        Box::pin(async {
+            tokio::task::yield_now().await;
+            *self.closed.borrow_mut() += 1;
+        })
+    }
+    fn failed(&self, _why: Missing) -> Vec<Sample> {
+        Vec::new()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn feeds_let_go_of_what_they_hold_when_nobody_listens_any_more() {
+    let closed = Rc::new(RefCell::new(0));
+    let feed = |_| -> Box<dyn Source> { Box::new(Holding { closed: closed.clone() }) };
+    let (batches, mut received) = mpsc::channel(64);
+    let (health, _seen) = watch::channel(RunnerHealth::default());
+    let feeds = runner::run_feeds((0..3).map(feed).collect(), Limits::of(8), batches, health);
+    let story = async {
+        for _ in 0..3 {
+            received.recv().await;
+        }
+        assert_eq!(*closed.borrow(), 0);
+        received.close();
+    };
+    tokio::join!(feeds, story);
+    assert_eq!(*closed.borrow(), 3);
 }

@@ -161,6 +161,11 @@ impl Queue {
         None
     }
 
+    /// Those that are not asked now.
+    pub fn sources(&mut self) -> impl Iterator<Item = &mut dyn Source> {
+        self.slots.iter_mut().flatten().map(|slot| slot.source.as_mut() as &mut dyn Source)
+    }
+
     /// Time until there is something to do; `None`: nothing before a fetch ends.
     pub fn until_next(&self, now: Duration) -> Option<Duration> {
         let turn = self.later.peek().map(|Reverse((due, _))| due.saturating_sub(now));
