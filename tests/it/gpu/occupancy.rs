@@ -85,7 +85,10 @@ async fn gpus_with_a_job_are_counted_once_by_their_files() {
     write(0, "2.1", "4713\n");
     write(0, "3.tmp", "4714\n");
     write(1, "0", " \n");
-    write(1, "7", "4711\n4712\n");
+    write(1, "job", "4711\n4712\n");
+    std::os::unix::fs::symlink(dirs[1].path().join("job"), dirs[1].path().join("7")).unwrap();
+    // Of a job that has ended in this moment.
+    std::os::unix::fs::symlink(dirs[1].path().join("ended"), dirs[1].path().join("8")).unwrap();
     let paths = dirs.iter().map(|dir| dir.path().to_owned()).collect();
     let mut jobs = source(OriginConfig::Slurm(paths));
     let sample = fetch(&mut jobs).await.unwrap();

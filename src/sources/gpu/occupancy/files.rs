@@ -65,22 +65,37 @@ pub(super) fn with_jobs(hosts: &[PathBuf]) -> Content {
     let mut gpus: u32 = 0;
     for dir in hosts {
         let busy = busy(dir).map_err(|error| io_failure(dir, &error))?;
+        let busy = busy.ok_or_else(|| fail(dir, Missing::TooLarge, "holds more files than GPUs need"))?;
         gpus = gpus.saturating_add(u32::try_from(busy.len()).unwrap_or(u32::MAX));
     }
     Ok((gpus, None))
 }
 
-/// Indices of the GPUs that have a job, once each.
-fn busy(dir: &Path) -> io::Result<BTreeSet<u32>> {
+/// Indices of the GPUs that have a job, once each; `None` if there are too many files to look at.
+fn busy(dir: &Path) -> io::Result<Option<BTreeSet<u32>>> {
     let mut busy = BTreeSet::new();
-    for entry in std::fs::read_dir(dir)?.take(MAX_FILES) {
+    for (n, entry) in std::fs::read_dir(dir)?.enumerate() {
         let entry = entry?;
+        if n >= MAX_FILES {
+            return Ok(None);
+        }
         let Some(index) = entry.file_name().to_str().and_then(index) else { continue };
-        if entry.file_type()?.is_file() && !start(&entry.path())?.trim_ascii().is_empty() {
-            busy.insert(index);
+        match has_text(&entry.path()) {
+            Ok(true) => {
+                busy.insert(index);
+            }
+            Ok(false) => {}
+            // The job has ended since the directory was read.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
     }
-    Ok(busy)
+    Ok(Some(busy))
+}
+
+/// Not so a pipe, which is not opened: that would wait for its writer.
+fn has_text(path: &Path) -> io::Result<bool> {
+    Ok(std::fs::metadata(path)?.is_file() && !start(path)?.trim_ascii().is_empty())
 }
 
 /// Of the GPU that a file is about.
