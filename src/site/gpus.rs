@@ -128,7 +128,7 @@ impl Gpus {
             GpuHostView {
                 host: &host.name,
                 hosting: &host.hosting,
-                base: host.base,
+                base: host.base(now),
                 factor: host.factor,
                 gone: (freshness == Freshness::Gone).then_some(why_not),
                 gpus: host.views(now).collect(),
@@ -233,6 +233,21 @@ impl Host {
         }
         // One that did not tell who it is stands for a place; when it does, or another one is there, it is nobody.
         self.gpus.retain(|gpu| gpu.present || !gpu.sample.uuid.starts_with(PLACE));
+    }
+
+    /// What the server draws beside its boards: what is left of its power at the wall, so that boards and
+    /// servers add up to what is measured, else the model's.
+    fn base(&self, now: Now) -> Watts {
+        let mut boards = Tally::default();
+        for gpu in self.views(now) {
+            boards.read(gpu.gpu.map_or(Err(Missing::NotReported), |gpu| gpu.power), Watts::get);
+        }
+        let boards = boards.total(Watts::new).ok().filter(|total| total.coverage.get() >= 1.0);
+        let left = boards.zip(self.wall.as_ref()).and_then(|(boards, wall)| {
+            let wall = against_boards(wall.power(now), Some(boards.value)).ok()?;
+            Watts::new((wall.value.get() - self.factor * boards.value.get()).max(0.0))
+        });
+        left.unwrap_or(self.base)
     }
 
     fn views(&self, now: Now) -> impl Iterator<Item = GpuView<'_>> {

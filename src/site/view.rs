@@ -354,7 +354,7 @@ impl UnitState {
 pub struct GpuHostView<'a> {
     pub host: &'a str,
     pub hosting: &'a str,
-    /// Power of the server beside its boards.
+    /// Power of the server beside its boards: what is left of a measured one, else the model's.
     pub base: Watts,
     /// Wall power per board power.
     pub factor: f64,

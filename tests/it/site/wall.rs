@@ -81,6 +81,19 @@ fn a_server_whose_gpus_do_not_answer_still_draws_what_is_measured() {
 }
 
 #[test]
+fn what_is_measured_is_shared_between_the_boards_and_the_rest_of_the_server() {
+    let mut site = site();
+    let base = |site: &Site, secs| site.gpu_hosts(at(secs)).next().unwrap().base.get().round();
+    assert_eq!(base(&site, 1), 1000.0, "the model's");
+    put(&mut site, 1, wall("gpu-1", watts(1800.0)));
+    assert_eq!(base(&site, 2), 700.0, "what the boards and their factor leave");
+    put(&mut site, 3, wall("gpu-1", watts(1050.0)));
+    assert_eq!(base(&site, 4), 0.0);
+    put(&mut site, 5, wall("gpu-1", watts(500.0)));
+    assert_eq!(base(&site, 6), 1000.0, "the reading is not believed");
+}
+
+#[test]
 fn a_controller_of_an_unknown_host_measures_nothing_that_counts() {
     let mut site = site();
     put(&mut site, 1, wall("elsewhere", watts(9000.0)));
