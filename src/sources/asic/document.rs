@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::json::Unreadable;
+use super::scan::Unreadable;
 use crate::reading::Missing;
 
 /// Reads one document.

@@ -1,11 +1,10 @@
 //! The reply to several commands at once.
 
-use std::fmt;
+use std::sync::Arc;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-
-use super::json::{Document, Unreadable, utf8};
+use super::json::{FIELD_BYTES, document, utf8};
 use super::reply::Reply;
+use super::scan::{Scan, Unreadable, Value};
 
 /// Reads the reply to `a+b`, `{"a":[{…}],"b":[{…}],"id":1}`: for each of `names` the reply under it.
 ///
@@ -15,69 +14,35 @@ pub fn parse<'n>(
     bytes: &[u8],
     names: impl Iterator<Item = &'n str>,
 ) -> Result<Vec<Option<Reply>>, Unreadable> {
-    let names: Vec<&str> = names.collect();
-    let mut replies: Vec<Option<Reply>> = names.iter().map(|_| None).collect();
-    let mut json = serde_json::Deserializer::from_str(utf8(bytes)?);
-    let joined = Joined { names: &names, replies: &mut replies, room: bytes.len() };
-    (&mut json).deserialize_map(joined).and_then(|()| json.end()).map_err(Unreadable::from)?;
-    Ok(replies)
-}
-
-struct Joined<'a> {
-    names: &'a [&'a str],
-    replies: &'a mut [Option<Reply>],
-    /// Length of the whole, bytes.
-    room: usize,
-}
-
-impl<'de> Visitor<'de> for Joined<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("replies by the name of their command")
+    let text = utf8(bytes)?;
+    let whole: Arc<str> = text.into();
+    let mut parts: Vec<(&str, Option<Reply>)> = names.map(|name| (name, None)).collect();
+    let fields = text.len() / FIELD_BYTES / parts.len().max(1);
+    let mut scan = Scan::new(text);
+    if scan.value()? != Value::Object {
+        return Err(Unreadable::Malformed);
     }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(name) = map.next_key::<String>()? {
-            let at = self.names.iter().position(|known| *known == name);
-            match at.and_then(|at| self.replies.get_mut(at)) {
-                Some(slot) => {
-                    let text = String::with_capacity(self.room / self.names.len().max(1));
-                    let mut reply = Reply { text, ..Reply::default() };
-                    map.next_value_seed(Part(&mut reply))?;
-                    *slot = (!reply.head.is_empty() || !reply.rows.is_empty()).then_some(reply);
-                }
-                None => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
+    scan.object(|scan, name| {
+        let name = text.get(name.inside.range()).unwrap_or_default();
+        let Some((_, slot)) = parts.iter_mut().find(|(known, _)| *known == name) else {
+            let value = scan.value()?;
+            return scan.skip(value);
+        };
+        let mut reply = Reply::of(whole.clone(), fields);
+        part(scan, &mut reply)?;
+        *slot = (!reply.head.is_empty() || !reply.rows.is_empty()).then_some(reply);
         Ok(())
-    }
+    })?;
+    scan.end()?;
+    Ok(parts.into_iter().map(|(_, reply)| reply).collect())
 }
 
 /// One reply of several: an object, or a list that holds it.
-struct Part<'a>(&'a mut Reply);
-
-impl<'de> DeserializeSeed<'de> for Part<'_> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Part<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a reply or a list of one")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        Document(self.0).visit_map(map)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(Part(&mut *self.0))?.is_some() {}
-        Ok(())
+fn part(scan: &mut Scan<'_>, reply: &mut Reply) -> Result<(), Unreadable> {
+    match scan.value()? {
+        Value::Object => document(scan, reply),
+        Value::Array => scan.array(|scan| part(scan, reply)),
+        _ => Err(Unreadable::Malformed),
     }
 }
 

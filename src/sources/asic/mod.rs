@@ -7,10 +7,10 @@
 //!
 //! One poll of one miner is a few questions ([`command`]), each over a connection of its own
 //! ([`exchange`]), with a login where it wants one and the operator gave one ([`session`]); what they are follows
-//! from what the miner is and what it has answered before ([`memory`]). Its replies are read strictly or
-//! repaired ([`reply`], [`repair`]), pages field by field ([`document`]); they tell which driver ([`driver`]) turns
-//! them into a report ([`detect`]). Only [`exchange`] with [`page`] and [`framed`], and who calls it ([`poll`],
-//! [`session`], [`miner`], [`probe`]), do I/O.
+//! from what the miner is and what it has answered before ([`memory`]). Its replies are read strictly ([`scan`]) or
+//! repaired ([`repair`]) into fields with names ([`reply`]), pages field by field ([`document`]); they tell which
+//! driver ([`driver`]) turns them into a report ([`detect`]). Only [`exchange`] with [`page`] and [`framed`], and
+//! who calls it ([`poll`], [`session`], [`miner`], [`probe`]), do I/O.
 //!
 //! A new family is a file with its `DRIVER`, a line in `detect.rs`, and a folder of replies. A family that is
 //! asked over HTTP gets its pages as commands ([`command::Request::Document`]), and [`detect::asks`] the one by which
@@ -65,6 +65,7 @@ mod poll;
 pub mod probe;
 mod repair;
 pub mod reply;
+mod scan;
 pub mod sealminer;
 mod session;
 mod text;

@@ -2,32 +2,26 @@
 //!
 //! Every reply is an object of tables (`"SUMMARY":[{…}]`, `"Msg":{…}`) and scalars. A scalar may
 //! be a number or the same number as a string; deeper structures are flattened into dotted keys.
-//! All text lies in one buffer, so that a reply costs a handful of allocations.
+//! What is kept are places in one copy of the document, so that a reply costs a handful of allocations.
+
+use std::ops::Range;
+use std::sync::Arc;
 
 use crate::reading::Missing;
 
+use super::scan::{Quoted, Span, Unreadable};
 use super::{joined, json, repair, text};
 
 /// A reply that could be read.
 #[derive(Debug, Default)]
 pub struct Reply {
-    pub(super) text: String,
+    /// The document as it came. The parts of a joined one share it.
+    text: Arc<str>,
+    /// What does not stand there like this. Its spans go on behind those of `text`.
+    pub(super) made: String,
     pub(super) head: Vec<Entry>,
     pub(super) rows: Vec<RowEntry>,
     pub(super) entries: Vec<Entry>,
-}
-
-/// A part of [`Reply::text`].
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Span {
-    pub start: usize,
-    pub end: usize,
-}
-
-impl Span {
-    fn length(self) -> usize {
-        self.end.saturating_sub(self.start)
-    }
 }
 
 #[derive(Debug)]
@@ -38,7 +32,7 @@ pub(super) struct Entry {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Stored {
-    Number(f64),
+    Number(Span),
     Bool(bool),
     Text(Span),
 }
@@ -52,7 +46,8 @@ pub(super) struct RowEntry {
 /// A field as it came.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Scalar<'r> {
-    Number(f64),
+    /// Its digits: of most, nobody wants to know the value.
+    Number(&'r str),
     Bool(bool),
     Text(&'r str),
 }
@@ -60,16 +55,60 @@ pub enum Scalar<'r> {
 /// One object of a table.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'r> {
-    text: &'r str,
+    reply: &'r Reply,
     entries: &'r [Entry],
 }
 
 impl Reply {
+    /// Nothing yet of a document that has about so many fields.
+    pub(super) fn of(text: Arc<str>, fields: usize) -> Self {
+        Self { text, entries: Vec::with_capacity(fields), ..Self::default() }
+    }
+
     /// Keeps a copy of `part`.
     pub(super) fn store(&mut self, part: &str) -> Span {
-        let start = self.text.len();
-        self.text.push_str(part);
-        Span { start, end: self.text.len() }
+        let start = self.text.len() + self.made.len();
+        self.made.push_str(part);
+        Span::of(start..start + part.len())
+    }
+
+    /// Where a text of the document is, without its escapes.
+    ///
+    /// # Errors
+    /// If there is no such escape.
+    #[inline]
+    pub(super) fn keep(&mut self, quoted: Quoted) -> Result<Span, Unreadable> {
+        if quoted.escaped { self.unescape(quoted.inside.range()) } else { Ok(quoted.inside) }
+    }
+
+    fn unescape(&mut self, Range { start, end }: Range<usize>) -> Result<Span, Unreadable> {
+        let with_quotes = self.text.get(start.saturating_sub(1)..end + 1).unwrap_or_default();
+        let plain: String = serde_json::from_str(with_quotes).map_err(|_| Unreadable::Malformed)?;
+        Ok(self.store(&plain))
+    }
+
+    /// `outer.inner`.
+    pub(super) fn join(&mut self, outer: Span, inner: Span) -> Span {
+        let start = self.text.len() + self.made.len();
+        for (at, part) in [outer, inner].into_iter().enumerate() {
+            if at > 0 {
+                self.made.push('.');
+            }
+            match self.range_of_made(part) {
+                Some(made) => self.made.extend_from_within(made),
+                None => self.made.push_str(self.text.get(part.range()).unwrap_or_default()),
+            }
+        }
+        Span::of(start..self.text.len() + self.made.len())
+    }
+
+    /// `None`: it is a part of the document.
+    fn range_of_made(&self, span: Span) -> Option<Range<usize>> {
+        let Range { start, end } = span.range();
+        let before = self.text.len();
+        // The end of what was made may lie beyond what a span can name.
+        let end = end.saturating_sub(before).min(self.made.len());
+        start.checked_sub(before).map(|start| start.min(end)..end)
     }
 
     /// Reads the bytes of one reply: strictly first, and only if that fails through [`repair`].
@@ -83,8 +122,8 @@ impl Reply {
         match json::parse(bytes) {
             Ok(reply) => Ok(reply),
             // Well-formed as far as it goes: nothing to repair, and nothing is made up for the rest.
-            Err(json::Unreadable::Unfinished) => Err(Missing::CutOff),
-            Err(json::Unreadable::Malformed) => {
+            Err(Unreadable::Unfinished) => Err(Missing::CutOff),
+            Err(Unreadable::Malformed) => {
                 let repaired = repair::repair(bytes)?;
                 json::parse(repaired.as_bytes()).map_err(|_| Missing::Garbage)
             }
@@ -102,8 +141,8 @@ impl Reply {
     ) -> Result<Vec<Option<Self>>, Missing> {
         let replies = match joined::parse(bytes, names.clone()) {
             Ok(replies) => replies,
-            Err(json::Unreadable::Unfinished) => return Err(Missing::CutOff),
-            Err(json::Unreadable::Malformed) => {
+            Err(Unreadable::Unfinished) => return Err(Missing::CutOff),
+            Err(Unreadable::Malformed) => {
                 let repaired = repair::repair(bytes)?;
                 joined::parse(repaired.as_bytes(), names).map_err(|_| Missing::Garbage)?
             }
@@ -133,7 +172,7 @@ impl Reply {
 
     /// The status is a table of its own, or (WhatsMiner `get_*`) fields of the reply.
     fn status_row(&self) -> Row<'_> {
-        self.row("STATUS", 0).unwrap_or(Row { text: &self.text, entries: &self.head })
+        self.row("STATUS", 0).unwrap_or(Row { reply: self, entries: &self.head })
     }
 
     /// Row `index` of a table.
@@ -144,38 +183,38 @@ impl Reply {
     /// All rows of a table, in order.
     pub fn rows<'r>(&'r self, table: &str) -> impl Iterator<Item = Row<'r>> {
         self.rows.iter().filter(move |row| self.at(row.table) == table).map(|row| Row {
-            text: &self.text,
-            entries: self.entries.get(row.entries.start..row.entries.end).unwrap_or_default(),
+            reply: self,
+            entries: self.entries.get(row.entries.range()).unwrap_or_default(),
         })
     }
 
     fn at(&self, span: Span) -> &str {
-        self.text.get(span.start..span.end).unwrap_or_default()
+        match self.range_of_made(span) {
+            Some(made) => self.made.get(made),
+            None => self.text.get(span.range()),
+        }
+        .unwrap_or_default()
     }
 }
 
 impl<'r> Row<'r> {
     /// All fields, in order; a key may occur more than once.
     pub fn fields(self) -> impl Iterator<Item = (&'r str, Scalar<'r>)> {
-        self.entries.iter().map(move |entry| (self.at(entry.key), self.value(entry)))
+        self.entries.iter().map(move |entry| (self.reply.at(entry.key), self.value(entry)))
     }
 
     pub fn get(self, key: &str) -> Option<Scalar<'r>> {
         // By length first: of a hundred keys, few need a second look.
         let mut named = self.entries.iter().filter(|entry| entry.key.length() == key.len());
-        named.find(|entry| self.at(entry.key) == key).map(|entry| self.value(entry))
+        named.find(|entry| self.reply.at(entry.key) == key).map(|entry| self.value(entry))
     }
 
     fn value(self, entry: &Entry) -> Scalar<'r> {
         match entry.value {
-            Stored::Number(number) => Scalar::Number(number),
+            Stored::Number(span) => Scalar::Number(self.reply.at(span)),
             Stored::Bool(truth) => Scalar::Bool(truth),
-            Stored::Text(span) => Scalar::Text(self.at(span)),
+            Stored::Text(span) => Scalar::Text(self.reply.at(span)),
         }
-    }
-
-    fn at(self, span: Span) -> &'r str {
-        self.text.get(span.start..span.end).unwrap_or_default()
     }
 
     /// A text that is not empty, without blanks around it.
@@ -199,9 +238,9 @@ impl Scalar<'_> {
     /// `None` for text that is no number, and for NaN and infinities in any spelling.
     pub fn number(self) -> Option<f64> {
         match self {
-            Scalar::Number(number) => Some(number),
+            Scalar::Number(digits) => digits.parse::<f64>().ok(),
+            Scalar::Text(text) => text.parse::<f64>().or_else(|_| text.trim().parse()).ok(),
             Scalar::Bool(_) => None,
-            Scalar::Text(text) => text.trim().parse::<f64>().ok(),
         }
         .filter(|number| number.is_finite())
     }

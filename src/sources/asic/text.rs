@@ -1,7 +1,8 @@
 //! The text form of the API, which some machines use whatever they are asked in:
 //! `STATUS=S,Code=11,…|SUMMARY,Elapsed=73221,MHS av=118400000.00,…|`.
 
-use super::reply::{Entry, Reply, RowEntry, Span, Stored};
+use super::reply::{Entry, Reply, RowEntry, Stored};
+use super::scan::Span;
 use crate::reading::Missing;
 
 /// Reads one reply into the tables that its JSON form would have.
@@ -14,7 +15,8 @@ pub fn parse(bytes: &[u8]) -> Result<Reply, Missing> {
     if !behind.trim().is_empty() {
         return Err(Missing::CutOff);
     }
-    let mut reply = Reply { text: String::with_capacity(2 * text.len()), ..Reply::default() };
+    let mut reply = Reply::default();
+    reply.made.reserve(2 * text.len());
     for section in sections.split('|') {
         let start = reply.entries.len();
         let mut table = Span::default();
@@ -27,7 +29,7 @@ pub fn parse(bytes: &[u8]) -> Result<Reply, Missing> {
             let value = Stored::Text(reply.store(value));
             reply.entries.push(Entry { key, value });
         }
-        let entries = Span { start, end: reply.entries.len() };
+        let entries = Span::of(start..reply.entries.len());
         reply.rows.push(RowEntry { table, entries });
     }
     Ok(reply)

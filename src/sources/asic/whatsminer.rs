@@ -141,10 +141,10 @@ fn error_codes(reply: &Reply) -> Vec<String> {
     let mut codes: Vec<String> = Vec::new();
     for (key, value) in reply.rows("Msg").flat_map(Row::fields) {
         let Some(path) = key.strip_prefix("error_code.") else { continue };
-        let code = match value {
+        let code = match (value, value.number()) {
             // In a list, the last part of the path is a mere position.
-            Scalar::Text(text) if is_code(text) && !path.contains('.') => text.to_owned(),
-            Scalar::Number(number) if number >= 0.0 => format!("{number}"),
+            (Scalar::Text(text), _) if is_code(text) && !path.contains('.') => text.to_owned(),
+            (Scalar::Number(_), Some(number)) if number >= 0.0 => format!("{number}"),
             _ => path.rsplit('.').next().unwrap_or_default().to_owned(),
         };
         if codes.len() < MAX_FAULTS && is_code(&code) && !codes.contains(&code) {
