@@ -109,8 +109,6 @@ pub enum Request {
 }
 
 impl Command {
-    pub const COUNT: usize = 37;
-
     pub fn request(self) -> Request {
         match self {
             Command::Summary => Request::Api(r#"{"command":"summary"}"#),
@@ -201,8 +199,8 @@ impl Command {
         }
     }
 
-    /// Position in tables that hold something for each command, below [`Command::COUNT`].
-    pub fn index(self) -> usize {
+    /// Position in a [`CommandSet`].
+    fn index(self) -> usize {
         self as usize
     }
 }
@@ -225,7 +223,7 @@ impl CommandSet {
 mod tests {
     use super::*;
 
-    const ALL: [Command; Command::COUNT] = [
+    const ALL: [Command; 37] = [
         Command::Summary,
         Command::Stats,
         Command::StatsNewApi,

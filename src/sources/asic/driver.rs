@@ -89,22 +89,22 @@ pub enum Answer {
 }
 
 /// The replies of one poll.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Replies {
-    slots: [Option<Result<Answer, Missing>>; Command::COUNT],
-}
-
-impl Default for Replies {
-    fn default() -> Self {
-        Self { slots: [const { None }; Command::COUNT] }
-    }
+    /// Each command once. They are few: looking through them costs less than a table with a place for all.
+    answers: Vec<(Command, Result<Answer, Missing>)>,
 }
 
 impl Replies {
     pub fn put(&mut self, command: Command, answer: Result<Answer, Missing>) {
-        if let Some(slot) = self.slots.get_mut(command.index()) {
-            *slot = Some(answer);
+        match self.answers.iter_mut().find(|(asked, _)| *asked == command) {
+            Some((_, before)) => *before = answer,
+            None => self.answers.push((command, answer)),
         }
+    }
+
+    fn outcome(&self, command: Command) -> Option<&Result<Answer, Missing>> {
+        self.answers.iter().find(|(asked, _)| *asked == command).map(|(_, outcome)| outcome)
     }
 
     /// Reads the bytes that answer `command`; each part of a joined one gets its own place.
@@ -150,8 +150,8 @@ impl Replies {
 
     /// The reply to `command`, whatever its status says; `None` if there is none.
     pub fn any(&self, command: Command) -> Option<&Reply> {
-        match self.slots.get(command.index())? {
-            Some(Ok(Answer::Api(reply))) => Some(reply),
+        match self.outcome(command)? {
+            Ok(Answer::Api(reply)) => Some(reply),
             _ => None,
         }
     }
@@ -162,11 +162,11 @@ impl Replies {
     /// Why there is none: what went wrong on the wire, what the status of the reply says, or
     /// [`Missing::NotReported`] if it was not asked.
     pub fn answer(&self, command: Command) -> Result<&Answer, Missing> {
-        match self.slots.get(command.index()) {
-            Some(Some(Ok(answer @ Answer::Api(reply)))) => reply.status().map(|()| answer),
-            Some(Some(Ok(answer))) => Ok(answer),
-            Some(Some(Err(why))) => Err(*why),
-            _ => Err(Missing::NotReported),
+        match self.outcome(command) {
+            Some(Ok(answer @ Answer::Api(reply))) => reply.status().map(|()| answer),
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(why)) => Err(*why),
+            None => Err(Missing::NotReported),
         }
     }
 
@@ -228,8 +228,8 @@ impl Replies {
 
     /// True if a reply, be it an error, says that it comes from one of these programs.
     pub fn come_from(&self, programs: &[&str]) -> bool {
-        let replies = self.slots.iter().filter_map(|slot| match slot {
-            Some(Ok(Answer::Api(reply))) => Some(reply),
+        let replies = self.answers.iter().filter_map(|(_, outcome)| match outcome {
+            Ok(Answer::Api(reply)) => Some(reply),
             _ => None,
         });
         let starts = |description: &str, program: &str| {
@@ -251,7 +251,7 @@ impl Replies {
             Command::BosStats,
             Command::CgiStats,
         ];
-        HASHRATE.iter().any(|command| matches!(self.slots.get(command.index()), Some(Some(Ok(_)))))
+        self.answers.iter().any(|(command, outcome)| outcome.is_ok() && HASHRATE.contains(command))
     }
 
     /// True if the cgminer API denies what carries the hashrate.
@@ -264,7 +264,7 @@ impl Replies {
 
     /// True also if nothing came back.
     pub fn asked(&self, command: Command) -> bool {
-        self.slots.get(command.index()).is_some_and(Option::is_some)
+        self.outcome(command).is_some()
     }
 }
 
