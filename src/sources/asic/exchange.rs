@@ -5,17 +5,22 @@
 //! the first of NUL, end of the JSON document, end of the stream, deadline and byte limit. Pages and framed
 //! replies say themselves where they end ([`page`], [`framed`]).
 
-use std::ffi::CStr;
+use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::net::IpAddr;
+use std::pin::Pin;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
+use memchr::memchr;
 use rustix::io::Errno;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::command::{Command, Request};
 use super::hosts::HostPort;
+use super::scan::plain;
 use super::{framed, page};
 use crate::reading::Missing;
 use crate::secret::Secret;
@@ -23,8 +28,13 @@ use crate::secret::Secret;
 /// Longest reply that is kept. The longest that is known, all boards of a LuxOS, is below 100 kB.
 pub const MAX_REPLY: usize = 256 * 1024;
 
-/// Room for one more read: a stats reply is 2 to 6 kB, all of an Avalon 8 kB.
+/// Most that one read takes: a stats reply is 2 to 6 kB, all of an Avalon 8 kB.
 pub(super) const CHUNK: usize = 12 * 1024;
+
+thread_local! {
+    /// Every read goes here first. Hundreds wait for a reply at a time: none of them holds room for one.
+    static ARRIVED: RefCell<Box<[u8; CHUNK]>> = RefCell::new(Box::new([0; CHUNK]));
+}
 
 /// Asks one miner one thing and returns the bytes of its reply, without the closing NUL. `token` goes with a
 /// document.
@@ -118,7 +128,7 @@ async fn connect(host: &str, port: u16) -> std::io::Result<TcpStream> {
 }
 
 async fn read_reply(stream: &mut TcpStream) -> Result<Vec<u8>, Missing> {
-    let mut reply = Vec::with_capacity(CHUNK);
+    let mut reply = Vec::new();
     let mut end = EndOfJson::default();
     loop {
         let seen = reply.len();
@@ -142,12 +152,24 @@ pub(super) async fn read_more(stream: &mut TcpStream, reply: &mut Vec<u8>) -> Re
     if reply.len() > MAX_REPLY {
         return Err(Missing::TooLarge);
     }
-    if reply.capacity() - reply.len() < CHUNK / 4 {
-        // Exactly, so that memory stays within a chunk of the limit.
-        reply.reserve_exact(reply.len().clamp(CHUNK, MAX_REPLY + CHUNK - reply.len()));
+    let count = poll_fn(|context| {
+        ARRIVED.with_borrow_mut(|room| {
+            let mut room = ReadBuf::new(&mut room[..]);
+            ready!(Pin::new(&mut *stream).poll_read(context, &mut room))?;
+            keep(reply, room.filled());
+            Poll::Ready(std::io::Result::Ok(room.filled().len()))
+        })
+    });
+    Ok(count.await.map_err(|e| why(&e))? > 0)
+}
+
+/// Room to the byte for a reply that comes whole, and for a long one never more than a chunk above the limit.
+fn keep(reply: &mut Vec<u8>, arrived: &[u8]) {
+    if reply.capacity() - reply.len() < arrived.len() {
+        let ahead = reply.len().min((MAX_REPLY + CHUNK).saturating_sub(reply.len()));
+        reply.reserve_exact(ahead.max(arrived.len()));
     }
-    let count = stream.read_buf(reply).await.map_err(|e| why(&e))?;
-    Ok(count > 0)
+    reply.extend_from_slice(arrived);
 }
 
 /// What an I/O error says about a machine.
@@ -181,8 +203,8 @@ impl EndOfJson {
     /// Length of the part of `chunk` that belongs to the reply, if it ends in this chunk: at a NUL,
     /// or behind the brace that closes the first one.
     fn find(&mut self, chunk: &[u8]) -> Option<usize> {
-        if let Ok(ended) = CStr::from_bytes_until_nul(chunk) {
-            return Some(ended.count_bytes());
+        if let Some(nul) = memchr(0, chunk) {
+            return Some(nul);
         }
         if self.text.is_none() {
             self.text = chunk.first().map(u8::is_ascii_alphabetic);
@@ -190,38 +212,40 @@ impl EndOfJson {
         if self.text == Some(true) {
             return None;
         }
-        // Whether the byte in front was an escape.
-        let mut escaped = std::mem::take(&mut self.escaped);
-        let mut in_string = self.in_string;
-        for (at, byte) in chunk.iter().enumerate() {
-            if !MARKS[usize::from(*byte)] || escaped {
-                escaped = false;
-                continue;
-            }
+        let mut at = usize::from(std::mem::take(&mut self.escaped));
+        while let Some(rest) = chunk.get(at..) {
+            let is_bracket = |byte: &u8| BRACKETS[usize::from(*byte)];
+            let outside = || rest.iter().position(is_bracket).unwrap_or(rest.len());
+            at += if self.in_string { plain(rest) } else { outside() };
+            let byte = chunk.get(at)?;
+            at += 1;
             match byte {
-                b'"' => in_string = !in_string,
-                b'\\' => escaped = in_string,
-                _ if in_string => {}
+                b'"' => self.in_string = !self.in_string,
+                b'\\' if self.in_string => {
+                    // What it stands before is passed over, in the next chunk if it is not here.
+                    self.escaped = at == chunk.len();
+                    at += 1;
+                }
+                _ if self.in_string => {}
                 b'{' | b'[' => self.depth = self.depth.saturating_add(1),
-                _ if self.depth == 1 => return Some(at + 1),
+                _ if self.depth == 1 => return Some(at),
                 _ => self.depth = self.depth.saturating_sub(1),
             }
         }
-        (self.escaped, self.in_string) = (escaped, in_string);
         None
     }
 }
 
-/// The bytes by which the end of a document is found: most are none of them.
-static MARKS: [bool; 256] = {
-    let mut marks = [false; 256];
-    let found = b"\"\\{[}]";
+/// The bytes by which the end of a document is found outside its texts: most are none of them.
+static BRACKETS: [bool; 256] = {
+    let mut brackets = [false; 256];
+    let found = b"\"{[}]";
     let mut at = 0;
     while at < found.len() {
-        marks[found[at] as usize] = true;
+        brackets[found[at] as usize] = true;
         at += 1;
     }
-    marks
+    brackets
 };
 
 #[cfg(test)]
