@@ -23,7 +23,7 @@ const PLACES: usize = 768;
 pub const LIMITS: usize = 256;
 /// As in the agent.
 const BATCHES: usize = 256;
-/// Polls of a flat-out window: enough for the ticks of CPU time.
+/// Polls of a flat-out window: enough to tell one client from the other.
 const POLLS: usize = 30_000;
 /// How often is looked whether all were read, and how many files are open.
 const LOOK: Duration = Duration::from_millis(250);

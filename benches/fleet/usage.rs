@@ -2,16 +2,10 @@
 
 use std::time::Duration;
 
-/// The kernel shows CPU time in ticks of 10 ms, on every machine.
-const TICK: Duration = Duration::from_millis(10);
-
 /// CPU time so far, user and system together: the sum that `getrusage` gives.
 pub fn cpu() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    // The name of the program, in parentheses, may hold blanks. Behind it, `utime` is field 12.
-    let (_, fields) = stat.rsplit_once(')').unwrap();
-    let ticks = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u32>().unwrap());
-    TICK * ticks.sum::<u32>()
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(used.tv_sec as u64, used.tv_nsec as u32)
 }
 
 /// Most memory that was resident at any time, kB.
