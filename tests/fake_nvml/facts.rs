@@ -53,7 +53,7 @@ pub extern "C" fn nvmlDeviceGetMarginTemperature(device: Device, to: *mut Margin
 pub extern "C" fn nvmlDeviceGetClockInfo(device: Device, which: c_uint, mhz: *mut c_uint) -> Code {
     // nvmlClockType_t.
     let key = match which {
-        1 => "sm_mhz",
+        0 | 1 => "sm_mhz",
         2 => "memory_mhz",
         _ => return INVALID_ARGUMENT,
     };

@@ -42,6 +42,7 @@ mod device;
 mod events;
 mod facts;
 mod fields;
+mod others;
 mod script;
 
 use c::{store, store_text, store_uint};
@@ -74,6 +75,12 @@ pub extern "C" fn nvmlInit_v2() -> Code {
         }
         Err(code) => code,
     }
+}
+
+/// As `nvmlInit_v2`, for NVIDIA's own bindings.
+#[unsafe(no_mangle)]
+pub extern "C" fn nvmlInitWithFlags(_flags: c_uint) -> Code {
+    nvmlInit_v2()
 }
 
 #[unsafe(no_mangle)]

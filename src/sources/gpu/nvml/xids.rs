@@ -17,7 +17,7 @@ use nvml_wrapper::{EventSet, Nvml};
 
 use super::library::{Library, is_driver_gone};
 
-/// For one wait at every GPU.
+/// For one look at every GPU, and a wait for one of them.
 const TURN: Duration = Duration::from_secs(1);
 
 /// Turns before GPUs without a set are tried again: one that was reset or has come back.
@@ -101,10 +101,19 @@ fn count(counts: &mut Counts, (uuid, code): Xid) {
     *count = count.saturating_add(1);
 }
 
-/// A GPU, and its set where it took one.
+/// A GPU that took a set.
 struct Watched<'nvml> {
     uuid: Arc<str>,
-    set: Option<EventSet<'nvml>>,
+    set: EventSet<'nvml>,
+}
+
+/// Whether to go on with a GPU.
+enum Verdict {
+    Goes,
+    /// Its set fails at once at every wait: this thread would spin.
+    Fails,
+    /// The driver is gone, or nobody listens.
+    Over,
 }
 
 /// Until `stop` is dropped or the driver is gone.
@@ -112,21 +121,24 @@ fn watch(nvml: &Nvml, found: &Sender<Xid>, stop: &Receiver<()>) {
     // Without the function the wrapper could not free a set: it panics.
     let able = nvml.lib().nvmlEventSetFree.is_ok() && nvml.lib().nvmlEventSetWait_v2.is_ok();
     let mut gpus: Vec<Watched<'_>> = Vec::new();
-    for turn in 0.. {
+    for turn in 0_u32.. {
         if able && turn % TURNS_TO_RETRY == 0 {
             register(nvml, &mut gpus);
         }
-        let sets = gpus.iter().filter(|gpu| gpu.set.is_some()).count();
-        let Some(wait) = TURN.checked_div(u32::try_from(sets).unwrap_or(u32::MAX)) else {
-            match stop.recv_timeout(TURN) {
-                Err(RecvTimeoutError::Timeout) => continue,
-                _ => return,
-            }
-        };
-        for gpu in &mut gpus {
-            if stop.try_recv() != Err(TryRecvError::Empty) || !listen(gpu, wait, found) {
-                return;
-            }
+        // One of them is waited for, so that this thread wakes once in a turn however many there are.
+        let waited = usize::try_from(turn).unwrap_or(0).checked_rem(gpus.len());
+        let mut over = false;
+        let mut n = 0;
+        gpus.retain(|gpu| {
+            let wait = if Some(n) == waited { TURN } else { Duration::ZERO };
+            n += 1;
+            let verdict = if over { Verdict::Over } else { listen(gpu, wait, found) };
+            over = matches!(verdict, Verdict::Over);
+            !matches!(verdict, Verdict::Fails)
+        });
+        let pause = if waited.is_none() { TURN } else { Duration::ZERO };
+        if over || stop.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
+            return;
         }
     }
 }
@@ -136,24 +148,21 @@ fn register<'nvml>(nvml: &'nvml Nvml, gpus: &mut Vec<Watched<'nvml>>) {
     for index in 0..nvml.device_count().unwrap_or(0) {
         let Ok(device) = nvml.device_by_index(index) else { continue };
         let Ok(uuid) = device.uuid() else { continue };
-        let set = || {
-            let set = nvml.create_event_set().ok()?;
-            device.register_events(EventTypes::CRITICAL_XID_ERROR, set).ok()
-        };
-        match gpus.iter_mut().find(|gpu| *gpu.uuid == *uuid) {
-            Some(gpu) if gpu.set.is_some() => {}
-            Some(gpu) => gpu.set = set(),
-            None => gpus.push(Watched { uuid: uuid.into(), set: set() }),
+        if gpus.iter().any(|gpu| *gpu.uuid == *uuid) {
+            continue;
+        }
+        let Ok(set) = nvml.create_event_set() else { continue };
+        if let Ok(set) = device.register_events(EventTypes::CRITICAL_XID_ERROR, set) {
+            gpus.push(Watched { uuid: uuid.into(), set });
         }
     }
 }
 
-/// Takes the errors of one GPU. False: the driver is gone, or nobody listens.
-fn listen(gpu: &mut Watched<'_>, wait: Duration, found: &Sender<Xid>) -> bool {
-    let Some(set) = &gpu.set else { return true };
+/// Takes the errors of one GPU, and waits for the first.
+fn listen(gpu: &Watched<'_>, wait: Duration, found: &Sender<Xid>) -> Verdict {
     let mut patience_ms = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
     for _ in 0..MOST_AT_ONCE {
-        match set.wait(patience_ms) {
+        match gpu.set.wait(patience_ms) {
             Ok(event) => {
                 let Some(xid) = event.event_data else { continue };
                 let code = match xid {
@@ -161,18 +170,14 @@ fn listen(gpu: &mut Watched<'_>, wait: Duration, found: &Sender<Xid>) -> bool {
                     XidError::Unknown => UNKNOWN,
                 };
                 if found.send((Arc::clone(&gpu.uuid), code)).is_err() {
-                    return false;
+                    return Verdict::Over;
                 }
                 patience_ms = 0;
             }
-            Err(NvmlError::Timeout) => return true,
-            Err(error) if is_driver_gone(&error) => return false,
-            // One that fails at once at every wait would make this thread spin.
-            Err(_) => {
-                gpu.set = None;
-                return true;
-            }
+            Err(NvmlError::Timeout) => return Verdict::Goes,
+            Err(error) if is_driver_gone(&error) => return Verdict::Over,
+            Err(_) => return Verdict::Fails,
         }
     }
-    true
+    Verdict::Goes
 }
