@@ -74,6 +74,7 @@ impl Trouble {
         Self { driver: DriverState::Failing, failure: Failure::new(Missing::RemoteError, detail) }
     }
 
+    #[cfg(feature = "nvml")]
     fn released() -> Self {
         let failure = Failure::new(Missing::Released, "the NVIDIA driver is released on request");
         Self { driver: DriverState::Released, failure }

@@ -57,6 +57,7 @@ impl Release {
     }
 
     /// Tells that the driver is held no more. A failure is only logged: then whoever asked must look for himself.
+    #[cfg(any(feature = "nvml", test))]
     pub(super) fn answer(&self, until: UnixMs) {
         if self.answered() == Some(until) {
             return;
@@ -67,6 +68,7 @@ impl Release {
     }
 
     /// Tells that the driver is held again.
+    #[cfg(any(feature = "nvml", test))]
     pub(super) fn take_up(&self) {
         if let Err(error) = remove(&self.answer) {
             tracing::warn!(file = %self.answer.display(), %error, "cannot tell that the GPUs are held again");

@@ -33,6 +33,7 @@ impl Roster {
 }
 
 /// A GPU of which nothing can be read any more.
+#[cfg(any(feature = "nvml", test))]
 pub(super) fn void(uuid: Arc<str>, state: GpuState) -> GpuSample {
     GpuSample::blank(uuid, None, state, Missing::Lost)
 }
