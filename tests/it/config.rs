@@ -278,7 +278,7 @@ fn every_example_in_the_shipped_config_is_valid() {
     let dir = folder_with_the_files();
     for way in 0..3 {
         let config = parse_in(dir.path(), &text(&uncommented(way)));
-        assert_eq!((config.asic.len(), config.pool.len(), config.gpu_host.len()), (2, 2, 4));
+        assert_eq!((config.asic.len(), config.pool.len(), config.gpu_host.len()), (2, 2, 5));
         assert_eq!(config.hosting.len(), 8);
         assert!(config.power.is_some() && config.network.is_some() && config.meter.is_some());
     }

@@ -37,6 +37,8 @@ fn host(hosting: &str, url: &str) -> String {
 #[tokio::test]
 async fn it_says_where_the_number_of_rented_gpus_is_from_or_why_there_is_none() {
     let pods = FakeHttp::always(Reply::Ok(PODS.into())).await;
+    // Boards of their own: one that two hosts show counts once.
+    let others = FakeHttp::always(Reply::Ok(PODS.replace("GPU-", "GPU-f"))).await;
     let bare = FakeHttp::always(Reply::Ok(BARE.into())).await;
     let page = FakeHttp::always(Reply::Ok(r#"{"rented":5}"#.into())).await;
     let config = [
@@ -54,7 +56,7 @@ async fn it_says_where_the_number_of_rented_gpus_is_from_or_why_there_is_none() 
         hosting("jobs", "occupied_from = \"slurm\"\noccupied_dirs = [\"absent\"]"),
         host("pods", &pods.url),
         host("bare", &bare.url),
-        host("all", &pods.url),
+        host("all", &others.url),
     ];
     let text = said(&config.concat()).await;
     for (source, begins, holds) in [
