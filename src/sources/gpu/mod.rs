@@ -22,7 +22,6 @@ pub mod occupancy;
 pub mod redfish;
 pub mod release;
 mod roster;
-#[cfg(any(feature = "nvml", test))]
 mod state;
 mod throttle;
 
