@@ -1,6 +1,7 @@
 //! Prints what it costs to watch eight GPUs every five seconds: `cargo bench --bench gpus`. Next to the daemon runs
 //! nvitop-exporter from PyPI, at the same rate and at the same time, on the same stand-in for NVIDIA's library. Exit
-//! code 1 if a budget is broken.
+//! code 1 if a budget is broken. The daemon runs as a node, as on a host of GPUs, which is judged, and once more as
+//! the agent of a site, with ledger, prices and advice. `-- PROGRAM` measures another build, such as a package's.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::process::ExitCode;
@@ -37,7 +38,10 @@ struct Used {
 fn main() -> ExitCode {
     let machine = Machine::new();
     let period_s = PERIOD.as_secs();
-    let ours = Ours::start(&machine, period_s);
+    // Cargo adds `--bench`.
+    let program = std::env::args().skip(1).find(|arg| arg != "--bench");
+    let program = program.unwrap_or_else(|| env!("CARGO_BIN_EXE_wattsplit").to_owned());
+    let ours = Ours::start(&program, &machine, period_s);
     let nvitop = Nvitop::start(&machine, period_s);
     if ours.broker.is_none() {
         println!("mosquitto is not installed: the daemon has no broker");
@@ -46,7 +50,8 @@ fn main() -> ExitCode {
     let nvitop = nvitop.and_then(|nvitop| {
         if nvitop.is_well() { Ok(nvitop) } else { Err("it does not read the GPUs".to_owned()) }
     });
-    let processes = [Some(ours.daemon.id()), nvitop.as_ref().ok().map(|nvitop| nvitop.exporter.id())];
+    let exporter = nvitop.as_ref().ok().map(|nvitop| nvitop.exporter.id());
+    let processes = [Some(ours.node.id()), Some(ours.site.id()), exporter];
     let before = processes.map(|pid| pid.map(usage::cpu));
     scrape_for(WINDOW, nvitop.as_ref().ok());
     let used = |n: usize| {
@@ -58,8 +63,9 @@ fn main() -> ExitCode {
     println!("{GPUS} GPUs every {period_s} s, for {} s:", WINDOW.as_secs());
     println!("| reader | CPU of a core | CPU s | RSS MB | of which anonymous |\n|---|---:|---:|---:|---:|");
     let ours = used(0).unwrap();
-    ours.print("wattsplit run");
-    match (used(1), nvitop) {
+    ours.print("wattsplit run, a node");
+    used(1).unwrap().print("wattsplit run, a site");
+    match (used(2), nvitop) {
         (Some(theirs), Ok(_)) => {
             theirs.print(PACKAGE);
             let (cpu, rss) = (ours.cpu_s / theirs.cpu_s, ours.rss_mb / theirs.rss_mb);

@@ -6,21 +6,19 @@ use std::time::Duration;
 
 use crate::clock::Now;
 use crate::reading::{
-    DriverState, GpuHostSample, GpuSample, GpuState, Missing, OccupancySample, Quality, Read, Reading,
+    DriverState, GpuHostSample, GpuSample, GpuState, Missing, OccupancySample, Quality, Reading,
     WallPowerSample, at_best,
 };
-use crate::units::{Celsius, Fraction, WattHours, Watts};
+use crate::units::Watts;
 
 use super::Layout;
 use super::age::{Freshness, Held, Polling, Reader};
-use super::asics::hotter;
 use super::gpu_energy::GpuEnergy;
+use super::hosting_sum::HostingSum;
 use super::occupied::{CountedBy, Counting};
 use super::order::Key;
 use super::sum::Tally;
-use super::view::{
-    Aged, AiBlock, Current, GpuCounts, GpuHostHealth, GpuHostView, GpuTrouble, GpuView, WallView,
-};
+use super::view::{Aged, AiBlock, Current, GpuHostHealth, GpuHostView, GpuTrouble, GpuView};
 use super::wall::{Wall, against_boards};
 
 /// A file that says how many GPUs are rented is stale when it was written longer ago than this.
@@ -39,25 +37,25 @@ pub(super) struct Gpus {
 }
 
 #[derive(Debug)]
-struct Host {
-    name: Arc<str>,
-    hosting: Arc<str>,
-    base: Watts,
-    factor: f64,
+pub(super) struct Host {
+    pub name: Arc<str>,
+    pub hosting: Arc<str>,
+    pub base: Watts,
+    pub factor: f64,
     /// The node that reads it; `None`: this agent does.
-    reader: Option<Arc<str>>,
-    polling: Polling,
+    pub reader: Option<Arc<str>>,
+    pub polling: Polling,
     /// As the newest poll has it.
-    driver: Option<DriverState>,
-    gpus: Vec<Gpu>,
+    pub driver: Option<DriverState>,
+    pub gpus: Vec<Gpu>,
     /// Boards that it shows and that count in another host.
-    shadowed: usize,
+    pub shadowed: usize,
     /// Absent: the server has no management controller that is asked.
-    wall: Option<Wall>,
+    pub wall: Option<Wall>,
 }
 
 #[derive(Debug)]
-struct Gpu {
+pub(super) struct Gpu {
     sample: GpuSample,
     /// Part of the host's newest answer.
     present: bool,
@@ -157,7 +155,7 @@ impl Gpus {
             self.hosts.values().map(|host| &host.hosting).chain(self.occupancy.keys()).collect();
         let blocks = hostings.into_iter().map(|hosting| {
             let counting = self.counted.get(hosting).map(|by| Counting::new(*by));
-            let mut sum = HostingSum { counting, ..HostingSum::default() };
+            let mut sum = HostingSum::new(counting);
             for host in self.hosts.values().filter(|host| host.hosting == *hosting) {
                 sum.add(host, now);
             }
@@ -250,7 +248,7 @@ impl Host {
         left.unwrap_or(self.base)
     }
 
-    fn views(&self, now: Now) -> impl Iterator<Item = GpuView<'_>> {
+    pub fn views(&self, now: Now) -> impl Iterator<Item = GpuView<'_>> {
         let freshness = self.polling.freshness(now);
         let (age, why_not) = (self.polling.age(now), self.polling.why_not(freshness));
         self.gpus.iter().map(move |gpu| {
@@ -284,162 +282,4 @@ fn occupied(held: &Held<Occupied>, now: Now) -> Current<u32> {
 
 fn held_is_declared(held: &Held<Occupied>, now: Now) -> bool {
     held.current(now, Duration::MAX).is_ok_and(|holding| holding.value.declared)
-}
-
-#[derive(Default)]
-struct HostingSum {
-    counts: GpuCounts,
-    suspect: u32,
-    /// Absent where somebody else tells how many are taken.
-    counting: Option<Counting>,
-    hosts: u32,
-    hosts_unreachable: u32,
-    /// Hosts that never answered, and why: what they hold is not known.
-    hosts_unseen: u32,
-    unseen_why: Option<Missing>,
-    /// Of those, the ones whose power is not measured at the wall either.
-    hosts_unmeasured: u32,
-    board_power: Tally,
-    board_energy: Tally,
-    it_power: Tally,
-    /// A unit is a host that has a management controller; absent where none has.
-    wall_power: Option<Tally>,
-    wall_implausible: u32,
-    utilisation: Tally,
-    temp_max: Option<Read<Celsius>>,
-}
-
-impl HostingSum {
-    fn add(&mut self, host: &Host, now: Now) {
-        self.hosts = self.hosts.saturating_add(1);
-        let freshness = host.polling.freshness(now);
-        if freshness == Freshness::Gone && host.polling.ever_polled() {
-            self.hosts_unreachable = self.hosts_unreachable.saturating_add(1);
-        }
-        if !host.polling.ever_answered() {
-            self.hosts_unseen = self.hosts_unseen.saturating_add(1);
-            let why = host.polling.why_not(freshness);
-            self.unseen_why = self.unseen_why.or(why);
-            if let Some(counting) = &mut self.counting {
-                counting.unseen(why.unwrap_or(Missing::NotYet));
-            }
-        }
-        let mut boards = Tally::default();
-        for gpu in host.views(now) {
-            self.add_gpu(&gpu, &mut boards);
-        }
-        if let Some(wall) = &host.wall
-            && self.add_wall(wall, freshness, &boards, host.gpus.len(), now)
-        {
-            return;
-        }
-        if !host.polling.ever_answered() {
-            self.hosts_unmeasured = self.hosts_unmeasured.saturating_add(1);
-        }
-        match freshness {
-            Freshness::Fresh => self.add_server(host, &boards, Quality::Estimated),
-            Freshness::Stale => self.add_server(host, &boards, Quality::Stale),
-            Freshness::Gone => {
-                let why = host.polling.why_not(freshness).unwrap_or(Missing::Expired);
-                self.it_power.miss_part(why, host.gpus.len() as f64);
-            }
-        }
-    }
-
-    fn add_gpu(&mut self, view: &GpuView<'_>, boards: &mut Tally) {
-        self.counts.add(view.state(), 1);
-        self.board_energy.read(view.energy_total, WattHours::get);
-        self.suspect = self.suspect.saturating_add(view.is_suspect().into());
-        if let Some(counting) = &mut self.counting {
-            counting.add(view);
-        }
-        let Some(gpu) = view.gpu else {
-            let why = view.missing.unwrap_or(Missing::Expired);
-            for tally in [&mut self.board_power, &mut self.utilisation, boards] {
-                tally.miss(why);
-            }
-            hotter(&mut self.temp_max, Err(why));
-            return;
-        };
-        let best = if view.stale { Quality::Stale } else { Quality::Measured };
-        self.board_power.read(at_best(gpu.power, best), Watts::get);
-        boards.read(at_best(gpu.power, best), Watts::get);
-        self.utilisation.read(at_best(gpu.utilisation, best), Fraction::get);
-        hotter(&mut self.temp_max, at_best(gpu.temp_gpu, best));
-    }
-
-    /// Whether the server's power is measured. Boards that are not read now are no measure for it.
-    fn add_wall(
-        &mut self,
-        wall: &Wall,
-        boards_are: Freshness,
-        boards: &Tally,
-        gpus: usize,
-        now: Now,
-    ) -> bool {
-        let fresh = boards.total(Watts::new).ok().filter(|_| boards_are == Freshness::Fresh);
-        let power = against_boards(wall.power(now), fresh.map(|total| total.value));
-        self.wall_power.get_or_insert_default().read(power, Watts::get);
-        match power {
-            Ok(power) => {
-                let gpus = gpus as f64;
-                self.it_power.add_part(power.value.get(), power.quality, gpus, gpus);
-            }
-            Err(Missing::Implausible) => {
-                self.wall_implausible = self.wall_implausible.saturating_add(1);
-            }
-            Err(_) => {}
-        }
-        power.is_ok()
-    }
-
-    /// Boards whose power is unknown leave the server's unknown too: `base` alone would pass for a
-    /// figure of the whole machine. Never better than `best`: the server's part is a model.
-    fn add_server(&mut self, host: &Host, boards: &Tally, best: Quality) {
-        let expected = host.gpus.len() as f64;
-        match boards.total(Watts::new) {
-            Ok(total) => {
-                let power = host.base.get() + host.factor * total.value.get();
-                let given = expected * total.coverage.get();
-                self.it_power.add_part(power, total.quality.max(best), given, expected);
-            }
-            // The server counts with its boards, in another host.
-            Err(_) if host.gpus.is_empty() && host.shadowed > 0 => {}
-            Err(_) if host.gpus.is_empty() => self.it_power.add_part(host.base.get(), best, 0.0, 0.0),
-            Err(why) => self.it_power.miss_part(why, expected),
-        }
-    }
-
-    fn finish(mut self, hosting: &str, occupied: Current<u32>) -> AiBlock {
-        if self.hosts_unseen > 0 {
-            let why = self.unseen_why.unwrap_or(Missing::NotYet);
-            // Nobody knows what is in a host that never answered: as much as in the others, for the
-            // coverage.
-            let seen = self.hosts.saturating_sub(self.hosts_unseen).max(1);
-            let each = (f64::from(self.counts.units()) / f64::from(seen)).max(1.0);
-            let tallies = [&mut self.board_power, &mut self.board_energy, &mut self.utilisation];
-            for tally in tallies {
-                tally.miss_part(why, each * f64::from(self.hosts_unseen));
-            }
-            self.it_power.miss_part(why, each * f64::from(self.hosts_unmeasured));
-            hotter(&mut self.temp_max, Err(why));
-        }
-        AiBlock {
-            id: hosting.to_owned(),
-            counts: self.counts,
-            suspect: self.suspect,
-            hosts: self.hosts,
-            hosts_unreachable: self.hosts_unreachable,
-            board_power: self.board_power.total(Watts::new),
-            board_energy: self.board_energy.total(WattHours::new),
-            it_power: self.it_power.total(Watts::new),
-            wall: WallView {
-                power: self.wall_power.map_or(Err(Missing::NotConfigured), |tally| tally.total(Watts::new)),
-                implausible: self.wall_implausible,
-            },
-            utilisation: self.utilisation.mean(Fraction::new),
-            temp_max: self.temp_max.unwrap_or(Err(Missing::NotReported)),
-            occupied: self.counting.map_or(occupied, Counting::finish),
-        }
-    }
 }

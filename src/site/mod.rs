@@ -18,6 +18,7 @@ mod blocks;
 mod gpu_energy;
 mod gpus;
 mod groups;
+mod hosting_sum;
 mod meter;
 mod occupied;
 mod order;
