@@ -42,6 +42,11 @@ pub fn host(node: &str) -> String {
     format!("host/{}", level(node))
 }
 
+/// `gpu_host/<name>`.
+pub fn gpu_host(name: &str) -> String {
+    format!("gpu_host/{}", level(name))
+}
+
 /// Whether `name` is `[a-z0-9-]+`, the form of every name that becomes one level of a topic.
 pub fn is_id(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(allowed)

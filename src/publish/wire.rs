@@ -51,6 +51,9 @@ pub fn live_set(site: &str, view: &SiteView, (split, advice): (&Split, &Advice),
     for pool in &view.pools {
         live.insert(topics::pool(&pool.name), feeds::pool(site, ts, pool, health.ledger.as_ref()));
     }
+    for host in &view.gpu_hosts {
+        live.insert(topics::gpu_host(&host.host), block::gpu_host(site, ts, host));
+    }
     for host in &view.hosts {
         live.insert(topics::host(&host.sample.node), feeds::host(site, ts, host));
     }

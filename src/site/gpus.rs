@@ -18,7 +18,7 @@ use super::hosting_sum::HostingSum;
 use super::occupied::{CountedBy, Counting};
 use super::order::Key;
 use super::sum::Tally;
-use super::view::{Aged, AiBlock, Current, GpuHostHealth, GpuHostView, GpuTrouble, GpuView};
+use super::view::{Aged, AiBlock, Current, GpuCounts, GpuHostHealth, GpuHostView, GpuTrouble, GpuView};
 use super::wall::{Wall, against_boards};
 
 /// A file that says how many GPUs are rented is stale when it was written longer ago than this.
@@ -144,7 +144,17 @@ impl Gpus {
                 (!fine).then(trouble)
             });
             let troubles = troubled.collect();
-            GpuHostHealth { host: Arc::clone(&host.name), driver: host.driver, troubles }
+            let mut counts = GpuCounts::default();
+            host.views(now).for_each(|gpu| counts.add(gpu.state(), 1));
+            GpuHostHealth {
+                host: Arc::clone(&host.name),
+                hosting: Arc::clone(&host.hosting),
+                age: host.polling.age(now),
+                missing: host.polling.why_not(host.polling.freshness(now)),
+                counts,
+                driver: host.driver,
+                troubles,
+            }
         };
         self.hosts.values().map(health).collect()
     }

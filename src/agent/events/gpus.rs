@@ -169,7 +169,7 @@ mod tests {
 
     fn host(driver: DriverState, troubles: &[(&str, GpuState)]) -> GpuHostHealth {
         let troubles = troubles.iter().map(|(uuid, state)| gpu(uuid, *state)).collect();
-        GpuHostHealth { host: "gpu-1".into(), driver: Some(driver), troubles }
+        GpuHostHealth { host: "gpu-1".into(), driver: Some(driver), troubles, ..GpuHostHealth::default() }
     }
 
     /// Severities and sentences of one look.
@@ -249,7 +249,8 @@ mod tests {
         let mut look = |xids: &[(u32, u64)]| -> Vec<String> {
             let xids = xids.iter().copied().collect();
             let troubles = vec![GpuTrouble { uuid: "GPU-a".into(), state: GpuState::Ok, xids }];
-            let news = gpus.look(&[GpuHostHealth { host: "gpu-1".into(), driver: None, troubles }]);
+            let news =
+                gpus.look(&[GpuHostHealth { host: "gpu-1".into(), troubles, ..GpuHostHealth::default() }]);
             let alarm =
                 |news: &News| (news.0, news.1, &*news.2) == (EventKind::GpuXid, Severity::Alarm, "GPU-a");
             assert!(news.iter().all(alarm), "{news:?}");

@@ -1,11 +1,11 @@
 //! `block/<id>`: what one block does, draws and earns.
 
-use super::flat::Flat;
+use super::flat::{Flat, seconds};
 use super::money;
 use crate::clock::UnixMs;
 use crate::economics::{Class, Money};
-use crate::reading::{GpuState, Missing};
-use crate::site::{AiBlock, GpuCounts, HashBlock};
+use crate::reading::{DriverState, GpuState, Missing};
+use crate::site::{AiBlock, GpuCounts, GpuHostHealth, HashBlock};
 use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, WattHours, Watts};
 
 pub fn hash(site: &str, ts: UnixMs, block: &HashBlock, money: Option<&Money>) -> Vec<u8> {
@@ -63,6 +63,21 @@ pub fn ai(site: &str, ts: UnixMs, block: &AiBlock, money: Option<&Money>) -> Vec
     flat.read("temp_max", "c", &block.temp_max, Celsius::get);
     flat.current("occupied_gpus", "", &block.occupied, |gpus| gpus);
     earnings(&mut flat, money);
+    flat.finish()
+}
+
+/// `gpu_host/<name>`: how one machine with GPUs is doing. Its age counts on while it does not answer.
+pub fn gpu_host(site: &str, ts: UnixMs, host: &GpuHostHealth) -> Vec<u8> {
+    let mut flat = Flat::new(site, ts);
+    flat.text("host", &host.host);
+    flat.text("hosting", &host.hosting);
+    flat.known("age_s", host.age.map(seconds));
+    if let Some(why) = host.missing {
+        flat.missing("answer", why);
+    }
+    flat.word("driver_state", host.driver.map(DriverState::as_str));
+    flat.figure("gpus", host.counts.units());
+    gpu_states(&mut flat, "gpus", host.counts);
     flat.finish()
 }
 

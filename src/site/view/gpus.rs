@@ -9,10 +9,16 @@ use crate::reading::{DriverState, GpuSample, GpuState, Missing, Read};
 use crate::site::suspect;
 use crate::units::{Celsius, Fraction, WattHours, Watts};
 
-/// One machine with GPUs: what is the matter with it.
+/// One machine with GPUs: how it is doing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GpuHostHealth {
     pub host: Arc<str>,
+    pub hosting: Arc<str>,
+    /// Since it last answered; `None`: it never did.
+    pub age: Option<Duration>,
+    /// Why its newest poll gave nothing, or that none came for too long.
+    pub missing: Option<Missing>,
+    pub counts: GpuCounts,
     /// Of the newest poll; `None` where an exporter stands in between, and before the first one.
     pub driver: Option<DriverState>,
     /// GPUs that want attention, or had XID errors.

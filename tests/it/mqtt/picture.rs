@@ -15,11 +15,12 @@ use wattsplit::ledger::decision::Regret;
 use wattsplit::publish::LedgerHealth;
 use wattsplit::publish::{Health, LiveSet, wire};
 use wattsplit::reading::{
-    HostSample, Missing, PoolReport, Quality, Read, Reading, Reasons, Settled, SettledKind, Sweep,
+    DriverState, HostSample, Missing, PoolReport, Quality, Read, Reading, Reasons, Settled, SettledKind,
+    Sweep,
 };
 use wattsplit::site::{
-    Aged, AiBlock, AsicCounts, Current, GpuCounts, HashBlock, HostView, MeterView, Network, PoolView,
-    SiteView, Sum, Total, WallView,
+    Aged, AiBlock, AsicCounts, Current, GpuCounts, GpuHostHealth, HashBlock, HostView, MeterView, Network,
+    PoolView, SiteView, Sum, Total, WallView,
 };
 use wattsplit::units::{
     Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay, WattHours,
@@ -96,7 +97,7 @@ pub fn site(state: State) -> Picture {
         hash_blocks,
         groups: Vec::new(),
         ai_blocks: vec![ai_block(state)],
-        gpu_hosts: Vec::new(),
+        gpu_hosts: gpu_hosts(state),
         silent_addresses: 3,
         btc_quotes: vec![
             ("coinbase", state.current(usd(91_234.565))),
@@ -235,6 +236,24 @@ pub fn empty() -> Picture {
 }
 
 /// The GPU hosts have never answered: nobody knows how many GPUs there are.
+/// One that answers, or one that never did.
+fn gpu_hosts(state: State) -> Vec<GpuHostHealth> {
+    let well = GpuHostHealth {
+        host: "gpu-1".into(),
+        hosting: "h100".into(),
+        age: Some(Duration::from_millis(2_500)),
+        counts: GpuCounts { ok: 7, throttled: 1, ..GpuCounts::default() },
+        driver: Some(DriverState::Ok),
+        ..GpuHostHealth::default()
+    };
+    match state {
+        State::Known(_) => vec![well],
+        State::Missing(why) => {
+            vec![GpuHostHealth { age: None, missing: Some(why), driver: None, ..well }]
+        }
+    }
+}
+
 pub fn silent_gpu_hosts() -> Picture {
     let mut picture = site(State::Missing(Missing::Timeout));
     for block in &mut picture.view.ai_blocks {

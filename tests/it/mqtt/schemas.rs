@@ -107,6 +107,7 @@ fn every_reason_is_one_that_the_schemas_know() {
         "block",
         "devices-asic",
         "devices-gpu",
+        "gpu_host",
         "node-asic",
         "node-gpu",
         "node-host",
