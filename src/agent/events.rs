@@ -78,7 +78,10 @@ impl Watch {
             events.push(self.event(now, kind, severity, &group, text));
         }
         self.nodes(picture, now, &mut events);
-        for (kind, severity, subject, text) in self.gpus.look(&picture.view.gpu_hosts) {
+        let nodes = &picture.health.nodes;
+        let is_lost =
+            |node: &str| nodes.iter().any(|known| &*known.name == node && (known.lost || known.settling));
+        for (kind, severity, subject, text) in self.gpus.look(&picture.view.gpu_hosts, is_lost) {
             events.push(self.event(now, kind, severity, &subject, text));
         }
         for (block, text) in self.models.news(&picture.view) {

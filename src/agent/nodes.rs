@@ -19,7 +19,7 @@ use crate::sources::asic::models;
 /// More are none of one site's.
 const MOST_NODES: usize = 1_024;
 /// A node says something every few seconds. One that is silent for longer is lost…
-const SILENT: Duration = Duration::from_secs(30);
+const SILENT: Duration = Duration::from_secs(25);
 /// …and one that said that it ends is when it is not back after this: a restart is no loss.
 const RESTART: Duration = Duration::from_secs(15);
 /// Two clocks drift apart by less than this: parts per million.
@@ -49,6 +49,8 @@ struct Node {
     zero_at: Duration,
     /// When it last said something new, monotonic.
     heard: Duration,
+    /// When it was first heard, or heard again after it was lost or started anew, monotonic.
+    returned: Duration,
     /// Since when it is said to be offline.
     offline: Option<Duration>,
     hosts: BTreeMap<Arc<str>, (Arc<str>, Duration)>,
@@ -124,6 +126,9 @@ impl Nodes {
         let since =
             Duration::from_nanos_u128((nanos(now.mono) - node.zero_ns - mono_ns).max(0).unsigned_abs());
         if since < SILENT {
+            if node.is_lost(now.mono) {
+                node.returned = now.mono;
+            }
             (node.heard, node.offline) = (now.mono, None);
         }
         let mut heard = Heard { node: Some(Arc::clone(&name)), ..Heard::default() };
@@ -195,6 +200,7 @@ impl Nodes {
             name: Arc::clone(name),
             silent: now.mono.saturating_sub(node.heard),
             lost: node.is_lost(now.mono),
+            settling: now.mono.saturating_sub(node.returned) < RESTART,
             refused: node.refused,
         });
         health.collect()
@@ -208,6 +214,7 @@ impl Node {
             zero_ns,
             zero_at: now.mono,
             heard: now.mono,
+            returned: now.mono,
             offline: None,
             hosts: BTreeMap::new(),
             refused: 0,

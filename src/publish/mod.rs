@@ -88,6 +88,8 @@ pub struct NodeHealth {
     pub silent: Duration,
     /// It is silent for too long, or it ended.
     pub lost: bool,
+    /// It is there again for so short that it has not told everything yet.
+    pub settling: bool,
     /// Messages and devices of it that could not be used.
     pub refused: u64,
 }

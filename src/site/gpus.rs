@@ -149,6 +149,7 @@ impl Gpus {
             GpuHostHealth {
                 host: Arc::clone(&host.name),
                 hosting: Arc::clone(&host.hosting),
+                node: host.reader.clone(),
                 age: host.polling.age(now),
                 missing: host.polling.why_not(host.polling.freshness(now)),
                 counts,

@@ -121,6 +121,7 @@ async fn the_gpus_of_a_node_are_the_sites_and_one_that_dies_is_one_event_until_i
     let _node = site.node("n1", &dcgm("gpu-1", &exporter));
     let seen = subscriber.until("its return", |seen| !events(seen, "node_back").is_empty()).await;
     assert_eq!((events(&seen, "node_lost").len(), events(&seen, "node_back").len()), (1, 1));
+    assert_eq!(events(&seen, "gpu_state"), [Value::Null; 0], "the node's event says it all");
     subscriber
         .until("the GPUs", |seen| {
             let block = json(seen, "block/h100");

@@ -42,10 +42,10 @@ struct Change {
 }
 
 impl Gpus {
-    /// What is new, seen from what was told before.
-    pub fn look(&mut self, hosts: &[GpuHostHealth]) -> Vec<News> {
+    /// What is new, seen from what was told before. Of a host whose node is lost nothing is known, and that is told.
+    pub fn look(&mut self, hosts: &[GpuHostHealth], is_lost: impl Fn(&str) -> bool) -> Vec<News> {
         let mut news = Vec::new();
-        for host in hosts {
+        for host in hosts.iter().filter(|host| !host.node.as_deref().is_some_and(&is_lost)) {
             news.extend(self.states(host));
             news.extend(host.troubles.iter().flat_map(|gpu| self.errors(&host.host, gpu)));
         }
@@ -174,7 +174,7 @@ mod tests {
 
     /// Severities and sentences of one look.
     fn look(gpus: &mut Gpus, health: GpuHostHealth) -> Vec<(Severity, String)> {
-        let news = gpus.look(&[health]);
+        let news = gpus.look(&[health], |node| node == "n9");
         assert!(
             news.iter().all(|(kind, _, subject, _)| *kind == EventKind::GpuState && &**subject == "gpu-1")
         );
@@ -249,8 +249,10 @@ mod tests {
         let mut look = |xids: &[(u32, u64)]| -> Vec<String> {
             let xids = xids.iter().copied().collect();
             let troubles = vec![GpuTrouble { uuid: "GPU-a".into(), state: GpuState::Ok, xids }];
-            let news =
-                gpus.look(&[GpuHostHealth { host: "gpu-1".into(), troubles, ..GpuHostHealth::default() }]);
+            let news = gpus.look(
+                &[GpuHostHealth { host: "gpu-1".into(), troubles, ..GpuHostHealth::default() }],
+                |_| false,
+            );
             let alarm =
                 |news: &News| (news.0, news.1, &*news.2) == (EventKind::GpuXid, Severity::Alarm, "GPU-a");
             assert!(news.iter().all(alarm), "{news:?}");
@@ -263,5 +265,15 @@ mod tests {
             ["XID 48 on GPU-a of gpu-1: 1 more, 1 in all", "XID 79 on GPU-a of gpu-1: 1 more, 3 in all"];
         assert_eq!(told, expected);
         assert_eq!(look(&[(79, 1)]), ["XID 79 on GPU-a of gpu-1: 1 more, 1 in all"], "counted anew");
+    }
+
+    #[test]
+    fn of_a_host_whose_node_is_lost_only_the_node_is_told() {
+        let mut gpus = Gpus::default();
+        let of_node =
+            |state| GpuHostHealth { node: Some("n9".into()), ..host(DriverState::Ok, &[("GPU-a", state)]) };
+        assert!(look(&mut gpus, of_node(GpuState::Missing)).is_empty());
+        let own = host(DriverState::Ok, &[("GPU-a", GpuState::Missing)]);
+        assert_eq!(look(&mut gpus, own).len(), 1);
     }
 }

@@ -14,6 +14,8 @@ use crate::units::{Celsius, Fraction, WattHours, Watts};
 pub struct GpuHostHealth {
     pub host: Arc<str>,
     pub hosting: Arc<str>,
+    /// The node that reads it; `None`: this agent does.
+    pub node: Option<Arc<str>>,
     /// Since it last answered; `None`: it never did.
     pub age: Option<Duration>,
     /// Why its newest poll gave nothing, or that none came for too long.
