@@ -33,10 +33,13 @@ const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 /// A server that asks for more is asked again after this.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
-/// Cheap to clone; all clones share one client, built at the first request.
+/// Cheap to clone; all clones share its clients, each built at its first request.
 #[derive(Clone)]
 pub struct Http {
-    client: Arc<OnceLock<Result<Client, String>>>,
+    /// For what only asks.
+    following: Arc<OnceLock<Result<Client, String>>>,
+    /// For what changes something over there: it goes where it was meant to go, or nowhere.
+    unswayed: Arc<OnceLock<Result<Client, String>>>,
     /// Absent: the system's authorities.
     trust: Option<Trust>,
 }
@@ -99,13 +102,13 @@ impl Http {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             return Err(HttpError::Setup { reason: "no TLS provider".into() });
         }
-        Ok(Self { client: Arc::new(OnceLock::new()), trust: None })
+        Ok(Self { following: Arc::default(), unswayed: Arc::default(), trust: None })
     }
 
     /// A client of its own, for servers that `trust` vouches for.
     #[must_use]
     pub fn trusting(&self, trust: Trust) -> Self {
-        Self { client: Arc::new(OnceLock::new()), trust: Some(trust) }
+        Self { following: Arc::default(), unswayed: Arc::default(), trust: Some(trust) }
     }
 
     /// Gets `url`; the body may hold at most `limit` bytes.
@@ -159,7 +162,11 @@ impl Http {
         let shown = redacted(url);
         let target = parse_url(url, &shown)?;
         let secrets = Secrets::of(&target, headers);
-        let client = match self.client.get_or_init(|| build(self.trust.as_ref())) {
+        let (client, redirects) = match method {
+            Method::GET => (&self.following, same_origin as fn() -> redirect::Policy),
+            _ => (&self.unswayed, redirect::Policy::none as fn() -> redirect::Policy),
+        };
+        let client = match client.get_or_init(|| build(self.trust.as_ref(), redirects)) {
             Ok(client) => client,
             Err(reason) => return Err(HttpError::Setup { reason: reason.clone() }),
         };
@@ -199,43 +206,46 @@ fn header_map(headers: &[(&str, &str)], shown: &str) -> Result<HeaderMap, HttpEr
     Ok(map)
 }
 
-fn build(trust: Option<&Trust>) -> Result<Client, String> {
+fn build(trust: Option<&Trust>, redirects: fn() -> redirect::Policy) -> Result<Client, String> {
     if let Some(trust) = trust {
-        return with_tls(trust.client_config()?);
+        return with_tls(trust.client_config()?, redirects());
     }
-    match builder().build() {
+    match builder(redirects()).build() {
         Ok(client) => Ok(client),
         // A system without root certificates: http:// must work all the same, and https:// then
         // fails as what it is, an unknown issuer.
-        Err(_) => without_roots(),
+        Err(_) => without_roots(redirects()),
     }
 }
 
-fn builder() -> reqwest::ClientBuilder {
-    let same_origin = redirect::Policy::custom(|attempt| {
+fn same_origin() -> redirect::Policy {
+    redirect::Policy::custom(|attempt| {
         let stays = attempt.previous().last().is_some_and(|from| from.origin() == attempt.url().origin());
         // A token belongs to one origin. The 3xx itself becomes the reply, which is an error.
         if stays && attempt.previous().len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
-    });
+    })
+}
+
+fn builder(redirects: redirect::Policy) -> reqwest::ClientBuilder {
     Client::builder()
         .user_agent(concat!("wattsplit/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(1)
-        .redirect(same_origin)
+        .redirect(redirects)
         .referer(false)
         .no_proxy()
 }
 
-fn without_roots() -> Result<Client, String> {
+fn without_roots(redirects: redirect::Policy) -> Result<Client, String> {
     let tls = rustls::ClientConfig::builder()
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
-    with_tls(tls)
+    with_tls(tls, redirects)
 }
 
-fn with_tls(tls: rustls::ClientConfig) -> Result<Client, String> {
-    builder().tls_backend_preconfigured(tls).build().map_err(|error| chain(&error))
+fn with_tls(tls: rustls::ClientConfig, redirects: redirect::Policy) -> Result<Client, String> {
+    builder(redirects).tls_backend_preconfigured(tls).build().map_err(|error| chain(&error))
 }
 
 /// Reads the body and stops at the first byte too many, whatever `Content-Length` promised.
@@ -366,7 +376,7 @@ mod tests {
     #[test]
     fn without_root_certificates_there_is_still_a_client() {
         Http::new().unwrap();
-        without_roots().unwrap();
+        without_roots(same_origin()).unwrap();
     }
 
     #[test]

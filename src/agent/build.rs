@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::AgentError;
-use crate::config::Config;
+use crate::config::{Config, Role};
 use crate::economics::{HostingConfig, OccupiedFrom, Terms};
 use crate::http::Http;
 use crate::sources::gpu::occupancy::{OccupancyConfig, OriginConfig};
@@ -37,7 +37,9 @@ pub fn sources(config: &Config) -> Result<Sources, AgentError> {
     if let Some(power) = &config.power {
         feeds.push(price::power_source(power, &config.site.timezone, &http)?);
     }
-    feeds.extend(price::btc_sources(&config.btc, &http));
+    if config.site.role == Role::Site {
+        feeds.extend(price::btc_sources(&config.btc, &http));
+    }
     if let Some(network) = &config.network {
         feeds.push(network::network_source(network, &http)?);
     }

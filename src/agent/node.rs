@@ -53,7 +53,8 @@ pub async fn run(config: &Config, shutdown: impl Future<Output = ()>) -> Result<
         let changed = tokio::select! {
             () = &mut shutdown => break,
             Some(batch) = received.recv() => desk.take(batch, clock::now()),
-            _ = slots.tick() => desk.clear(clock::now()),
+            // Without miners there is nothing to gather.
+            _ = slots.tick(), if !config.asic.is_empty() => desk.clear(clock::now()),
             () = beat(&mut watchdog) => {
                 service::alive();
                 false
@@ -99,7 +100,7 @@ impl Desk {
 
     /// Whether there is something new to say.
     pub fn take(&mut self, batch: Batch, now: Now) -> bool {
-        let mut changed = false;
+        let mut changed = self.forget(now);
         for sample in batch.samples {
             let (topic, interval) = match &sample {
                 Sample::GpuHost(sample) => (format!("gpu/{}", sample.host), sample.interval),
@@ -128,11 +129,16 @@ impl Desk {
         changed
     }
 
-    /// Ends a slot: says what the miners of it have said, and forgets what is too old to be of use.
-    pub fn clear(&mut self, now: Now) -> bool {
+    /// What is too old to be of use, whether there was any.
+    fn forget(&mut self, now: Now) -> bool {
         let before = self.topics.len();
         self.topics.retain(|_, topic| topic.until > now.mono);
-        let forgotten = self.topics.len() < before;
+        self.topics.len() < before
+    }
+
+    /// Ends a slot: says what the miners of it have said, and forgets what is too old to be of use.
+    pub fn clear(&mut self, now: Now) -> bool {
+        let forgotten = self.forget(now);
         let asked = std::mem::take(&mut self.asked);
         let slowest = asked.iter().map(|(_, sample)| sample.interval).max();
         self.slowest = self.slowest.max(slowest.unwrap_or_default());

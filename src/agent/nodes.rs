@@ -12,12 +12,15 @@ use crate::clock::{Now, UnixMs};
 use crate::config::Config;
 use crate::publish::NodeHealth;
 use crate::publish::mqtt::Arrival;
+use crate::publish::topics;
 use crate::publish::wire::nodes::read::{self, Told};
 use crate::reading::{Batch, GpuHostSample, Missing, Sample};
 use crate::sources::asic::models;
 
 /// More are none of one site's.
 const MOST_NODES: usize = 1_024;
+/// More are none of one node's.
+const MOST_HOSTS: usize = 64;
 /// A node says something every few seconds. One that is silent for longer is lost…
 const SILENT: Duration = Duration::from_secs(25);
 /// …and one that said that it ends is when it is not back after this: a restart is no loss.
@@ -53,9 +56,18 @@ struct Node {
     returned: Duration,
     /// Since when it is said to be offline.
     offline: Option<Duration>,
-    hosts: BTreeMap<Arc<str>, (Arc<str>, Duration)>,
+    hosts: BTreeMap<Arc<str>, HostOfNode>,
     /// Messages and devices that cannot be used.
     refused: u64,
+}
+
+/// A host of GPUs that a node reads.
+#[derive(Debug)]
+struct HostOfNode {
+    hosting: Arc<str>,
+    interval: Duration,
+    /// Its newest reading gave nothing: there is nothing to grow stale.
+    failing: bool,
 }
 
 /// What follows from a message.
@@ -93,7 +105,7 @@ impl Nodes {
             return self.status(name, &arrival.payload, now);
         }
         let known = self.nodes.get_key_value(name).map(|(name, _)| Arc::clone(name));
-        if known.is_none() && self.nodes.len() >= MOST_NODES {
+        if known.is_none() && (self.nodes.len() >= MOST_NODES || !topics::is_id(name)) {
             return Heard::default();
         }
         let name = known.unwrap_or_else(|| name.into());
@@ -115,7 +127,8 @@ impl Nodes {
         let mono_ns = nanos(told.mono);
         let zero_ns = nanos(now.mono) - nanos(kept) - mono_ns;
         let node = self.nodes.entry(Arc::clone(&name)).or_insert_with(|| Node::new(&told.boot, zero_ns, now));
-        if node.boot == told.boot {
+        // The clock of one that was lost may have stood still meanwhile, as in a machine that was suspended.
+        if node.boot == told.boot && !node.is_lost(now.mono) {
             let drift = nanos(now.mono.saturating_sub(node.zero_at)) * DRIFT_PPM / 1_000_000;
             node.zero_ns = zero_ns.min(node.zero_ns + drift);
             node.zero_at = now.mono;
@@ -144,8 +157,13 @@ impl Nodes {
                             continue;
                         }
                     }
-                    node.hosts
-                        .insert(Arc::clone(&sample.host), (Arc::clone(&sample.hosting), sample.interval));
+                    if node.hosts.len() >= MOST_HOSTS && !node.hosts.contains_key(&sample.host) {
+                        heard.complaint = node.refuse(&name, "too many GPU hosts").or(heard.complaint);
+                        continue;
+                    }
+                    let (hosting, interval) = (Arc::clone(&sample.hosting), sample.interval);
+                    let known = HostOfNode { hosting, interval, failing: sample.gpus.is_err() };
+                    node.hosts.insert(Arc::clone(&sample.host), known);
                 }
                 Sample::Asic(sample) => {
                     if !self.known.groups.contains(&*sample.group) {
@@ -181,11 +199,12 @@ impl Nodes {
             return Heard::default();
         }
         node.offline = node.offline.or(Some(now.mono));
-        let samples = node.hosts.iter().map(|(host, (hosting, interval))| {
+        let answering = node.hosts.iter().filter(|(_, known)| !known.failing);
+        let samples = answering.map(|(host, known)| {
             Sample::GpuHost(GpuHostSample {
                 host: Arc::clone(host),
-                hosting: Arc::clone(hosting),
-                interval: *interval,
+                hosting: Arc::clone(&known.hosting),
+                interval: known.interval,
                 driver: None,
                 gpus: Err(Missing::Unreachable),
             })

@@ -83,7 +83,15 @@ impl Config {
             };
             Some((Arc::from(hosting.name.as_str()), by))
         });
-        Layout { gpu_hosts: self.gpu_host.iter().map(host).collect(), counted: counted.collect() }
+        let servers = self.hosting.iter().map(|hosting| {
+            let base = hosting.server_base_kw.and_then(Watts::from_kw).unwrap_or_default();
+            (Arc::from(hosting.name.as_str()), (base, hosting.server_factor.unwrap_or(1.0)))
+        });
+        Layout {
+            gpu_hosts: self.gpu_host.iter().map(host).collect(),
+            servers: servers.collect(),
+            counted: counted.collect(),
+        }
     }
 
     /// Whether nodes read something of the site.

@@ -236,6 +236,29 @@ impl GpuSample {
     }
 }
 
+/// No board draws more; a module of two GPUs with its processor has a limit of 2,900 W.
+const MOST_BOARD_W: f64 = 5_000.0;
+/// A sensor that says something else is broken or absent, °C.
+const TEMPERATURES_C: std::ops::RangeInclusive<f64> = -50.0..=150.0;
+
+impl GpuSample {
+    /// The same, with what no board can have as [`Missing::Implausible`].
+    #[must_use]
+    pub fn plausible(mut self) -> Self {
+        for power in [&mut self.power, &mut self.power_instant, &mut self.power_limit] {
+            if power.is_ok_and(|power| !(0.0..=MOST_BOARD_W).contains(&power.value.get())) {
+                *power = Err(Missing::Implausible);
+            }
+        }
+        for temperature in [&mut self.temp_gpu, &mut self.temp_memory] {
+            if temperature.is_ok_and(|temperature| !TEMPERATURES_C.contains(&temperature.value.get())) {
+                *temperature = Err(Missing::Implausible);
+            }
+        }
+        self
+    }
+}
+
 /// Power of a whole server at the wall, from its management controller.
 #[derive(Debug, Clone)]
 pub struct WallPowerSample {

@@ -29,11 +29,16 @@ const OCCUPANCY_LIMIT: Duration = Duration::from_secs(24 * 3600);
 /// Beginning of what stands in place of the UUID of a GPU that was lost before it ever told it.
 const PLACE: &str = "index-";
 
+/// A host that has shown more GPUs makes them up: only those that are there are kept.
+const MOST_KNOWN: usize = 1_024;
+
 #[derive(Debug, Default)]
 pub(super) struct Gpus {
     hosts: BTreeMap<Key, Host>,
     occupancy: BTreeMap<Arc<str>, Held<Occupied>>,
     counted: BTreeMap<Arc<str>, CountedBy>,
+    /// Base and factor of servers that the config does not name.
+    servers: BTreeMap<Arc<str>, (Watts, f64)>,
 }
 
 #[derive(Debug)]
@@ -71,7 +76,7 @@ struct Occupied {
 
 impl Gpus {
     pub fn new(layout: Layout) -> Self {
-        let mut gpus = Self { counted: layout.counted, ..Self::default() };
+        let mut gpus = Self { counted: layout.counted, servers: layout.servers, ..Self::default() };
         for host in layout.gpu_hosts {
             let key = Key::new(&host.name);
             gpus.hosts.insert(key, Host::new(host.name, host.hosting, host.base, host.factor));
@@ -88,8 +93,8 @@ impl Gpus {
             return;
         }
         let shadowed = gpus.as_mut().map_or(0, |samples| self.settle_elsewhere(at, &key, samples));
-        let entry =
-            self.hosts.entry(key).or_insert_with(|| Host::new(host, hosting.clone(), Watts::ZERO, 1.0));
+        let (base, factor) = self.servers.get(&hosting).copied().unwrap_or((Watts::ZERO, 1.0));
+        let entry = self.hosts.entry(key).or_insert_with(|| Host::new(host, hosting.clone(), base, factor));
         entry.hosting = hosting;
         entry.reader = reader.cloned();
         entry.shadowed = shadowed;
@@ -241,7 +246,8 @@ impl Host {
             }
         }
         // One that did not tell who it is stands for a place; when it does, or another one is there, it is nobody.
-        self.gpus.retain(|gpu| gpu.present || !gpu.sample.uuid.starts_with(PLACE));
+        let made_up = self.gpus.len() > MOST_KNOWN;
+        self.gpus.retain(|gpu| gpu.present || !made_up && !gpu.sample.uuid.starts_with(PLACE));
     }
 
     /// What the server draws beside its boards: what is left of its power at the wall, so that boards and

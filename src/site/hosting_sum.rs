@@ -9,7 +9,7 @@ use super::asics::hotter;
 use super::gpus::Host;
 use super::occupied::Counting;
 use super::sum::Tally;
-use super::view::{AiBlock, Current, GpuCounts, GpuView, WallView};
+use super::view::{Aged, AiBlock, Current, GpuCounts, GpuView, WallView};
 use super::wall::{Wall, against_boards};
 
 #[derive(Default)]
@@ -156,6 +156,7 @@ impl HostingSum {
             self.it_power.miss_part(why, each * f64::from(self.hosts_unmeasured));
             hotter(&mut self.temp_max, Err(why));
         }
+        let units = self.counts.units();
         AiBlock {
             id: hosting.to_owned(),
             counts: self.counts,
@@ -171,7 +172,13 @@ impl HostingSum {
             },
             utilisation: self.utilisation.mean(Fraction::new),
             temp_max: self.temp_max.unwrap_or(Err(Missing::NotReported)),
-            occupied: self.counting.map_or(occupied, Counting::finish),
+            occupied: self.counting.map_or(occupied, Counting::finish).map(|occupied| {
+                // More than there are: somebody's number is wrong.
+                let doubtful = units > 0 && occupied.value > units;
+                let quality =
+                    if doubtful { occupied.quality.max(Quality::Estimated) } else { occupied.quality };
+                Aged { quality, ..occupied }
+            }),
         }
     }
 }

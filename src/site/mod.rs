@@ -37,6 +37,8 @@ pub use view::*;
 #[derive(Debug, Clone, Default)]
 pub struct Layout {
     pub gpu_hosts: Vec<GpuHostLayout>,
+    /// Base and factor of the servers of each hosting, for hosts that are not in `gpu_hosts`.
+    pub servers: BTreeMap<Arc<str>, (Watts, f64)>,
     /// Hostings whose occupied GPUs are counted here, by name.
     pub counted: BTreeMap<Arc<str>, CountedBy>,
 }

@@ -109,6 +109,27 @@ async fn a_redirect_is_followed_on_the_same_origin_only() {
 }
 
 #[tokio::test]
+async fn what_changes_something_goes_where_it_was_meant_to_go_or_nowhere() {
+    for status in [301, 302, 303, 307, 308] {
+        let server = FakeHttp::start(move |request| match request.line.as_str() {
+            "POST /login" | "DELETE /session" => {
+                Reply::Status(status, vec![("location", "/reset".into())], "")
+            }
+            _ => Reply::Ok("done".into()),
+        })
+        .await;
+        let http = Http::new().unwrap();
+        let login = format!("{}/login", server.url);
+        let posted = http.post_json(&login, &[TOKEN], b"{}", 100).await.unwrap_err();
+        let deleted = http.delete(&format!("{}/session", server.url), &[TOKEN], 100).await.unwrap_err();
+        for error in [posted, deleted] {
+            assert!(matches!(error, HttpError::Status { code, .. } if code == status), "{error}");
+        }
+        assert_eq!(server.lines(), ["POST /login", "DELETE /session"]);
+    }
+}
+
+#[tokio::test]
 async fn a_server_without_tls_is_unreachable_by_https() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}/", listener.local_addr().unwrap());

@@ -309,3 +309,69 @@ fn a_gpu_that_two_hosts_show_counts_once_with_its_power_and_its_server() {
     assert_eq!((block.counts.units(), block.counts.ok), (1, 1));
     assert_eq!(site.gpus(ours(5_100)).map(|gpu| gpu.host.to_owned()).collect::<Vec<_>>(), ["gpu-1"]);
 }
+
+#[test]
+fn a_node_whose_clock_stood_still_is_back_when_it_talks_again() {
+    let mut nodes = nodes();
+    let (mut desk, told) =
+        (desk("b1"), || vec![gpu_host("gpu-1", "h100", Ok(vec![gpu("GPU-a", watts(1.0))]))]);
+    hear(&mut nodes, &say(&mut desk, told(), theirs(0), theirs(0)), ours(0));
+    // It was suspended for ten minutes, of which its monotonic clock knows nothing.
+    assert!(nodes.health(ours(600_000))[0].lost);
+    let heard = hear(&mut nodes, &say(&mut desk, told(), theirs(5_000), theirs(5_000)), ours(605_000));
+    assert!(ours(605_000).since(heard[0].at) < Duration::from_secs(1), "{heard:?}");
+    assert!(!nodes.health(ours(605_000))[0].lost);
+}
+
+#[test]
+fn a_driver_that_hangs_is_not_well_because_its_node_ends() {
+    let mut nodes = nodes();
+    let mut site = Site::new(Layout::default());
+    let mut desk = desk("b1");
+    for (ms, gpus) in [(0, Ok(vec![gpu("GPU-a", watts(1.0))])), (5_000, Err(Missing::Hung))] {
+        for arrival in say(&mut desk, vec![gpu_host("gpu-1", "h100", gpus)], theirs(ms), theirs(ms)) {
+            let heard = nodes.receive(&arrival, ours(ms));
+            for batch in heard.batches {
+                site.apply_from(heard.node.as_ref().unwrap(), batch);
+            }
+        }
+    }
+    assert!(status(&mut nodes, b"offline", ours(6_000)).batches.iter().all(|batch| batch.samples.is_empty()));
+    assert_eq!(site.view(ours(6_100)).ai_blocks[0].counts.hung, 1);
+}
+
+#[test]
+fn absurd_times_powers_and_names_are_refused() {
+    let told = || vec![gpu_host("gpu-1", "h100", Ok(vec![gpu("GPU-a", watts(1e9))]))];
+    let said = say(&mut desk("b1"), told(), theirs(0), theirs(0));
+    let heard = hear(&mut nodes(), &said, ours(0));
+    let Sample::GpuHost(host) = &heard[0].samples[0] else { panic!("{heard:?}") };
+    assert_eq!(host.gpus.as_ref().unwrap()[0].power, Err(Missing::Implausible));
+    let text = String::from_utf8(said[0].payload.clone()).unwrap();
+    for (key, value) in [
+        ("\"mono_ms\":40000", "\"mono_ms\":9223372036854775808"),
+        ("\"expires_s\":28", "\"expires_s\":9223372036854775807"),
+    ] {
+        let forged = text.replacen(key, value, 1);
+        assert_ne!(forged, text);
+        let arrival = Arrival { payload: forged.into_bytes(), ..said[0].clone() };
+        assert!(nodes().receive(&arrival, ours(0)).batches.is_empty(), "{value}");
+    }
+    for name in ["", "A B", "n/1"] {
+        let arrival = Arrival { topic: format!("node/{name}/gpu/gpu-1"), ..said[0].clone() };
+        assert!(nodes().receive(&arrival, ours(0)).batches.is_empty(), "{name:?}");
+    }
+}
+
+#[test]
+fn a_node_with_more_gpu_hosts_than_any_has_is_not_believed() {
+    let (mut nodes, mut desk) = (nodes(), desk("b1"));
+    let mut batches = 0;
+    for n in 0..200 {
+        let told = vec![gpu_host(&format!("gpu-{n}"), "h100", Ok(vec![]))];
+        let said = say(&mut desk, told, theirs(n), theirs(n));
+        let newest = said.iter().find(|arrival| arrival.topic.ends_with(&format!("gpu-{n}"))).unwrap();
+        batches += nodes.receive(newest, ours(n)).batches.len();
+    }
+    assert_eq!(batches, MOST_HOSTS);
+}

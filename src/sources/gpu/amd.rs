@@ -34,7 +34,8 @@ pub fn parse(page: &[u8], host: &str) -> Result<Page, PageError> {
         |row| {
             // A row without an index is about the host.
             let index = row.label("gpu_id")?;
-            let serial = row.label("serial_number").filter(|serial| !serial.is_empty());
+            // Some firmware writes a word or zero where it has none.
+            let serial = row.label("serial_number").filter(|serial| !["", "0", "N/A"].contains(serial));
             Some((field(row.name)?, serial.unwrap_or(index)))
         },
         note,

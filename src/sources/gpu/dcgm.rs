@@ -30,7 +30,7 @@ pub fn parse(page: &[u8]) -> Result<Page, PageError> {
         |row| {
             let field = row.name.strip_prefix("DCGM_FI_DEV_")?;
             // Old-namespace mode spells it in lower case.
-            let uuid = row.label("UUID").or_else(|| row.label("uuid"))?;
+            let uuid = row.label("UUID").or_else(|| row.label("uuid")).filter(|uuid| !uuid.is_empty())?;
             Some((field.to_owned(), uuid))
         },
         |board, row| {

@@ -102,7 +102,7 @@ impl Host {
             hosting: Arc::clone(&self.hosting),
             interval: self.interval,
             driver,
-            gpus,
+            gpus: gpus.map(|gpus| gpus.into_iter().map(GpuSample::plausible).collect()),
         })]
     }
 }

@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use crate::reading::{GpuSample, GpuState, Missing};
 
+/// A host that has shown more makes them up: it is started afresh with those that are there.
+const MOST_KNOWN: usize = 1_024;
+
 /// Every GPU that a host has ever shown, by UUID, with its name.
 #[derive(Debug, Default)]
 pub(super) struct Roster(BTreeMap<Arc<str>, Option<Arc<str>>>);
@@ -13,6 +16,9 @@ impl Roster {
     /// Remembers the GPUs in `samples`, gives those without a name the one they had, and appends
     /// those that were seen before and are gone.
     pub(super) fn complete(&mut self, samples: &mut Vec<GpuSample>) {
+        if self.0.len() > MOST_KNOWN {
+            self.0.clear();
+        }
         let gone: Vec<GpuSample> = self
             .0
             .iter()
@@ -62,6 +68,16 @@ mod tests {
         roster.complete(&mut back);
         assert_eq!(back.len(), 2);
         assert_eq!(back[0].state, GpuState::Ok);
+    }
+
+    #[test]
+    fn a_host_that_makes_up_gpus_does_not_fill_the_memory() {
+        let mut roster = Roster::default();
+        for n in 0..10_000 {
+            let mut samples = vec![seen(&format!("GPU-{n}"))];
+            roster.complete(&mut samples);
+            assert!(samples.len() <= MOST_KNOWN + 2);
+        }
     }
 
     #[test]

@@ -15,6 +15,12 @@ use crate::units::{Celsius, Fraction, Hashrate, WattHours, Watts};
 const MOST_GPUS: usize = 256;
 /// No message holds more.
 const MOST_MINERS: usize = 1_000;
+/// No machine runs for longer: ten years.
+const LONGEST_MS: u64 = 10 * 366 * 86_400 * 1000;
+/// No config allows a longer interval.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(86_400);
+/// No server draws more: a whole cabinet has some 130 kW.
+const MOST_WALL_W: f64 = 1e6;
 /// No GPU has more kinds of XID errors.
 const MOST_XIDS: usize = 256;
 
@@ -63,8 +69,8 @@ type Samples = Vec<(Duration, Sample)>;
 
 fn told(payload: &[u8], samples: impl Fn(&Row) -> Result<Samples, ReadError>) -> Result<Told, ReadError> {
     let row: Row = serde_json::from_slice(payload).map_err(|_| ReadError::NotJson)?;
-    let mono_ms = row.count("mono_ms").ok_or(ReadError::Key { key: "mono_ms" })?;
-    let expires_s = row.count("expires_s").ok_or(ReadError::Key { key: "expires_s" })?;
+    let bounded = |key, most: u64| row.count(key).filter(|n| *n <= most).ok_or(ReadError::Key { key });
+    let (mono_ms, expires_s) = (bounded("mono_ms", LONGEST_MS)?, bounded("expires_s", LONGEST_MS / 1000)?);
     Ok(Told {
         boot: row.shared("boot").ok_or(ReadError::Key { key: "boot" })?,
         mono: Duration::from_millis(mono_ms),
@@ -82,6 +88,10 @@ fn seconds(row: &Row, key: &'static str) -> Result<Duration, ReadError> {
     row.seconds(key).ok_or(ReadError::Key { key })
 }
 
+fn interval(row: &Row) -> Result<Duration, ReadError> {
+    seconds(row, "interval_s").map(|interval| interval.min(LONGEST_INTERVAL))
+}
+
 fn gpu_host(_: &Arc<str>, row: &Row) -> Result<Samples, ReadError> {
     let gpus = match row.why("gpus") {
         Some(why) => Err(why),
@@ -96,7 +106,7 @@ fn gpu_host(_: &Arc<str>, row: &Row) -> Result<Samples, ReadError> {
     let sample = GpuHostSample {
         host: id(row, "host")?,
         hosting: id(row, "hosting")?,
-        interval: seconds(row, "interval_s")?,
+        interval: interval(row)?,
         driver: row.choice("driver_state", &DriverState::ALL, DriverState::as_str),
         gpus,
     };
@@ -134,7 +144,8 @@ fn gpu(row: &Row) -> Result<GpuSample, ReadError> {
         }),
         facts: Arc::new(facts(row)),
         allocation: row.flag("allocated").map(|_| Arc::new(allocation(row))),
-    })
+    }
+    .plausible())
 }
 
 fn facts(row: &Row) -> GpuFacts {
@@ -172,8 +183,8 @@ fn allocation(row: &Row) -> Allocation {
 fn wall(_: &Arc<str>, row: &Row) -> Result<Samples, ReadError> {
     let sample = WallPowerSample {
         host: id(row, "host")?,
-        interval: seconds(row, "interval_s")?,
-        power: row.read_amount("power", "w", Watts::new),
+        interval: interval(row)?,
+        power: row.read_amount("power", "w", |watts| Watts::new(watts).filter(|_| watts <= MOST_WALL_W)),
     };
     Ok(vec![(seconds(row, "age_s")?, Sample::WallPower(sample))])
 }
@@ -181,7 +192,7 @@ fn wall(_: &Arc<str>, row: &Row) -> Result<Samples, ReadError> {
 fn host(node: &Arc<str>, row: &Row) -> Result<Samples, ReadError> {
     let sample = HostSample {
         node: Arc::clone(node),
-        interval: seconds(row, "interval_s")?,
+        interval: interval(row)?,
         cpu: row.read_amount("cpu_utilisation", "", Fraction::new),
         memory_used_bytes: row.read_count("memory_used", "bytes"),
         memory_total_bytes: row.read_count("memory_total", "bytes"),
@@ -210,7 +221,7 @@ fn miner(row: &Row) -> Result<AsicSample, ReadError> {
         group: id(row, "group")?,
         place: placed.then(|| Arc::new(Place { rack, position })),
         expected: row.flag("expected").unwrap_or(true),
-        interval: seconds(row, "interval_s")?,
+        interval: interval(row)?,
         report: match row.why("report") {
             Some(why) => Err(why),
             None => Ok(Box::new(report(row)?)),

@@ -126,9 +126,12 @@ fn members(collection: &Value) -> VecDeque<String> {
     members.into_iter().flatten().filter_map(|member| link(Some(member))).take(MAX_CHASSIS).collect()
 }
 
+/// Below the service's root, as it stands: nothing that a URL would resolve to somewhere else.
 fn link(value: Option<&Value>) -> Option<String> {
     let path = value?.get("@odata.id")?.as_str()?.trim_end_matches('/');
-    path.starts_with("/redfish/v1/").then(|| path.to_owned())
+    let below = path.strip_prefix("/redfish/v1/")?;
+    let plain = |part: &str| !["", ".", ".."].contains(&part) && !part.contains(['?', '#', '\\', '%']);
+    below.split('/').all(plain).then(|| path.to_owned())
 }
 
 /// A chassis that draws nothing is none that the server hangs on.
@@ -179,6 +182,11 @@ mod tests {
     fn links_lead_nowhere_but_into_the_service() {
         let link = |path: &str| link(Some(&json!({ "@odata.id": path })));
         assert_eq!(link("/redfish/v1/Chassis/1/"), Some("/redfish/v1/Chassis/1".into()));
+        for other in
+            ["/redfish/v1/../../etc/passwd", "/redfish/v1/./x", "/redfish/v1/%2e%2e/x", "/redfish/v1//x"]
+        {
+            assert_eq!(link(other), None, "{other}");
+        }
         assert_eq!(link("https://elsewhere/redfish/v1/Chassis/1"), None);
         assert_eq!(link("@elsewhere/"), None);
     }

@@ -122,7 +122,7 @@ fn own_session(location: &str) -> Option<String> {
     let path = location.get(location.find(SESSIONS)?..)?;
     let id = path.strip_prefix(SESSIONS)?.strip_prefix('/')?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    (!id.is_empty() && id.chars().all(plain) && id != "..").then(|| path.to_owned())
+    (!id.is_empty() && id.chars().all(plain) && id != ".." && id != ".").then(|| path.to_owned())
 }
 
 #[cfg(test)]
