@@ -139,9 +139,6 @@ impl Nodes {
         let since =
             Duration::from_nanos_u128((nanos(now.mono) - node.zero_ns - mono_ns).max(0).unsigned_abs());
         if since < SILENT {
-            if node.is_lost(now.mono) {
-                node.returned = now.mono;
-            }
             (node.heard, node.offline) = (now.mono, None);
         }
         let mut heard = Heard { node: Some(Arc::clone(&name)), ..Heard::default() };
@@ -186,11 +183,8 @@ impl Nodes {
     /// A node that ends says so, or the broker does when its connection is lost: its GPUs are stale at once.
     /// Miners age by themselves.
     fn status(&mut self, name: &str, payload: &[u8], now: Now) -> Heard {
-        let Some((name, node)) =
-            self.nodes.get_key_value(name).map(|(name, _)| Arc::clone(name)).and_then(|name| {
-                let node = self.nodes.get_mut(&name)?;
-                Some((name, node))
-            })
+        let known = self.nodes.get_key_value(name).map(|(name, _)| Arc::clone(name));
+        let Some((name, node)) = known.and_then(|name| Some((Arc::clone(&name), self.nodes.get_mut(&name)?)))
         else {
             return Heard::default();
         };

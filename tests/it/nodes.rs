@@ -108,6 +108,7 @@ async fn the_gpus_of_a_node_are_the_sites_and_one_that_dies_is_one_event_until_i
     for below in ["gpu/gpu-1", "host"] {
         check(&format!("node/n1/{below}"), &seen.newest[&format!("wattsplit/test/node/n1/{below}")]);
     }
+    let seen = subscriber.until("the summary", |seen| json(seen, "summary")["nodes"] == 1).await;
     check("summary", &seen.newest["wattsplit/test/summary"]);
 
     // As a power cut does: the broker tells of it.
