@@ -253,7 +253,10 @@ fn report(row: &Row) -> Result<AsicReport, ReadError> {
         temp_board_max: row.read("temp_board_max", "c", Celsius::new),
         temp_inlet: row.read("temp_inlet", "c", Celsius::new),
         // Only how many there are and the slowest are told.
-        fans_rpm: vec![row.count("fan_min_rpm").unwrap_or(0); row.count("fans").unwrap_or(0u8).into()],
+        fans_rpm: match (row.count("fan_min_rpm"), row.count::<u8>("fans")) {
+            (Some(slowest), Some(fans)) => vec![slowest; fans.into()],
+            _ => Vec::new(),
+        },
         uptime_s: row.number("uptime_s").filter(|seconds| *seconds >= 0.0).map(|seconds| seconds as u64),
         pool_url: row.shared("pool_url"),
         worker: row.shared("worker"),
