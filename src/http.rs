@@ -61,6 +61,27 @@ impl HttpReply {
     }
 }
 
+/// What is posted.
+#[derive(Debug, Clone, Copy)]
+pub enum HttpBody<'a> {
+    Json(&'a [u8]),
+    /// Names and values; the values are kept out of every text.
+    Form(&'a [(&'a str, &'a str)]),
+}
+
+impl HttpBody<'_> {
+    /// Its type and bytes.
+    fn encoded(self) -> (&'static str, Vec<u8>) {
+        match self {
+            HttpBody::Json(bytes) => ("application/json", bytes.to_vec()),
+            HttpBody::Form(pairs) => {
+                let encoded = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+                ("application/x-www-form-urlencoded", encoded.into_bytes())
+            }
+        }
+    }
+}
+
 /// Why there is no reply. `url` never holds a secret: see [`redacted`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
@@ -88,6 +109,8 @@ pub enum HttpError {
         url: String,
         /// From `Retry-After`, as seconds or as a date against the server's own clock.
         retry_after: Option<Duration>,
+        /// The server's clock.
+        date: Option<UnixMs>,
         /// First characters of the body, printable, without anything that was sent as a secret.
         body_start: String,
     },
@@ -135,6 +158,20 @@ impl Http {
         body: &[u8],
         limit: usize,
     ) -> Result<HttpReply, HttpError> {
+        self.post(url, headers, HttpBody::Json(body), limit).await
+    }
+
+    /// Posts `body`; otherwise as [`Http::get`].
+    ///
+    /// # Errors
+    /// Anything but a complete reply with a status of 2xx.
+    pub async fn post(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: HttpBody<'_>,
+        limit: usize,
+    ) -> Result<HttpReply, HttpError> {
         self.send(Method::POST, url, headers, Some(body), limit).await
     }
 
@@ -156,12 +193,16 @@ impl Http {
         method: Method,
         url: &str,
         headers: &[(&str, &str)],
-        body: Option<&[u8]>,
+        body: Option<HttpBody<'_>>,
         limit: usize,
     ) -> Result<HttpReply, HttpError> {
         let shown = redacted(url);
         let target = parse_url(url, &shown)?;
-        let secrets = Secrets::of(&target, headers);
+        let form = match body {
+            Some(HttpBody::Form(pairs)) => pairs,
+            _ => &[],
+        };
+        let secrets = Secrets::of(&target, headers, form);
         let (client, redirects) = match method {
             Method::GET => (&self.following, same_origin as fn() -> redirect::Policy),
             _ => (&self.unswayed, redirect::Policy::none as fn() -> redirect::Policy),
@@ -172,7 +213,8 @@ impl Http {
         };
         let mut request = client.request(method, target).headers(header_map(headers, &shown)?);
         if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_vec());
+            let (kind, bytes) = body.encoded();
+            request = request.header("content-type", kind).body(bytes);
         }
         let reply = request.send().await.map_err(|error| classify(error, &shown))?;
         if !reply.status().is_success() {
@@ -266,7 +308,7 @@ async fn read_body(mut reply: Response, shown: &str, limit: usize) -> Result<Vec
 
 async fn refusal(mut reply: Response, url: String, secrets: &Secrets) -> HttpError {
     let code = reply.status().as_u16();
-    let retry_after = retry_after(reply.headers());
+    let (retry_after, date) = (retry_after(reply.headers()), date_of(reply.headers()));
     let mut body = Vec::new();
     // What does not come, or comes broken, is only missing from the log.
     let _ = tokio::time::timeout(ERROR_BODY_TIMEOUT, async {
@@ -282,7 +324,7 @@ async fn refusal(mut reply: Response, url: String, secrets: &Secrets) -> HttpErr
     let text = secrets.scrub(&String::from_utf8_lossy(&body));
     let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let body_start: String = printable.take(ERROR_BODY_CHARS).collect();
-    HttpError::Status { code, url, retry_after, body_start: body_start.trim().to_owned() }
+    HttpError::Status { code, url, retry_after, date, body_start: body_start.trim().to_owned() }
 }
 
 fn date_of(headers: &HeaderMap) -> Option<UnixMs> {

@@ -5,12 +5,14 @@
 
 mod asic;
 mod gpu;
+mod pool;
 mod reasons;
 mod sample;
 mod sweep;
 
 pub use asic::{Nameplate, Place};
 pub use gpu::*;
+pub use pool::*;
 pub use reasons::Reasons;
 pub use sample::*;
 pub use sweep::Sweep;

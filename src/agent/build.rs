@@ -31,9 +31,7 @@ pub fn sources(config: &Config) -> Result<Sources, AgentError> {
     }
     let state_dir = state_dir(config);
     let mut feeds = gpu::sources(&config.gpu_host, &occupancies(config), &http, state_dir.as_deref())?;
-    for pool in &config.pool {
-        feeds.push(pool::source(pool, &http)?);
-    }
+    feeds.extend(pool::sources(&config.pool, &http, state_dir.as_deref())?);
     if let Some(power) = &config.power {
         feeds.push(price::power_source(power, &config.site.timezone, &http)?);
     }

@@ -37,7 +37,7 @@ impl Told {
 /// One settlement for each day or block: a pool that pays one in two parts has settled their sum.
 fn settlements(pool: &str, told: &[Settled], seen: UnixMs) -> Vec<Settlement> {
     let mut sums: BTreeMap<(UnixMs, bool), Settlement> = BTreeMap::new();
-    for &Settled { at, kind, net } in told {
+    for &Settled { at, kind, net, .. } in told {
         let blank = || Settlement { pool: pool.to_owned(), kind, at, net: Sats(0), seen };
         let sum = sums.entry((at, kind == SettledKind::Block)).or_insert_with(blank);
         sum.net = Sats(sum.net.0.saturating_add(net.0));
@@ -49,22 +49,26 @@ fn settlements(pool: &str, told: &[Settled], seen: UnixMs) -> Vec<Settlement> {
 mod tests {
     use super::*;
     use crate::clock::Now;
-    use crate::reading::{Missing, PoolReport, PoolSample};
+    use crate::reading::{Missing, PoolReport, PoolSample, RewardScheme};
     use std::time::Duration;
 
     const DAY: i64 = 86_400_000;
 
     fn batch(settled: Vec<Settled>) -> Batch {
         let report = PoolReport {
+            scheme: RewardScheme::Fpps,
             hashrate_now: Err(Missing::NotSupported),
             hashrate_1h: Err(Missing::NotSupported),
             hashrate_24h: Err(Missing::NotSupported),
             workers_online: Err(Missing::NotSupported),
             workers_offline: Err(Missing::NotSupported),
+            rejected: Err(Missing::NotSupported),
+            stale: Err(Missing::NotSupported),
             unpaid: Err(Missing::NotSupported),
             today_estimate: Err(Missing::NotSupported),
             workers: vec![],
             settled,
+            clock_ahead_ms: None,
         };
         let sample =
             PoolSample { name: "main".into(), interval: Duration::from_secs(300), report: Ok(report) };
@@ -72,7 +76,7 @@ mod tests {
     }
 
     fn day(day: i64, sats: i64) -> Settled {
-        Settled { at: UnixMs(day * DAY), kind: SettledKind::UtcDay, net: Sats(sats) }
+        Settled { at: UnixMs(day * DAY), kind: SettledKind::UtcDay, net: Sats(sats), fee: None }
     }
 
     #[test]

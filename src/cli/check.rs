@@ -11,7 +11,6 @@ use crate::economics::{HostingConfig, OccupiedFrom, Stoppable, Terms};
 use crate::sources::asic::{AsicConfig, AsicReader, hosts, labels};
 use crate::sources::gpu::GpuReader;
 use crate::sources::network::NetworkKind;
-use crate::sources::pool::PoolKind;
 use crate::sources::price::TariffKind;
 
 /// Validates a file without asking anything of the network. Returns the config and a summary for a
@@ -120,11 +119,7 @@ fn labels(asic: &AsicConfig) -> Option<String> {
 }
 
 fn pool(pool: &crate::sources::pool::PoolConfig) -> String {
-    let kind = match pool.kind {
-        PoolKind::Braiins => "braiins",
-        PoolKind::Ocean => "ocean",
-    };
-    format!("{}: {kind}, fee {} %", pool.name, percent(pool.fee))
+    format!("{}: {}, fee {} %", pool.name, pool.kind.api().name, percent(pool.fee))
 }
 
 /// A checked config has every key that its terms need, and no figure is made up for another.

@@ -50,7 +50,9 @@ pub fn resolve(config: &mut Config, places: &Places, report: &mut Report<'_>) {
         secret(asic.password_file.as_mut(), places, &at.key("password_file"), report);
     }
     for (n, pool) in config.pool.iter_mut().enumerate() {
-        secret(pool.token_file.as_mut(), places, &root.key("pool").item(n).key("token_file"), report);
+        let section = root.key("pool").item(n);
+        secret(pool.token_file.as_mut(), places, &section.key("token_file"), report);
+        secret(pool.secret_file.as_mut(), places, &section.key("secret_file"), report);
     }
     for (n, hosting) in config.hosting.iter_mut().enumerate() {
         // Others write these, perhaps later: they need not be there yet.

@@ -18,14 +18,16 @@ pub fn redacted(url: &str) -> String {
 pub(super) struct Secrets(Vec<String>);
 
 impl Secrets {
-    pub(super) fn of(url: &Url, headers: &[(&str, &str)]) -> Self {
+    pub(super) fn of(url: &Url, headers: &[(&str, &str)], form: &[(&str, &str)]) -> Self {
         let mut all: Vec<String> = headers.iter().map(|(_, value)| (*value).to_owned()).collect();
         // `Basic abc` and `Bearer abc` are also echoed without their scheme.
         all.extend(headers.iter().filter_map(|(_, value)| Some(value.split_once(' ')?.1.to_owned())));
+        all.extend(form.iter().map(|(_, value)| (*value).to_owned()));
         all.extend(url.password().map(str::to_owned));
         all.extend(url.query().map(str::to_owned));
         all.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
-        all.retain(|secret| !secret.is_empty());
+        // What is shorter is a page number or the name of a coin.
+        all.retain(|secret| secret.len() >= 4);
         // Longest first, so that a part never uncovers the rest.
         all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Self(all)
@@ -50,7 +52,8 @@ mod tests {
     #[test]
     fn an_echoed_secret_is_scrubbed_with_and_without_its_scheme() {
         let url = Url::parse("http://u:pa55@host/?key=q8q8").unwrap();
-        let secrets = Secrets::of(&url, &[("authorization", "Bearer hunter2")]);
-        assert_eq!(secrets.scrub("bad token hunter2, Bearer hunter2, pa55, q8q8"), "bad token …, …, …, …");
+        let secrets = Secrets::of(&url, &[("authorization", "Bearer hunter2")], &[("key", "f0rm")]);
+        let told = secrets.scrub("bad token hunter2, Bearer hunter2, pa55, q8q8, f0rm");
+        assert_eq!(told, "bad token …, …, …, …, …");
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{GpuHostSample, Missing, Nameplate, Place, Read, WallPowerSample};
+use super::{GpuHostSample, Missing, Nameplate, Place, PoolSample, Read, WallPowerSample};
 use crate::clock::{Now, UnixMs};
 use crate::units::{Celsius, Fraction, Hashrate, Sats, Usd, UsdPerMwh, WattHours, Watts};
 
@@ -190,73 +190,6 @@ pub struct MeterReport {
 }
 
 // ---- money --------------------------------------------------------------------------------
-
-/// One account at one pool.
-#[derive(Debug, Clone)]
-pub struct PoolSample {
-    /// Name from the config.
-    pub name: Arc<str>,
-    pub interval: Duration,
-    pub report: Result<PoolReport, Missing>,
-}
-
-/// What a pool says about an account.
-#[derive(Debug, Clone)]
-pub struct PoolReport {
-    /// Shortest window the pool offers.
-    pub hashrate_now: Read<Hashrate>,
-    pub hashrate_1h: Read<Hashrate>,
-    pub hashrate_24h: Read<Hashrate>,
-    pub workers_online: Read<u32>,
-    pub workers_offline: Read<u32>,
-    /// Earned and not yet paid out.
-    pub unpaid: Read<Sats>,
-    /// The pool's own estimate for the running UTC day.
-    pub today_estimate: Read<Sats>,
-    /// Empty also while the pool does not tell them.
-    pub workers: Vec<PoolWorker>,
-    /// Settled earnings, net of the pool's fee, newest first.
-    pub settled: Vec<Settled>,
-}
-
-/// One worker of an account.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PoolWorker {
-    pub name: String,
-    pub hashrate: Read<Hashrate>,
-    /// `None`: it never sent one, or the pool does not say.
-    pub last_share: Option<UnixMs>,
-    /// `None`: the pool keeps no state per worker, or does not watch this one.
-    pub online: Option<bool>,
-}
-
-/// What a pool credited for one period.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settled {
-    /// Start of the UTC day, or the time of the block for pools that settle per block.
-    pub at: UnixMs,
-    pub kind: SettledKind,
-    /// Less the pool's fee.
-    pub net: Sats,
-}
-
-/// What a settlement is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SettledKind {
-    /// All work of one UTC day.
-    UtcDay,
-    /// One block that the pool found.
-    Block,
-}
-
-impl SettledKind {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            SettledKind::UtcDay => "utc_day",
-            SettledKind::Block => "block",
-        }
-    }
-}
 
 /// One venue's price of a bitcoin, not yet combined with the others'.
 #[derive(Debug, Clone)]

@@ -47,6 +47,11 @@ pub trait Source {
         true
     }
 
+    /// Whether everything was asked that a fetch each did not ask yet: a pool asks its questions one by one.
+    fn whole(&self) -> bool {
+        true
+    }
+
     /// Lets go of what would outlive this program on the other side, such as a session.
     fn close(&mut self) -> Closing<'_> {
         Box::pin(std::future::ready(()))

@@ -32,6 +32,11 @@ use crate::reading::{Batch, Missing, Sample, Sweep};
 /// Longest that the end waits for the other side.
 const CLOSING: Duration = Duration::from_secs(2);
 
+/// Questions that one source is asked where somebody waits for the answers…
+const MOST_ASKED: u32 = 12;
+/// …and between two of them.
+const LONGEST_SPACING: Duration = Duration::from_secs(6);
+
 /// Miners that the log tells of in a minute, each by itself.
 const MINERS_TOLD: u32 = 5;
 
@@ -163,7 +168,7 @@ fn tell(sweep: &Sweep) {
 /// Asks every source once, `limit` at a time, and gives each batch to `take`.
 pub async fn sweep(sources: Vec<Box<dyn Source>>, limit: usize, mut take: impl FnMut(Batch)) {
     let start = clock::now().mono;
-    let polls = (0u32..).zip(sources).map(|(index, source)| poll(Slot::new(source, index, start)));
+    let polls = (0u32..).zip(sources).map(|(index, source)| poll_all(Slot::new(source, index, start)));
     let mut polls = std::pin::pin!(futures_util::stream::iter(polls).buffer_unordered(limit.max(1)));
     let (mut totals, mut digest) = (RunnerHealth::default(), Digest::new(u32::MAX));
     while let Some(Polled { mut slot, outcome, .. }) = polls.next().await {
@@ -172,6 +177,27 @@ pub async fn sweep(sources: Vec<Box<dyn Source>>, limit: usize, mut take: impl F
         take(Batch { at, samples });
         close(slot.source.as_mut()).await;
     }
+}
+
+/// Asks a source until it has asked everything once, [`MOST_ASKED`] times at most: what the last of those that
+/// succeeded gave.
+///
+/// # Errors
+/// As [`ask`], if the first fetch fails.
+pub async fn ask_all(source: &mut dyn Source) -> Result<Vec<Sample>, Failure> {
+    let mut newest = ask(source).await?;
+    for _ in 1..MOST_ASKED {
+        if source.whole() {
+            break;
+        }
+        tokio::time::sleep(source.schedule().interval.min(LONGEST_SPACING)).await;
+        match ask(source).await {
+            Ok(samples) if samples.is_empty() => {}
+            Ok(samples) => newest = samples,
+            Err(_) => break,
+        }
+    }
+    Ok(newest)
 }
 
 /// Lets the source go, in a time that nobody minds at the end.
@@ -210,6 +236,12 @@ pub async fn ask(source: &mut dyn Source) -> Result<Vec<Sample>, Failure> {
         }
         Err(_) => Err(Failure::new(Missing::Timeout, format!("no answer within {deadline:?}"))),
     }
+}
+
+async fn poll_all(mut slot: Slot) -> Polled {
+    let lane = slot.lane();
+    let outcome = ask_all(slot.source.as_mut()).await;
+    Polled { slot, outcome, lane }
 }
 
 async fn poll(mut slot: Slot) -> Polled {

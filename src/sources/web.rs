@@ -14,6 +14,13 @@ use crate::units::Sats;
 /// A refused login is not tried again sooner: pools ban addresses that keep trying.
 const DENIED_RETRY: Duration = Duration::from_secs(15 * 60);
 
+impl Failure {
+    /// The login was refused in words, not by a status.
+    pub fn denied(detail: impl Into<String>) -> Self {
+        Self { retry_after: Some(DENIED_RETRY), ..Self::new(Missing::Denied, detail) }
+    }
+}
+
 impl From<HttpError> for Failure {
     fn from(error: HttpError) -> Self {
         let detail = error.to_string();
@@ -269,6 +276,7 @@ mod tests {
                 code,
                 url: "http://pool".into(),
                 retry_after: secs.map(Duration::from_secs),
+                date: None,
                 body_start: "no".into(),
             })
         };

@@ -240,6 +240,8 @@ fn folder_with_the_files() -> tempfile::TempDir {
     for name in [
         "mqtt-password",
         "braiins-token",
+        "antpool-key",
+        "antpool-secret",
         "bitcoind-password",
         "meter-token",
         "miner-password",
@@ -278,7 +280,10 @@ fn every_example_in_the_shipped_config_is_valid() {
     let dir = folder_with_the_files();
     for way in 0..3 {
         let config = parse_in(dir.path(), &text(&uncommented(way)));
-        assert_eq!((config.asic.len(), config.pool.len(), config.gpu_host.len()), (2, 2, 5));
+        let blocks =
+            |header: &str| SHIPPED.lines().filter(|line| line.trim_start_matches('#') == header).count();
+        assert_eq!((config.asic.len(), config.gpu_host.len()), (2, 5));
+        assert_eq!(config.pool.len(), blocks("[[pool]]"));
         assert_eq!(config.hosting.len(), 8);
         assert!(config.power.is_some() && config.network.is_some() && config.meter.is_some());
     }

@@ -1,6 +1,7 @@
 //! Pools: their parsers on recorded shapes, and whole accounts over sockets on loopback.
 
 mod account;
+mod antpool;
 mod parsers;
 
 use wattsplit::reading::{Missing, Read};
@@ -14,6 +15,12 @@ const STATSNAP: &str = include_str!("../fixtures/pool/ocean_statsnap.json");
 const USER_HASHRATE_FULL: &str = include_str!("../fixtures/pool/ocean_user_hashrate_full.json");
 const EARNPAY: &str = include_str!("../fixtures/pool/ocean_earnpay.json");
 const OCEAN_ERROR: &str = include_str!("../fixtures/pool/ocean_error.json");
+
+/// A field of a posted form.
+fn field(form: &str, name: &str) -> String {
+    let value = form.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    value.unwrap_or_default().to_owned()
+}
 
 fn ths(read: &Read<Hashrate>) -> Result<f64, Missing> {
     read.map(|reading| reading.value.ths())

@@ -90,7 +90,7 @@ fn choose(config: &Config, miners: Vec<Box<dyn Source>>) -> (Vec<Box<dyn Source>
 async fn finding(source: &mut dyn Source) -> (Finding, Vec<Sample>) {
     let what = source.id().to_owned();
     let mut samples = Vec::new();
-    let outcome = match runner::ask(source).await {
+    let outcome = match runner::ask_all(source).await {
         Ok(told) => {
             samples = told;
             let said: Result<Vec<String>, String> = samples.iter().map(describe).collect();

@@ -3,12 +3,15 @@
 use super::Checker;
 use crate::config::document::Path;
 use crate::config::problem::nearest;
-use crate::sources::pool::{PoolConfig, PoolKind};
+use crate::sources::pool::{Key, PoolConfig};
 use crate::sources::price::tariff::{DAY_MINUTES, DAYS, minutes};
 use crate::sources::price::{PeriodConfig, PowerPriceConfig, TariffKind};
 
 /// Widest price of energy, USD/MWh: beyond every market's cap and floor.
 const PRICE: std::ops::RangeInclusive<f64> = -10_000.0..=50_000.0;
+
+/// Of a pool that is asked itself, and not a proxy of the operator's.
+const LEAST_INTERVAL_SECS: u64 = 60;
 
 pub fn pools(pools: &[PoolConfig], check: &mut Checker<'_, '_>) {
     check.names("pool", "name", pools.iter().map(|pool| pool.name.as_str()));
@@ -16,6 +19,14 @@ pub fn pools(pools: &[PoolConfig], check: &mut Checker<'_, '_>) {
         let section = Path::default().key("pool").item(n);
         check.fee(&section.key("fee"), pool.fee);
         check.interval(&section, pool.interval_secs);
+        if pool.url.is_none() && (1..LEAST_INTERVAL_SECS).contains(&pool.interval_secs) {
+            let hint = "pools ban those who ask more often".to_owned();
+            check.must(
+                &section.key("interval_secs"),
+                format!("be at least {LEAST_INTERVAL_SECS}"),
+                Some(hint),
+            );
+        }
         if let Some(url) = &pool.url {
             check.url(&section.key("url"), url);
         }
@@ -26,17 +37,29 @@ pub fn pools(pools: &[PoolConfig], check: &mut Checker<'_, '_>) {
                 check.must(&section.key("address"), "be a bitcoin address", Some(hint));
             }
         }
-        let (token, address) = (pool.token_file.is_some(), pool.address.is_some());
-        match check.choice(&section, "kind", pool.kind) {
-            Some(PoolKind::Braiins) => {
-                check.needs(&section, "kind = \"braiins\"", "token_file", token);
-                check.refuses(&section, "kind = \"braiins\"", "address", address);
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if pool.user.as_ref().is_some_and(|user| !(1..=64).contains(&user.len()) || !user.chars().all(plain))
+        {
+            check.must(
+                &section.key("user"),
+                "hold only letters, digits, dots, hyphens and underscores",
+                None,
+            );
+        }
+        let Some(kind) = check.choice(&section, "kind", pool.kind) else { continue };
+        let of_kind = format!("kind = \"{}\"", kind.api().name);
+        for key in Key::ALL {
+            let given = match key {
+                Key::TokenFile => pool.token_file.is_some(),
+                Key::SecretFile => pool.secret_file.is_some(),
+                Key::Address => pool.address.is_some(),
+                Key::User => pool.user.is_some(),
+            };
+            if kind.api().needs.contains(&key) {
+                check.needs(&section, &of_kind, key.as_str(), given);
+            } else {
+                check.refuses(&section, &of_kind, key.as_str(), given);
             }
-            Some(PoolKind::Ocean) => {
-                check.needs(&section, "kind = \"ocean\"", "address", address);
-                check.refuses(&section, "kind = \"ocean\"", "token_file", token);
-            }
-            None => {}
         }
     }
 }

@@ -3,14 +3,17 @@
 //! Each fetch sends one request. Pools ban clients that ask in bursts, and one request that fails
 //! or hangs then costs only its own values: what the others gave is kept here, with its age.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Api, Balance, Piece, PoolConfig, Rates, Request};
-use crate::clock::Now;
-use crate::http::Http;
-use crate::reading::{Missing, PoolReport, PoolSample, Quality, Sample};
-use crate::secret::Secret;
+use super::gate::Gate;
+use super::nonce::Nonce;
+use super::piece::{self, Piece};
+use super::{Api, Ask, Asking, Body, Context, Keys, Page, PoolConfig, Request};
+use crate::clock::{self, Now, UnixMs};
+use crate::http::{Http, HttpBody, HttpError};
+use crate::reading::{Missing, PoolReport, PoolSample, Quality, RewardScheme, Sample};
 use crate::sources::web::join;
 use crate::sources::{Failure, Fetch, Schedule, Source};
 
@@ -19,19 +22,28 @@ const REPLY_LIMIT: usize = 8 * 1024 * 1024;
 const DEADLINE: Duration = Duration::from_secs(15);
 /// A piece that was not renewed for this many of its periods is dropped.
 const KEPT_PERIODS: u32 = 3;
+/// Of one list; what is longer is taken for a list without an end.
+const MAX_PAGES: u32 = 200;
+/// Less than this is the way of the reply and the grain of the `Date` header.
+const CLOCK_GRAIN_MS: i64 = 2_000;
 
 pub(super) struct Account {
     id: String,
     name: Arc<str>,
     base: String,
-    address: String,
     interval: Duration,
+    scheme: RewardScheme,
+    hashes_per_unit: Option<f64>,
     http: Http,
     api: &'static Api,
-    token: Option<Secret>,
+    keys: Keys,
+    gate: Rc<Gate>,
+    nonce: Rc<Nonce>,
     parts: Vec<Part>,
     /// Until the next request; `None` before the first.
     pause: Option<Duration>,
+    /// This machine's clock less the pool's.
+    clock_ahead_ms: Option<i64>,
 }
 
 /// One request and what is left of its last reply.
@@ -40,18 +52,29 @@ struct Part {
     period: Duration,
     /// Monotonic time from which it may be asked again.
     due: Duration,
+    /// The page that is next, and what those before it gave.
+    page: u32,
+    pages: Option<Piece>,
     held: Option<(Now, Piece)>,
     /// Why the last attempt gave nothing; `None` after a success.
     trouble: Option<Missing>,
 }
 
 impl Account {
-    pub(super) fn new(cfg: &PoolConfig, api: &'static Api, token: Option<Secret>, http: Http) -> Self {
+    pub(super) fn new(
+        cfg: &PoolConfig,
+        keys: Keys,
+        (gate, nonce): (&Rc<Gate>, &Rc<Nonce>),
+        http: Http,
+    ) -> Self {
+        let api = cfg.kind.api();
         let interval = Duration::from_secs(cfg.interval_secs.max(1));
         let part = |request: &'static Request| Part {
             request,
             period: (request.period)(interval),
             due: Duration::ZERO,
+            page: 0,
+            pages: None,
             held: None,
             trouble: Some(Missing::NotYet),
         };
@@ -59,27 +82,45 @@ impl Account {
             id: format!("pool/{}", cfg.name),
             name: cfg.name.as_str().into(),
             base: cfg.url.clone().unwrap_or_else(|| api.url.to_owned()),
-            address: cfg.address.clone().unwrap_or_default(),
             interval,
+            scheme: cfg.scheme.unwrap_or(api.scheme),
+            hashes_per_unit: cfg.hashrate_unit.map(|unit| unit.hashes()),
             http,
             api,
-            token,
+            keys,
+            gate: Rc::clone(gate),
+            nonce: Rc::clone(nonce),
             parts: api.requests.iter().map(part).collect(),
             pause: None,
+            clock_ahead_ms: None,
         }
     }
 
     async fn step(&mut self, now: Now) -> Result<Vec<Sample>, Failure> {
+        if let Some(wait) = self.gate.wait(now.mono) {
+            self.pause = Some(wait);
+            return Ok(Vec::new());
+        }
         // The part that has waited longest; of equals the first.
         let Some(next) = (0..self.parts.len()).min_by_key(|i| self.parts.get(*i).map(|part| part.due)) else {
             return Err(Failure::new(Missing::NotSupported, "the pool has no requests"));
         };
         // A fetch that is dropped at its deadline must not be asked again at once.
+        let begun = self.parts.get_mut(next).and_then(|part| part.pages.take());
+        let page = self.parts.get(next).map_or(0, |part| part.page);
+        self.gate.close(now.mono.saturating_add(DEADLINE));
         self.settle(next, now, Err(Missing::Timeout), None);
-        let outcome = self.ask(next, now).await;
+        let begun_at = clock::now();
+        let outcome = self.ask(next, page, now).await;
+        let replied = now.mono.saturating_add(clock::now().since(begun_at));
+        self.gate.close(replied.max(now.mono.saturating_add(self.spacing())));
         let failure = match outcome {
-            Ok(piece) => {
-                self.settle(next, now, Ok(piece), None);
+            Ok(reply) if reply.more && page >= MAX_PAGES => {
+                self.settle(next, now, Err(Missing::TooLarge), None);
+                Some(Failure::new(Missing::TooLarge, format!("a list of more than {MAX_PAGES} pages")))
+            }
+            Ok(reply) => {
+                self.settle(next, now, Ok((begun, reply)), None);
                 None
             }
             Err(failure) => {
@@ -98,53 +139,86 @@ impl Account {
         }
     }
 
-    async fn ask(&self, index: usize, now: Now) -> Result<Piece, Failure> {
+    fn spacing(&self) -> Duration {
+        self.api.spacing.min(self.interval)
+    }
+
+    async fn ask(&mut self, index: usize, page: u32, now: Now) -> Result<Page, Failure> {
         let Some(part) = self.parts.get(index) else {
             return Err(Failure::new(Missing::NotSupported, "no such request"));
         };
-        let url = join(&self.base, &(part.request.path)(&self.address, now));
-        let headers: Vec<(&str, &str)> = match (self.api.token_header, &self.token) {
-            (Some(name), Some(token)) => vec![(name, token.reveal())],
-            _ => Vec::new(),
+        let request = part.request;
+        let asking = Asking { keys: &self.keys, now, nonce: self.nonce.next(now.wall), page };
+        let Ask { path, headers, body } = (request.ask)(&asking);
+        let url = join(&self.base, &path);
+        let headers: Vec<(&str, &str)> =
+            headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let reply = match &body {
+            None => self.http.get(&url, &headers, REPLY_LIMIT).await,
+            Some(Body::Json(text)) => {
+                self.http.post(&url, &headers, HttpBody::Json(text.as_bytes()), REPLY_LIMIT).await
+            }
+            Some(Body::Form(pairs)) => {
+                let pairs: Vec<(&str, &str)> =
+                    pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                self.http.post(&url, &headers, HttpBody::Form(&pairs), REPLY_LIMIT).await
+            }
         };
-        let reply = self.http.get(&url, &headers, REPLY_LIMIT).await?;
-        (part.request.parse)(&reply.body, now).map_err(|failure| Failure {
-            detail: format!("{}: {}", crate::http::redacted(&url), failure.detail),
-            ..failure
+        let told = match &reply {
+            Ok(reply) => reply.date,
+            Err(HttpError::Status { date, .. }) => *date,
+            Err(_) => None,
+        };
+        if let Some(told) = told {
+            self.clock_ahead_ms = Some(ahead(clock::now().wall, told));
+        }
+        let reply = reply.map_err(|error| self.with_clock(error.into()))?;
+        let context = Context { now, hashes_per_unit: self.hashes_per_unit };
+        (request.parse)(&reply.body, &context).map_err(|failure| {
+            let detail = format!("{}: {}", crate::http::redacted(&url), failure.detail);
+            self.with_clock(Failure { detail, ..failure })
         })
+    }
+
+    /// To a pool that checks signatures a wrong clock looks like a wrong key.
+    fn with_clock(&self, failure: Failure) -> Failure {
+        let refused = matches!(failure.reason, Missing::Denied | Missing::RemoteError);
+        match self.clock_ahead_ms {
+            Some(ms) if ms != 0 && refused && self.keys.secret.is_some() => {
+                let (secs, way) = (ms.unsigned_abs() / 1000, if ms > 0 { "ahead of" } else { "behind" });
+                let detail = format!("{}; this machine's clock is {secs} s {way} the pool's", failure.detail);
+                Failure { detail, ..failure }
+            }
+            _ => failure,
+        }
     }
 
     fn settle(
         &mut self,
         index: usize,
         now: Now,
-        outcome: Result<Piece, Missing>,
+        outcome: Result<(Option<Piece>, Page), Missing>,
         retry_after: Option<Duration>,
     ) {
         if let Some(part) = self.parts.get_mut(index) {
-            part.due = now.mono.saturating_add(retry_after.unwrap_or_default().max(part.period));
-            match outcome {
-                Ok(piece) => {
-                    part.held = Some((now, piece));
-                    part.trouble = None;
-                }
-                Err(why) => part.trouble = Some(why),
-            }
+            part.settle(now, outcome, retry_after.unwrap_or_default());
         }
-        let spacing = self.api.spacing.min(self.interval);
+        let spacing = self.spacing();
         let due = self.parts.iter().map(|part| part.due.saturating_sub(now.mono)).min();
         self.pause = due.map(|due| due.clamp(spacing, self.interval));
     }
 
     fn report(&self, now: Now) -> PoolReport {
-        let mut report = blank();
+        let mut report = piece::blank(self.scheme);
+        report.clock_ahead_ms = self.clock_ahead_ms;
         for part in &self.parts {
             let piece = match part.kept(now) {
                 Some(piece) => piece.clone().at_best(part.quality()),
                 None => (part.request.missing)(part.trouble.unwrap_or(Missing::Expired)),
             };
-            apply(&mut report, piece);
+            piece.apply(&mut report);
         }
+        piece::rejects_of_workers(&mut report);
         report
     }
 
@@ -153,7 +227,38 @@ impl Account {
     }
 }
 
+fn ahead(own: UnixMs, theirs: UnixMs) -> i64 {
+    let ahead = own.0.saturating_sub(theirs.0);
+    if ahead.saturating_abs() <= CLOCK_GRAIN_MS { 0 } else { ahead }
+}
+
 impl Part {
+    fn settle(&mut self, now: Now, outcome: Result<(Option<Piece>, Page), Missing>, retry_after: Duration) {
+        let mut pause = retry_after.max(self.period);
+        self.pages = None;
+        match outcome {
+            Ok((begun, Page { piece, more })) => {
+                let mut all = begun.unwrap_or_default();
+                all.go_on(piece);
+                if more {
+                    self.page = self.page.saturating_add(1);
+                    self.pages = Some(all);
+                    pause = Duration::ZERO;
+                } else {
+                    self.page = 0;
+                    all.once_each();
+                    self.held = Some((now, all));
+                    self.trouble = None;
+                }
+            }
+            Err(why) => {
+                self.page = 0;
+                self.trouble = Some(why);
+            }
+        }
+        self.due = now.mono.saturating_add(pause);
+    }
+
     fn kept(&self, now: Now) -> Option<&Piece> {
         let (at, piece) = self.held.as_ref()?;
         (now.since(*at) <= self.period.saturating_mul(KEPT_PERIODS)).then_some(piece)
@@ -162,47 +267,6 @@ impl Part {
     fn quality(&self) -> Quality {
         if self.trouble.is_some() { Quality::Stale } else { Quality::Measured }
     }
-}
-
-/// A report of which nothing was asked.
-fn blank() -> PoolReport {
-    PoolReport {
-        hashrate_now: Err(Missing::NotSupported),
-        hashrate_1h: Err(Missing::NotSupported),
-        hashrate_24h: Err(Missing::NotSupported),
-        workers_online: Err(Missing::NotSupported),
-        workers_offline: Err(Missing::NotSupported),
-        unpaid: Err(Missing::NotSupported),
-        today_estimate: Err(Missing::NotSupported),
-        workers: Vec::new(),
-        settled: Vec::new(),
-    }
-}
-
-fn apply(report: &mut PoolReport, piece: Piece) {
-    match piece {
-        Piece::Profile(rates, balance) => {
-            apply_rates(report, rates);
-            apply_balance(report, balance);
-        }
-        Piece::Rates(rates) => apply_rates(report, rates),
-        Piece::Balance(balance) => apply_balance(report, balance),
-        Piece::Workers(workers) => report.workers = workers,
-        Piece::Settled(settled) => report.settled = settled,
-    }
-}
-
-fn apply_rates(report: &mut PoolReport, rates: Rates) {
-    report.hashrate_now = rates.hashrate_now;
-    report.hashrate_1h = rates.hashrate_1h;
-    report.hashrate_24h = rates.hashrate_24h;
-    report.workers_online = rates.workers_online;
-    report.workers_offline = rates.workers_offline;
-}
-
-fn apply_balance(report: &mut PoolReport, balance: Balance) {
-    report.unpaid = balance.unpaid;
-    report.today_estimate = balance.today_estimate;
 }
 
 impl Source for Account {
@@ -217,6 +281,10 @@ impl Source for Account {
 
     fn fetch(&mut self, now: Now) -> Fetch<'_> {
         Box::pin(self.step(now))
+    }
+
+    fn whole(&self) -> bool {
+        self.parts.iter().all(|part| part.trouble != Some(Missing::NotYet) && part.pages.is_none())
     }
 
     fn failed(&self, why: Missing) -> Vec<Sample> {

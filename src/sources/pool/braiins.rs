@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{Api, Balance, Piece, Rates, Request, plausible};
+use super::wire::{hashes_per, plausible};
+use super::{Api, Ask, Asking, Balance, Key, Piece, Rates, Request};
 use crate::clock::UnixMs;
-use crate::reading::{Missing, PoolWorker, Read, Reading, Settled, SettledKind};
+use crate::reading::{Missing, PoolWorker, Read, Reading, RewardScheme, Settled, SettledKind};
 use crate::sources::Failure;
 use crate::sources::web::{Decimal, json, read};
 use crate::units::Hashrate;
@@ -20,31 +21,42 @@ const HOUR: Duration = Duration::from_secs(3600);
 const DAY_SECS: i64 = 86_400;
 
 pub static API: Api = Api {
+    name: "braiins",
     url: "https://pool.braiins.com",
-    token_header: Some("Pool-Auth-Token"),
     // The pool asks for 5 s; one more keeps a jittered schedule above that.
     spacing: Duration::from_secs(6),
+    scheme: RewardScheme::Fpps,
+    needs: &[Key::TokenFile],
+    warning: None,
     requests: &[
         Request {
-            path: |_, _| "/accounts/profile/json/btc/".into(),
+            ask: |asking| get(asking, "/accounts/profile/json/btc/"),
             period: |interval| interval,
-            parse: |body, _| profile(body),
-            missing: |why| Piece::Profile(Rates::missing(why), Balance::missing(why)),
+            parse: |body, _| Ok(profile(body)?.into()),
+            missing: |why| account(Rates::missing(why), Balance::missing(why)),
         },
         Request {
-            path: |_, _| "/accounts/workers/json/btc".into(),
+            ask: |asking| get(asking, "/accounts/workers/json/btc"),
             period: |interval| interval.saturating_mul(2),
-            parse: |body, _| workers(body),
-            missing: |_| Piece::Workers(Vec::new()),
+            parse: |body, _| Ok(workers(body)?.into()),
+            missing: |_| Vec::<PoolWorker>::new().into(),
         },
         Request {
-            path: |_, _| "/accounts/rewards/json/btc".into(),
+            ask: |asking| get(asking, "/accounts/rewards/json/btc"),
             period: |interval| interval.max(HOUR),
-            parse: |body, now| rewards(body, now.wall),
-            missing: |_| Piece::Settled(Vec::new()),
+            parse: |body, context| Ok(rewards(body, context.now.wall)?.into()),
+            missing: |_| Vec::<Settled>::new().into(),
         },
     ],
 };
+
+fn get(asking: &Asking<'_>, path: &str) -> Ask {
+    Ask::get(path).header("Pool-Auth-Token", asking.keys.token())
+}
+
+fn account(rates: Rates, balance: Balance) -> Piece {
+    Piece { rates: Some(rates), balance: Some(balance), ..Piece::default() }
+}
 
 #[derive(Deserialize)]
 struct Envelope<T> {
@@ -87,7 +99,7 @@ pub fn profile(body: &[u8]) -> Result<Piece, Failure> {
         unpaid: read(&profile.current_balance, "profile.current_balance", Decimal::sats_from_btc),
         today_estimate: estimate.map(|r| Reading::estimated(r.value, r.source)),
     };
-    Ok(Piece::Profile(rates, balance))
+    Ok(account(rates, balance))
 }
 
 #[derive(Deserialize)]
@@ -111,7 +123,7 @@ pub fn workers(body: &[u8]) -> Result<Piece, Failure> {
     let reply: Workers = open(body)?;
     let workers =
         reply.workers.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no workers"))?;
-    Ok(Piece::Workers(workers.into_iter().map(worker).collect()))
+    Ok(workers.into_iter().map(worker).collect::<Vec<_>>().into())
 }
 
 fn worker((name, worker): (String, Worker)) -> PoolWorker {
@@ -119,6 +131,8 @@ fn worker((name, worker): (String, Worker)) -> PoolWorker {
     PoolWorker {
         name,
         hashrate: rate(&worker.hash_rate_5m, worker.hash_rate_unit.as_deref(), "workers.hash_rate_5m"),
+        rejected: Err(Missing::NotSupported),
+        stale: Err(Missing::NotSupported),
         last_share: last_share.map(UnixMs::from_secs),
         online: match worker.state.as_deref() {
             Some("ok" | "low") => Some(true),
@@ -160,11 +174,11 @@ pub fn rewards(body: &[u8], now: UnixMs) -> Result<Piece, Failure> {
         // The pool's own word on when it settled, else this machine's clock.
         let known_until = row.calculation_date.as_ref().and_then(Decimal::i64).unwrap_or(now.secs());
         if day.saturating_add(DAY_SECS) <= known_until {
-            settled.push(Settled { at: UnixMs::from_secs(day), kind: SettledKind::UtcDay, net });
+            settled.push(Settled { at: UnixMs::from_secs(day), kind: SettledKind::UtcDay, net, fee: None });
         }
     }
     settled.sort_by_key(|row| std::cmp::Reverse(row.at));
-    Ok(Piece::Settled(settled))
+    Ok(settled.into())
 }
 
 fn open<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
@@ -174,20 +188,6 @@ fn open<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
 
 fn rate(field: &Option<Decimal>, unit: Option<&str>, source: &'static str) -> Read<Hashrate> {
     let rate = read(field, source, Decimal::f64)?;
-    let hashes = hashes_per_unit(unit.ok_or(Missing::NotReported)?).ok_or(Missing::Garbage)?;
+    let hashes = hashes_per(unit.ok_or(Missing::NotReported)?).ok_or(Missing::Garbage)?;
     plausible(Ok(rate.map(|rate| rate * hashes)))
-}
-
-/// A unit that is not known gives no value: a guess would be wrong by a factor of a thousand.
-fn hashes_per_unit(unit: &str) -> Option<f64> {
-    match unit.to_ascii_lowercase().as_str() {
-        "h/s" => Some(1.0),
-        "kh/s" => Some(1e3),
-        "mh/s" => Some(1e6),
-        "gh/s" => Some(1e9),
-        "th/s" => Some(1e12),
-        "ph/s" => Some(1e15),
-        "eh/s" => Some(1e18),
-        _ => None,
-    }
 }

@@ -1,24 +1,36 @@
 //! Mining pools.
 //!
-//! A pool is a table of requests ([`Request`]) with a pure parser each; [`account`] asks them in
-//! turn and puts the pieces together. A new pool is one file with such a table and one variant of
-//! [`PoolKind`].
+//! A pool is a table of requests ([`Api`]) with a pure parser each; [`account`] asks them in turn and
+//! puts the pieces together. A new pool is one file with such a table and one variant of [`PoolKind`].
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use serde::Deserialize;
 
-use crate::clock::Now;
 use crate::http::Http;
-use crate::reading::{Missing, PoolWorker, Quality, Read, Settled, at_best};
+use crate::reading::RewardScheme;
 use crate::secret::{Secret, SecretError};
-use crate::sources::{Failure, Source};
-use crate::units::{Hashrate, Sats};
+use crate::sources::Source;
+
+use self::account::Account;
+use self::gate::Gate;
+use self::nonce::Nonce;
 
 mod account;
+pub mod antpool;
+mod api;
 pub mod braiins;
+mod gate;
+mod nonce;
 pub mod ocean;
+mod piece;
+mod sign;
+mod wire;
+
+pub use api::{Api, Ask, Asking, Body, Context, Key, Keys, Page, Request};
+pub use piece::{Balance, Piece, Rates, Rejects};
 
 /// `[[pool]]`: one account at one pool.
 #[derive(Debug, Clone, Deserialize)]
@@ -29,12 +41,20 @@ pub struct PoolConfig {
     pub kind: PoolKind,
     /// Base URL, for proxies and tests. Absent: the pool's own.
     pub url: Option<String>,
-    /// `braiins`: file with the access token (a read-only profile is enough).
+    /// File with the access token or API key.
     pub token_file: Option<PathBuf>,
-    /// `ocean`: the bitcoin address that is paid.
+    /// File with the API secret that signs the requests.
+    pub secret_file: Option<PathBuf>,
+    /// The bitcoin address that is paid.
     pub address: Option<String>,
+    /// Name of the account or subaccount at the pool.
+    pub user: Option<String>,
     /// Fee as a fraction: 0.02 is 2 %.
     pub fee: f64,
+    /// How the pool pays, where the account differs from what is usual there.
+    pub scheme: Option<RewardScheme>,
+    /// Unit of the hashrates, where the pool's differs from what its documents say.
+    pub hashrate_unit: Option<HashrateUnit>,
     /// Seconds between two requests for the account.
     #[serde(default = "default_interval")]
     pub interval_secs: u64,
@@ -43,137 +63,81 @@ pub struct PoolConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PoolKind {
+    Antpool,
     Braiins,
     Ocean,
+}
+
+impl PoolKind {
+    pub fn api(self) -> &'static Api {
+        match self {
+            PoolKind::Antpool => &antpool::API,
+            PoolKind::Braiins => &braiins::API,
+            PoolKind::Ocean => &ocean::API,
+        }
+    }
+}
+
+/// Hashes per second and its multiples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum HashrateUnit {
+    #[serde(rename = "H/s")]
+    Hs,
+    #[serde(rename = "kH/s")]
+    Khs,
+    #[serde(rename = "MH/s")]
+    Mhs,
+    #[serde(rename = "GH/s")]
+    Ghs,
+    #[serde(rename = "TH/s")]
+    Ths,
+    #[serde(rename = "PH/s")]
+    Phs,
+}
+
+impl HashrateUnit {
+    /// H/s in one of it.
+    pub fn hashes(self) -> f64 {
+        match self {
+            HashrateUnit::Hs => 1.0,
+            HashrateUnit::Khs => 1e3,
+            HashrateUnit::Mhs => 1e6,
+            HashrateUnit::Ghs => 1e9,
+            HashrateUnit::Ths => 1e12,
+            HashrateUnit::Phs => 1e15,
+        }
+    }
 }
 
 fn default_interval() -> u64 {
     300
 }
 
-/// The source of one account.
+/// The source of each account. Accounts at one host take turns, and those with one key share its nonces, which
+/// are kept in `state_dir`.
 ///
 /// # Errors
-/// If the file with the token cannot be read.
-pub fn source(cfg: &PoolConfig, http: &Http) -> Result<Box<dyn Source>, SecretError> {
-    let api = match cfg.kind {
-        PoolKind::Braiins => &braiins::API,
-        PoolKind::Ocean => &ocean::API,
-    };
-    let token = cfg.token_file.as_deref().map(Secret::from_file).transpose()?;
-    Ok(Box::new(account::Account::new(cfg, api, token, http.clone())))
-}
-
-/// What wattsplit knows of one pool's API. Every request is a GET.
-pub struct Api {
-    /// Base URL of the pool itself.
-    pub url: &'static str,
-    /// Header that carries the token.
-    pub token_header: Option<&'static str>,
-    /// Between two requests, as the pool asks for.
-    pub spacing: Duration,
-    /// The first one is asked first, and the account counts as failed when it fails.
-    pub requests: &'static [Request],
-}
-
-/// One question to a pool.
-pub struct Request {
-    /// Path and query for the account's address, if the pool goes by address.
-    pub path: fn(address: &str, now: Now) -> String,
-    /// How often it is asked, given the configured interval.
-    pub period: fn(interval: Duration) -> Duration,
-    /// Pure.
-    pub parse: fn(body: &[u8], now: Now) -> Result<Piece, Failure>,
-    /// What is missing when the request fails.
-    pub missing: fn(Missing) -> Piece,
-}
-
-/// What one request contributes to the account's report.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Piece {
-    Profile(Rates, Balance),
-    Rates(Rates),
-    Balance(Balance),
-    Workers(Vec<PoolWorker>),
-    Settled(Vec<Settled>),
-}
-
-/// Hashrates and workers of an account.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rates {
-    pub hashrate_now: Read<Hashrate>,
-    pub hashrate_1h: Read<Hashrate>,
-    pub hashrate_24h: Read<Hashrate>,
-    pub workers_online: Read<u32>,
-    pub workers_offline: Read<u32>,
-}
-
-/// What an account has earned and was not paid yet.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Balance {
-    pub unpaid: Read<Sats>,
-    pub today_estimate: Read<Sats>,
-}
-
-impl Rates {
-    pub fn missing(why: Missing) -> Self {
-        Self {
-            hashrate_now: Err(why),
-            hashrate_1h: Err(why),
-            hashrate_24h: Err(why),
-            workers_online: Err(why),
-            workers_offline: Err(why),
-        }
+/// If a file with a token or secret cannot be read.
+pub fn sources(
+    pools: &[PoolConfig],
+    http: &Http,
+    state_dir: Option<&Path>,
+) -> Result<Vec<Box<dyn Source>>, SecretError> {
+    let mut gates: BTreeMap<String, Rc<Gate>> = BTreeMap::new();
+    let mut nonces: BTreeMap<String, Rc<Nonce>> = BTreeMap::new();
+    let mut sources: Vec<Box<dyn Source>> = Vec::with_capacity(pools.len());
+    for pool in pools {
+        let base = pool.url.as_deref().unwrap_or(pool.kind.api().url);
+        let gate = gates.entry(gate::host_of(base)).or_default();
+        let keys = Keys {
+            token: pool.token_file.as_deref().map(Secret::from_file).transpose()?,
+            secret: pool.secret_file.as_deref().map(Secret::from_file).transpose()?,
+            address: pool.address.clone().unwrap_or_default(),
+            user: pool.user.clone().unwrap_or_default(),
+        };
+        let file = keys.secret.as_ref().and(state_dir).map(|dir| dir.join(nonce::file_name(keys.token())));
+        let nonce = nonces.entry(keys.token().to_owned()).or_insert_with(|| Rc::new(Nonce::open(file)));
+        sources.push(Box::new(Account::new(pool, keys, (gate, nonce), http.clone())));
     }
-
-    fn at_best(self, quality: Quality) -> Self {
-        Self {
-            hashrate_now: at_best(self.hashrate_now, quality),
-            hashrate_1h: at_best(self.hashrate_1h, quality),
-            hashrate_24h: at_best(self.hashrate_24h, quality),
-            workers_online: at_best(self.workers_online, quality),
-            workers_offline: at_best(self.workers_offline, quality),
-        }
-    }
-}
-
-impl Balance {
-    pub fn missing(why: Missing) -> Self {
-        Self { unpaid: Err(why), today_estimate: Err(why) }
-    }
-
-    fn at_best(self, quality: Quality) -> Self {
-        Self { unpaid: at_best(self.unpaid, quality), today_estimate: at_best(self.today_estimate, quality) }
-    }
-}
-
-impl Piece {
-    /// The same piece with no value better than `quality`.
-    fn at_best(self, quality: Quality) -> Self {
-        match self {
-            Piece::Profile(rates, balance) => {
-                Piece::Profile(rates.at_best(quality), balance.at_best(quality))
-            }
-            Piece::Rates(rates) => Piece::Rates(rates.at_best(quality)),
-            Piece::Balance(balance) => Piece::Balance(balance.at_best(quality)),
-            Piece::Workers(mut workers) => {
-                for worker in &mut workers {
-                    worker.hashrate = at_best(worker.hashrate, quality);
-                }
-                Piece::Workers(workers)
-            }
-            // What is settled stays settled.
-            settled @ Piece::Settled(_) => settled,
-        }
-    }
-}
-
-/// A hashrate in hashes per second as a plausible reading: not negative, and below ten times the
-/// whole network of 2026. Anything else is an error of the unit.
-fn plausible(rate: Read<f64>) -> Read<Hashrate> {
-    const MAX_HS: f64 = 1e22;
-    let rate = rate?;
-    let in_range = (0.0..=MAX_HS).contains(&rate.value);
-    let value = Hashrate::from_hs(rate.value).filter(|_| in_range).ok_or(Missing::Implausible)?;
-    Ok(rate.map(|_| value))
+    Ok(sources)
 }

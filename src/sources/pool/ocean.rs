@@ -10,11 +10,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{Api, Balance, Piece, Rates, Request, plausible};
-use crate::clock::UnixMs;
-use crate::reading::{Missing, PoolWorker, Read, Settled, SettledKind};
+use super::wire::{hashrate, said, time};
+use super::{Api, Ask, Balance, Key, Piece, Rates, Request};
+use crate::reading::{Missing, PoolWorker, Read, RewardScheme, Settled, SettledKind};
 use crate::sources::Failure;
-use crate::sources::web::{Decimal, excerpt, json, read};
+use crate::sources::web::{Decimal, json, read};
 use crate::units::Hashrate;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -22,36 +22,39 @@ const HOUR: Duration = Duration::from_secs(3600);
 const EARNINGS_SECS: i64 = 30 * 86_400;
 
 pub static API: Api = Api {
+    name: "ocean",
     url: "https://api.ocean.xyz",
-    token_header: None,
     spacing: Duration::from_secs(2),
+    scheme: RewardScheme::Tides,
+    needs: &[Key::Address],
+    warning: None,
     requests: &[
         Request {
-            path: |address, _| format!("/v1/user_hashrate/{address}"),
+            ask: |asking| Ask::get(format!("/v1/user_hashrate/{}", asking.keys.address)),
             period: |interval| interval,
-            parse: |body, _| user_hashrate(body),
-            missing: |why| Piece::Rates(Rates::missing(why)),
+            parse: |body, _| Ok(user_hashrate(body)?.into()),
+            missing: |why| Rates::missing(why).into(),
         },
         Request {
-            path: |address, _| format!("/v1/statsnap/{address}"),
+            ask: |asking| Ask::get(format!("/v1/statsnap/{}", asking.keys.address)),
             period: |interval| interval,
-            parse: |body, _| statsnap(body),
-            missing: |why| Piece::Balance(Balance { today_estimate: NO_DAY, ..Balance::missing(why) }),
+            parse: |body, _| Ok(statsnap(body)?.into()),
+            missing: |why| Balance { today_estimate: NO_DAY, ..Balance::missing(why) }.into(),
         },
         Request {
-            path: |address, _| format!("/v1/user_hashrate_full/{address}"),
+            ask: |asking| Ask::get(format!("/v1/user_hashrate_full/{}", asking.keys.address)),
             period: |interval| interval.saturating_mul(2),
-            parse: |body, _| user_hashrate_full(body),
-            missing: |_| Piece::Workers(Vec::new()),
+            parse: |body, _| Ok(user_hashrate_full(body)?.into()),
+            missing: |_| Vec::<PoolWorker>::new().into(),
         },
         Request {
-            path: |address, now| {
-                let end = now.wall.secs();
-                format!("/v1/earnpay/{address}/{}/{end}", end.saturating_sub(EARNINGS_SECS))
+            ask: |asking| {
+                let (address, end) = (&asking.keys.address, asking.now.wall.secs());
+                Ask::get(format!("/v1/earnpay/{address}/{}/{end}", end.saturating_sub(EARNINGS_SECS)))
             },
             period: |interval| interval.max(HOUR),
-            parse: |body, _| earnpay(body),
-            missing: |_| Piece::Settled(Vec::new()),
+            parse: |body, _| Ok(earnpay(body)?.into()),
+            missing: |_| Vec::<Settled>::new().into(),
         },
     ],
 };
@@ -78,14 +81,15 @@ struct UserHashrate {
 /// If the reply is no hashrate; the pool's own errors are [`Missing::RemoteError`].
 pub fn user_hashrate(body: &[u8]) -> Result<Piece, Failure> {
     let user: UserHashrate = open(body)?;
-    Ok(Piece::Rates(Rates {
+    let rates = Rates {
         hashrate_now: rate(&user.hashrate_60s, "user_hashrate.hashrate_60s"),
         hashrate_1h: rate(&user.hashrate_3600s, "user_hashrate.hashrate_3600s"),
         hashrate_24h: rate(&user.hashrate_86400s, "user_hashrate.hashrate_86400s"),
         workers_online: read(&user.active_worker_count, "user_hashrate.active_worker_count", Decimal::u32),
         // Workers that left are not counted by the pool.
         workers_offline: Err(Missing::NotSupported),
-    }))
+    };
+    Ok(rates.into())
 }
 
 #[derive(Deserialize)]
@@ -100,7 +104,7 @@ struct StatSnap {
 pub fn statsnap(body: &[u8]) -> Result<Piece, Failure> {
     let snap: StatSnap = open(body)?;
     let unpaid = read(&snap.unpaid, "statsnap.unpaid", Decimal::sats_from_btc);
-    Ok(Piece::Balance(Balance { unpaid, today_estimate: NO_DAY }))
+    Ok(Balance { unpaid, today_estimate: NO_DAY }.into())
 }
 
 #[derive(Deserialize)]
@@ -132,7 +136,7 @@ pub fn user_hashrate_full(body: &[u8]) -> Result<Piece, Failure> {
     let full: UserHashrateFull = open(body)?;
     let workers =
         full.workers.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no workers"))?;
-    Ok(Piece::Workers(workers.into_iter().filter_map(worker).collect()))
+    Ok(workers.into_iter().filter_map(worker).collect::<Vec<_>>().into())
 }
 
 fn worker((name, rows): (String, Rows)) -> Option<PoolWorker> {
@@ -141,11 +145,12 @@ fn worker((name, rows): (String, Rows)) -> Option<PoolWorker> {
         Rows::One(row) => row,
         Rows::NoWorker(IgnoredAny) => return None,
     };
-    let last_share = row.lastest_share_ts.as_ref().and_then(Decimal::i64);
     Some(PoolWorker {
         name,
         hashrate: rate(&row.hashrate_60s, "user_hashrate_full.hashrate_60s"),
-        last_share: last_share.filter(|secs| *secs > 0).map(UnixMs::from_secs),
+        rejected: Err(Missing::NotSupported),
+        stale: Err(Missing::NotSupported),
+        last_share: time(&row.lastest_share_ts),
         // The pool keeps no state per worker.
         online: None,
     })
@@ -173,39 +178,25 @@ pub fn earnpay(body: &[u8]) -> Result<Piece, Failure> {
         reply.earnings.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no earnings"))?;
     let mut settled = Vec::with_capacity(rows.len());
     for row in rows {
-        let at = row.ts.as_ref().and_then(block_time);
+        let at = time(&row.ts);
         let net = row.satoshis_net_earned.as_ref().and_then(Decimal::sats);
         let (Some(at), Some(net)) = (at, net) else {
             return Err(Failure::new(Missing::Garbage, "a row of earnings cannot be read"));
         };
-        settled.push(Settled { at, kind: SettledKind::Block, net });
+        settled.push(Settled { at, kind: SettledKind::Block, net, fee: None });
     }
     settled.sort_by_key(|row| std::cmp::Reverse(row.at));
-    Ok(Piece::Settled(settled))
-}
-
-/// Unix seconds, or a date and time in UTC with or without its zone.
-fn block_time(ts: &Decimal) -> Option<UnixMs> {
-    if let Some(secs) = ts.i64() {
-        return Some(UnixMs::from_secs(secs));
-    }
-    let text = ts.text()?;
-    if let Ok(instant) = text.parse::<jiff::Timestamp>() {
-        return Some(UnixMs(instant.as_millisecond()));
-    }
-    let civil: jiff::civil::DateTime = text.parse().ok()?;
-    let instant = jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()?;
-    Some(UnixMs(instant.as_millisecond()))
+    Ok(settled.into())
 }
 
 fn open<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
     let envelope: Envelope<T> = json(body)?;
     if let Some(error) = envelope.error {
-        return Err(Failure::new(Missing::RemoteError, format!("the pool says: {}", excerpt(&error))));
+        return Err(said(&error));
     }
     envelope.result.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no result"))
 }
 
 fn rate(field: &Option<Decimal>, source: &'static str) -> Read<Hashrate> {
-    plausible(read(field, source, Decimal::f64))
+    hashrate(field, 1.0, source)
 }

@@ -290,11 +290,14 @@ fn for_units(block: &mut HashBlock, coverage: f64) {
 fn pool() -> PoolReport {
     let ths = |v| Ok(Reading::measured(Hashrate::new(v).unwrap(), "profile"));
     PoolReport {
+        scheme: RewardScheme::Fpps,
         hashrate_now: ths(116_420.0),
         hashrate_1h: ths(116_900.0),
         hashrate_24h: ths(116_310.0),
         workers_online: Ok(Reading::measured(658, "workers")),
         workers_offline: Ok(Reading::measured(2, "workers")),
+        rejected: Err(Missing::NotSupported),
+        stale: Err(Missing::NotSupported),
         unpaid: Ok(Reading::measured(Sats(790_000), "current_balance")),
         today_estimate: Ok(Reading::estimated(Sats(3_071_000), "estimated_reward")),
         workers: vec![],
@@ -302,7 +305,9 @@ fn pool() -> PoolReport {
             at: UnixMs::from_secs(1_763_596_800),
             kind: SettledKind::UtcDay,
             net: Sats(5_230_000),
+            fee: None,
         }],
+        clock_ahead_ms: Some(0),
     }
 }
 

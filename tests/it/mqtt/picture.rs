@@ -15,8 +15,8 @@ use wattsplit::ledger::decision::Regret;
 use wattsplit::publish::LedgerHealth;
 use wattsplit::publish::{Health, LiveSet, wire};
 use wattsplit::reading::{
-    DriverState, HostSample, Missing, PoolReport, Quality, Read, Reading, Reasons, Settled, SettledKind,
-    Sweep,
+    DriverState, HostSample, Missing, PoolReport, Quality, Read, Reading, Reasons, RewardScheme, Settled,
+    SettledKind, Sweep,
 };
 use wattsplit::site::{
     Aged, AiBlock, AsicCounts, Current, GpuCounts, GpuHostHealth, HashBlock, HostView, MeterView, Network,
@@ -317,11 +317,14 @@ fn ai_block(state: State) -> AiBlock {
 fn report(state: State) -> PoolReport {
     let ths = |v| state.read(Hashrate::new(v).unwrap());
     PoolReport {
+        scheme: RewardScheme::Fpps,
         hashrate_now: ths(27_000.0),
         hashrate_1h: ths(27_100.0),
         hashrate_24h: ths(26_900.5),
         workers_online: state.read(197),
         workers_offline: state.read(3),
+        rejected: state.read(Fraction::new(0.0021).unwrap()),
+        stale: Err(Missing::NotSupported),
         unpaid: state.read(Sats(1_234_567)),
         today_estimate: state.read(Sats(890_123)),
         workers: Vec::new(),
@@ -329,7 +332,9 @@ fn report(state: State) -> PoolReport {
             at: UnixMs(1_794_960_000_000),
             kind: SettledKind::UtcDay,
             net: Sats(1_111_111),
+            fee: Some(Sats(22_676)),
         }],
+        clock_ahead_ms: Some(-4_500),
     }
 }
 

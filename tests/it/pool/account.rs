@@ -4,16 +4,23 @@ use std::time::Duration;
 
 use wattsplit::http::Http;
 use wattsplit::reading::{Missing, PoolReport, Quality, Sample};
-use wattsplit::sources::Source;
-use wattsplit::sources::pool::{PoolConfig, source};
+use wattsplit::secret::SecretError;
+use wattsplit::sources::pool::{self, PoolConfig};
+use wattsplit::sources::{Failure, Source};
 use wattsplit::units::Sats;
 
 use super::*;
+use wattsplit::clock::{Now, UnixMs};
+
 use crate::fake_http::{FakeHttp, Reply, failure, moment};
 
 fn config(kind: &str, url: &str, extra: &str) -> PoolConfig {
     toml::from_str(&format!("name = \"main\"\nkind = \"{kind}\"\nurl = \"{url}\"\nfee = 0.02\n{extra}"))
         .unwrap()
+}
+
+fn source(cfg: &PoolConfig, http: &Http) -> Result<Box<dyn Source>, SecretError> {
+    Ok(pool::sources(std::slice::from_ref(cfg), http, None)?.remove(0))
 }
 
 /// A Braiins account with a token, and the directory that holds it.
@@ -25,7 +32,23 @@ fn braiins_account(url: &str) -> (Box<dyn Source>, tempfile::TempDir) {
     (source(&cfg, &Http::new().unwrap()).unwrap(), dir)
 }
 
-async fn report(source: &mut dyn Source, secs: u64) -> PoolReport {
+/// An account with the key `access-key` and the secret `s3cr3t-s3cr3t`, and the directory that holds them.
+pub fn keyed_account(kind: &str, url: &str, extra: &str) -> (Box<dyn Source>, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let (token, secret) = (dir.path().join("token"), dir.path().join("secret"));
+    std::fs::write(&token, "access-key\n").unwrap();
+    std::fs::write(&secret, "s3cr3t-s3cr3t\n").unwrap();
+    let files = format!("token_file = {token:?}\nsecret_file = {secret:?}\n{extra}");
+    let cfg = config(kind, url, &files);
+    let all = pool::sources(&[cfg], &Http::new().unwrap(), Some(dir.path())).unwrap();
+    (all.into_iter().next().unwrap(), dir)
+}
+
+pub async fn failed(source: &mut dyn Source, secs: u64) -> Failure {
+    source.fetch(moment(secs)).await.unwrap_err()
+}
+
+pub async fn report(source: &mut dyn Source, secs: u64) -> PoolReport {
     let samples = source.fetch(moment(secs)).await.unwrap();
     match samples.as_slice() {
         [Sample::Pool(sample)] => {
@@ -110,12 +133,12 @@ async fn what_is_not_confirmed_is_stale_and_after_three_periods_missing() {
     assert_eq!(failed.reason, Missing::RemoteError);
     // The next request is for the profile again, until the workers' turn comes.
     account.fetch(moment(602)).await.unwrap_err();
-    let stale = report(&mut *account, 606).await;
+    let stale = report(&mut *account, 608).await;
     assert_eq!(stale.hashrate_now.map(|r| (r.value.ths(), r.quality)), Ok((2150.0, Quality::Stale)));
     assert_eq!(stale.workers.first().unwrap().hashrate.unwrap().quality, Quality::Measured);
     account.fetch(moment(901)).await.unwrap_err();
     account.fetch(moment(1202)).await.unwrap_err();
-    let gone = report(&mut *account, 1206).await;
+    let gone = report(&mut *account, 1208).await;
     assert_eq!(ths(&gone.hashrate_now), Err(Missing::RemoteError));
     assert_eq!(gone.unpaid, Err(Missing::RemoteError));
     assert_eq!(gone.workers.len(), 4);
@@ -192,6 +215,32 @@ async fn an_ocean_account_is_asked_by_address_without_a_credential() {
     // Thirty days back from 1 790 000 006.
     assert_eq!(server.lines()[3], "GET /v1/earnpay/bc1qtest/1787408006/1790000006");
     assert_eq!(server.lines()[4], "GET /v1/user_hashrate/bc1qtest");
+}
+
+#[tokio::test]
+async fn accounts_at_one_host_take_turns_and_those_with_one_key_never_use_a_nonce_twice() {
+    let server = FakeHttp::start(|_| Reply::Ok(r#"{"code":0,"data":{}}"#.into())).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("key");
+    std::fs::write(&file, "k3yk3y").unwrap();
+    let keys = format!("user = \"ridge\"\ntoken_file = {file:?}\nsecret_file = {file:?}\n");
+    let cfg = config("antpool", &server.url, &keys);
+    let start =
+        |state_dir| pool::sources(&[cfg.clone(), cfg.clone()], &Http::new().unwrap(), state_dir).unwrap();
+    let mut accounts = start(Some(dir.path()));
+    accounts[0].fetch(moment(0)).await.unwrap();
+    // Not its turn: nothing is asked, nothing failed, and it comes back when the host is free.
+    assert!(accounts[1].fetch(moment(1)).await.unwrap().is_empty());
+    assert!(accounts[1].schedule().interval < Duration::from_secs(2));
+    accounts[1].fetch(moment(3)).await.unwrap();
+    // The program starts anew, and the clock is a day behind.
+    accounts = start(Some(dir.path()));
+    let yesterday = Now { wall: UnixMs(moment(0).wall.0 - 86_400_000), mono: moment(9).mono };
+    accounts[0].fetch(yesterday).await.unwrap();
+    let nonces: Vec<u64> =
+        server.seen().iter().map(|request| field(&request.body, "nonce").parse().unwrap()).collect();
+    assert!(nonces.windows(2).all(|pair| pair[0] < pair[1]), "{nonces:?}");
+    assert_eq!(nonces.len(), 3);
 }
 
 #[test]

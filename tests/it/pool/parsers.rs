@@ -12,24 +12,16 @@ use super::*;
 const NOW: UnixMs = UnixMs(1_790_000_000_000);
 
 fn profile(body: &str) -> (Rates, Balance) {
-    match braiins::profile(body.as_bytes()).unwrap() {
-        Piece::Profile(rates, balance) => (rates, balance),
-        other => panic!("{other:?}"),
-    }
+    let piece = braiins::profile(body.as_bytes()).unwrap();
+    (piece.rates.unwrap(), piece.balance.unwrap())
 }
 
 fn rates(piece: Result<Piece, Failure>) -> Rates {
-    match piece.unwrap() {
-        Piece::Rates(rates) => rates,
-        other => panic!("{other:?}"),
-    }
+    piece.unwrap().rates.unwrap()
 }
 
 fn workers(piece: Result<Piece, Failure>) -> Vec<PoolWorker> {
-    match piece.unwrap() {
-        Piece::Workers(workers) => workers,
-        other => panic!("{other:?}"),
-    }
+    piece.unwrap().workers.unwrap()
 }
 
 #[test]
@@ -115,18 +107,22 @@ fn braiins_workers_carry_their_own_unit_and_state() {
 
 #[test]
 fn braiins_settles_utc_days_that_are_over_newest_first() {
-    let day =
-        |secs, sats| Settled { at: UnixMs::from_secs(secs), kind: SettledKind::UtcDay, net: Sats(sats) };
+    let day = |secs, sats| Settled {
+        at: UnixMs::from_secs(secs),
+        kind: SettledKind::UtcDay,
+        net: Sats(sats),
+        fee: None,
+    };
     // The second row is the running day; its end is known by the clock alone.
     let today = braiins::rewards(REWARDS.as_bytes(), NOW).unwrap();
-    assert_eq!(today, Piece::Settled(vec![day(1_789_862_400, 61_081)]));
+    assert_eq!(today.settled, Some(vec![day(1_789_862_400, 61_081)]));
     let tomorrow = braiins::rewards(REWARDS.as_bytes(), UnixMs::from_secs(1_790_035_200)).unwrap();
-    assert_eq!(tomorrow, Piece::Settled(vec![day(1_789_948_800, 60_002), day(1_789_862_400, 61_081)]));
+    assert_eq!(tomorrow.settled, Some(vec![day(1_789_948_800, 60_002), day(1_789_862_400, 61_081)]));
 }
 
 #[test]
 fn a_day_that_the_pool_calculated_is_settled_even_if_this_clock_is_behind() {
-    let Piece::Settled(rows) = braiins::rewards(REWARDS.as_bytes(), UnixMs::from_secs(0)).unwrap() else {
+    let Some(rows) = braiins::rewards(REWARDS.as_bytes(), UnixMs::from_secs(0)).unwrap().settled else {
         panic!()
     };
     assert_eq!(rows.len(), 1);
@@ -152,7 +148,7 @@ fn ocean_hashrates_are_hashes_per_second_in_strings() {
 
 #[test]
 fn ocean_counts_the_unpaid_in_bitcoin_and_has_no_day_to_estimate() {
-    let Piece::Balance(balance) = ocean::statsnap(STATSNAP.as_bytes()).unwrap() else { panic!() };
+    let balance = ocean::statsnap(STATSNAP.as_bytes()).unwrap().balance.unwrap();
     assert_eq!(balance.unpaid, Ok(Reading::measured(Sats(91_234), "statsnap.unpaid")));
     assert_eq!(balance.today_estimate, Err(Missing::NotSupported));
 }
@@ -176,10 +172,14 @@ fn ocean_workers_are_one_element_arrays_and_totals_among_them_are_left_out() {
 
 #[test]
 fn ocean_settles_blocks_net_of_the_fee_whatever_the_spelling() {
-    let block =
-        |secs, sats| Settled { at: UnixMs::from_secs(secs), kind: SettledKind::Block, net: Sats(sats) };
+    let block = |secs, sats| Settled {
+        at: UnixMs::from_secs(secs),
+        kind: SettledKind::Block,
+        net: Sats(sats),
+        fee: None,
+    };
     // 2026-09-20T03:04:05Z is 1 789 862 400 + 3 h 4 min 5 s.
-    let expected = Piece::Settled(vec![block(1_789_990_000, 1472), block(1_789_873_445, 1460)]);
+    let expected = Piece::from(vec![block(1_789_990_000, 1472), block(1_789_873_445, 1460)]);
     assert_eq!(ocean::earnpay(EARNPAY.as_bytes()).unwrap(), expected);
     let zoned = EARNPAY.replace("03:04:05", "03:04:05Z");
     assert_eq!(ocean::earnpay(zoned.as_bytes()).unwrap(), expected);

@@ -79,6 +79,10 @@ fn a_pool_keeps_its_last_report_as_stale_for_a_day() {
     put(&mut site, 0, pool(Err(Missing::Denied)));
     assert_eq!(site.view(at(0)).pools[0].report.as_ref().unwrap_err(), &Missing::Denied);
     let report = PoolReport {
+        scheme: RewardScheme::Fpps,
+        rejected: Err(Missing::NotSupported),
+        stale: Err(Missing::NotSupported),
+        clock_ahead_ms: None,
         hashrate_now: ths(100.0),
         hashrate_1h: Err(Missing::NotReported),
         hashrate_24h: Err(Missing::NotReported),

@@ -108,7 +108,7 @@ impl Controller {
             // The body is left out: it may hold what was sent.
             Err(HttpError::Status { code, url, retry_after, .. }) => {
                 let body_start = "the login was refused".to_owned();
-                return Err(HttpError::Status { code, url, retry_after, body_start }.into());
+                return Err(HttpError::Status { code, url, retry_after, date: None, body_start }.into());
             }
             Err(error) => return Err(error.into()),
         };

@@ -1,0 +1,209 @@
+//! AntPool: `antpool.com/api`, forms that are signed with an HMAC over account, key and a nonce that grows.
+//!
+//! Protocol: AntPool's API guide. The account's hashrates are hashes per second in strings; those of the workers
+//! are MH/s by the document, which nobody has confirmed: where they are not, `hashrate_unit` says so. `code` 0 is
+//! success. Times have no zone and are taken as UTC. At most 600 requests in ten minutes, else the address is
+//! banned.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::sign::hmac_sha256;
+use super::wire::{hashrate, part_of, said, time};
+use super::{Api, Ask, Asking, Balance, Body, Context, Key, Page, Piece, Rates, Request};
+use crate::reading::{Missing, PoolWorker, Quality, Read, Reading, RewardScheme, Settled, SettledKind};
+use crate::sources::Failure;
+use crate::sources::web::{Decimal, json, read};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY_MS: i64 = 86_400_000;
+const MHS: f64 = 1e6;
+
+pub static API: Api = Api {
+    name: "antpool",
+    url: "https://antpool.com",
+    spacing: Duration::from_secs(2),
+    scheme: RewardScheme::Fpps,
+    needs: &[Key::TokenFile, Key::SecretFile, Key::User],
+    warning: None,
+    requests: &[
+        Request {
+            ask: |asking| signed(asking, "/api/accountOverview.htm", &[]),
+            period: |interval| interval,
+            parse: |body, _| Ok(overview(body)?.into()),
+            missing: |why| Piece {
+                rates: Some(Rates::missing(why)),
+                balance: Some(Balance { today_estimate: NO_ESTIMATE, ..Balance::missing(why) }),
+                ..Piece::default()
+            },
+        },
+        Request {
+            ask: |asking| signed(asking, "/api/workers.htm", &[("pageSize", "100")]),
+            period: |interval| interval.saturating_mul(2),
+            parse: |body, context| workers(body, context),
+            missing: |_| Vec::<PoolWorker>::new().into(),
+        },
+        Request {
+            ask: |asking| {
+                signed(asking, "/api/paymentHistoryV2.htm", &[("type", "recv"), ("pageSize", "50")])
+            },
+            period: |interval| interval.max(HOUR),
+            // The newest 50 days are enough: the ledger knows the others.
+            parse: |body, _| Ok(received(body)?.into()),
+            missing: |_| Vec::<Settled>::new().into(),
+        },
+    ],
+};
+
+const NO_ESTIMATE: Read<crate::units::Sats> = Err(Missing::NotSupported);
+
+fn signed(asking: &Asking<'_>, path: &'static str, more: &[(&'static str, &str)]) -> Ask {
+    let (keys, nonce) = (asking.keys, asking.nonce.to_string());
+    let message = format!("{}{}{nonce}", keys.user, keys.token());
+    let mut form = vec![
+        ("key", keys.token().to_owned()),
+        ("nonce", nonce),
+        ("signature", hmac_sha256(keys.secret(), &message).to_ascii_uppercase()),
+        ("coin", "BTC".to_owned()),
+        ("userId", keys.user.clone()),
+        ("pageEnable", "1".to_owned()),
+        ("page", asking.page.saturating_add(1).to_string()),
+    ];
+    form.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    Ask::post(path, Body::Form(form))
+}
+
+#[derive(Deserialize)]
+struct Envelope<T> {
+    code: Option<Decimal>,
+    message: Option<String>,
+    data: Option<T>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Overview {
+    hs_last10m: Option<Decimal>,
+    hs_last1h: Option<Decimal>,
+    hs_last1d: Option<Decimal>,
+    unpaid_amount: Option<Decimal>,
+    active_worker_num: Option<Decimal>,
+    inactive_worker_num: Option<Decimal>,
+}
+
+/// Hashrates, workers and the unpaid balance of the account.
+///
+/// # Errors
+/// If the reply is no overview; the pool's own errors are [`Missing::RemoteError`].
+pub fn overview(body: &[u8]) -> Result<Piece, Failure> {
+    let account: Overview = open(body)?;
+    let rates = Rates {
+        hashrate_now: hashrate(&account.hs_last10m, 1.0, "accountOverview.hsLast10m"),
+        hashrate_1h: hashrate(&account.hs_last1h, 1.0, "accountOverview.hsLast1h"),
+        hashrate_24h: hashrate(&account.hs_last1d, 1.0, "accountOverview.hsLast1d"),
+        workers_online: read(&account.active_worker_num, "accountOverview.activeWorkerNum", Decimal::u32),
+        workers_offline: read(
+            &account.inactive_worker_num,
+            "accountOverview.inactiveWorkerNum",
+            Decimal::u32,
+        ),
+    };
+    let unpaid = read(&account.unpaid_amount, "accountOverview.unpaidAmount", Decimal::sats_from_btc);
+    let balance = Balance { unpaid, today_estimate: NO_ESTIMATE };
+    Ok(Piece { rates: Some(rates), balance: Some(balance), ..Piece::default() })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Rows<T> {
+    rows: Option<Vec<T>>,
+    page: Option<Decimal>,
+    total_page: Option<Decimal>,
+}
+
+#[derive(Deserialize)]
+struct Worker {
+    worker: Option<String>,
+    last10m: Option<Decimal>,
+    accepted: Option<Decimal>,
+    stale: Option<Decimal>,
+    /// The pool spells it like this.
+    dupelicate: Option<Decimal>,
+    other: Option<Decimal>,
+}
+
+/// One page of the workers. What they lost is the account's, too: the pool does not tell it for the account.
+///
+/// # Errors
+/// As [`overview`].
+pub fn workers(body: &[u8], context: &Context) -> Result<Page, Failure> {
+    let list: Rows<Worker> = open(body)?;
+    let rows = list.rows.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no rows"))?;
+    let hashes = context.hashes_per_unit.unwrap_or(MHS);
+    let number = |field: &Option<Decimal>| field.as_ref().and_then(Decimal::u32);
+    let more = number(&list.page).zip(number(&list.total_page)).is_some_and(|(page, all)| page < all);
+    let workers = rows.iter().filter_map(|row| worker(row, hashes));
+    Ok(Page { piece: workers.collect::<Vec<_>>().into(), more: more && !rows.is_empty() })
+}
+
+fn worker(row: &Worker, hashes: f64) -> Option<PoolWorker> {
+    let shares = |field, source| read(field, source, Decimal::f64);
+    let accepted = shares(&row.accepted, "workers.accepted");
+    let stale = shares(&row.stale, "workers.stale");
+    let duplicate = shares(&row.dupelicate, "workers.dupelicate");
+    let other = shares(&row.other, "workers.other");
+    let rejected = sum(duplicate, other);
+    Some(PoolWorker {
+        name: row.worker.clone()?,
+        hashrate: hashrate(&row.last10m, hashes, "workers.last10m"),
+        rejected: part_of(rejected, sum(accepted, stale)),
+        stale: part_of(stale, sum(accepted, rejected)),
+        // The pool tells neither.
+        last_share: None,
+        online: None,
+    })
+}
+
+fn sum(a: Read<f64>, b: Read<f64>) -> Read<f64> {
+    let (a, b) = (a?, b?);
+    Ok(Reading { value: a.value + b.value, quality: Quality::max(a.quality, b.quality), source: a.source })
+}
+
+#[derive(Deserialize)]
+struct Received {
+    timestamp: Option<Decimal>,
+    amount: Option<Decimal>,
+}
+
+/// What was credited by UTC day, newest first.
+///
+/// # Errors
+/// As [`overview`], or if one of the rows cannot be read: a list with a day left out would look like a day
+/// without income.
+pub fn received(body: &[u8]) -> Result<Piece, Failure> {
+    let list: Rows<Received> = open(body)?;
+    let rows = list.rows.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no rows"))?;
+    let mut settled = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let net = row.amount.as_ref().and_then(Decimal::sats_from_btc);
+        let (Some(mut at), Some(net)) = (time(&row.timestamp), net) else {
+            return Err(Failure::new(Missing::Garbage, "a row of paymentHistoryV2 cannot be read"));
+        };
+        at.0 = at.0.div_euclid(DAY_MS).saturating_mul(DAY_MS);
+        // What `fee` counts is not documented: the amount is what was credited.
+        settled.push(Settled { at, kind: SettledKind::UtcDay, net, fee: None });
+    }
+    settled.sort_by_key(|row| std::cmp::Reverse(row.at));
+    Ok(settled.into())
+}
+
+fn open<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    let envelope: Envelope<T> = json(body)?;
+    if envelope.code.as_ref().and_then(Decimal::i64) != Some(0) {
+        let message = envelope.message.unwrap_or_else(|| "no reason given".to_owned());
+        return Err(said(&message));
+    }
+    envelope.data.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no data"))
+}

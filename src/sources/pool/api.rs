@@ -1,0 +1,144 @@
+//! What wattsplit knows of one pool's API: requests as data, and what they are made of.
+
+use std::time::Duration;
+
+use crate::clock::Now;
+use crate::reading::{Missing, RewardScheme};
+use crate::secret::Secret;
+use crate::sources::Failure;
+
+use super::Piece;
+
+/// One pool's API. Nothing in it changes anything at the pool.
+pub struct Api {
+    /// As the config calls it.
+    pub name: &'static str,
+    /// Base URL of the pool itself.
+    pub url: &'static str,
+    /// Between two requests to its host, as the pool asks for.
+    pub spacing: Duration,
+    /// How it pays where the config does not say.
+    pub scheme: RewardScheme,
+    /// The keys of the config that say whose account it is.
+    pub needs: &'static [Key],
+    /// What the operator should know of the credential before he uses it.
+    pub warning: Option<&'static str>,
+    /// The first one is asked first, and the account counts as failed when it fails.
+    pub requests: &'static [Request],
+}
+
+/// A key of `[[pool]]` that some pools need and the others have no use for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    TokenFile,
+    SecretFile,
+    Address,
+    User,
+}
+
+impl Key {
+    pub const ALL: [Key; 4] = [Key::TokenFile, Key::SecretFile, Key::Address, Key::User];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Key::TokenFile => "token_file",
+            Key::SecretFile => "secret_file",
+            Key::Address => "address",
+            Key::User => "user",
+        }
+    }
+}
+
+/// One question to a pool.
+pub struct Request {
+    pub ask: fn(&Asking<'_>) -> Ask,
+    /// How often it is asked, given the configured interval.
+    pub period: fn(interval: Duration) -> Duration,
+    /// Pure.
+    pub parse: fn(body: &[u8], context: &Context) -> Result<Page, Failure>,
+    /// What is missing when the request fails.
+    pub missing: fn(Missing) -> Piece,
+}
+
+/// Whose account it is. Empty strings where the config says nothing.
+pub struct Keys {
+    pub token: Option<Secret>,
+    pub secret: Option<Secret>,
+    pub address: String,
+    pub user: String,
+}
+
+impl Keys {
+    pub fn token(&self) -> &str {
+        self.token.as_ref().map_or("", Secret::reveal)
+    }
+
+    pub fn secret(&self) -> &str {
+        self.secret.as_ref().map_or("", Secret::reveal)
+    }
+}
+
+/// What a question is made of.
+pub struct Asking<'a> {
+    pub keys: &'a Keys,
+    pub now: Now,
+    /// Larger than any that was used with this key before; milliseconds as long as the clock goes right.
+    pub nonce: u64,
+    /// From 0.
+    pub page: u32,
+}
+
+/// What is sent.
+#[derive(Debug)]
+pub struct Ask {
+    /// Path and query, from the base URL.
+    pub path: String,
+    pub headers: Vec<(&'static str, String)>,
+    /// `None`: a GET.
+    pub body: Option<Body>,
+}
+
+/// What is posted.
+#[derive(Debug)]
+pub enum Body {
+    Json(String),
+    Form(Vec<(&'static str, String)>),
+}
+
+impl Ask {
+    pub fn get(path: impl Into<String>) -> Self {
+        Self { path: path.into(), headers: Vec::new(), body: None }
+    }
+
+    pub fn post(path: impl Into<String>, body: Body) -> Self {
+        Self { path: path.into(), headers: Vec::new(), body: Some(body) }
+    }
+
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+/// What a parser may know besides the reply.
+#[derive(Debug, Clone, Copy)]
+pub struct Context {
+    pub now: Now,
+    /// H/s in one unit of the pool's hashrates, where the operator says so.
+    pub hashes_per_unit: Option<f64>,
+}
+
+/// One reply.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    pub piece: Piece,
+    /// The next page goes on with it.
+    pub more: bool,
+}
+
+impl From<Piece> for Page {
+    fn from(piece: Piece) -> Self {
+        Self { piece, more: false }
+    }
+}

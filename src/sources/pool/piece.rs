@@ -1,0 +1,213 @@
+//! What replies contribute to the report of an account.
+
+use crate::reading::{
+    Missing, PoolReport, PoolWorker, Quality, Read, Reading, RewardScheme, Settled, at_best,
+};
+use crate::units::{Fraction, Hashrate, Sats};
+
+/// What one request contributes. What it does not speak of stays as it is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Piece {
+    pub rates: Option<Rates>,
+    pub rejects: Option<Rejects>,
+    pub balance: Option<Balance>,
+    pub workers: Option<Vec<PoolWorker>>,
+    pub settled: Option<Vec<Settled>>,
+}
+
+/// Hashrates and workers of an account.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rates {
+    pub hashrate_now: Read<Hashrate>,
+    pub hashrate_1h: Read<Hashrate>,
+    pub hashrate_24h: Read<Hashrate>,
+    pub workers_online: Read<u32>,
+    pub workers_offline: Read<u32>,
+}
+
+/// Work that earns nothing, as parts of all work.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rejects {
+    pub rejected: Read<Fraction>,
+    pub stale: Read<Fraction>,
+}
+
+/// What an account has earned and was not paid yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Balance {
+    pub unpaid: Read<Sats>,
+    pub today_estimate: Read<Sats>,
+}
+
+impl Rates {
+    pub fn missing(why: Missing) -> Self {
+        Self {
+            hashrate_now: Err(why),
+            hashrate_1h: Err(why),
+            hashrate_24h: Err(why),
+            workers_online: Err(why),
+            workers_offline: Err(why),
+        }
+    }
+
+    fn at_best(self, quality: Quality) -> Self {
+        Self {
+            hashrate_now: at_best(self.hashrate_now, quality),
+            hashrate_1h: at_best(self.hashrate_1h, quality),
+            hashrate_24h: at_best(self.hashrate_24h, quality),
+            workers_online: at_best(self.workers_online, quality),
+            workers_offline: at_best(self.workers_offline, quality),
+        }
+    }
+}
+
+impl Rejects {
+    pub fn missing(why: Missing) -> Self {
+        Self { rejected: Err(why), stale: Err(why) }
+    }
+
+    fn at_best(self, quality: Quality) -> Self {
+        Self { rejected: at_best(self.rejected, quality), stale: at_best(self.stale, quality) }
+    }
+}
+
+impl Balance {
+    pub fn missing(why: Missing) -> Self {
+        Self { unpaid: Err(why), today_estimate: Err(why) }
+    }
+
+    fn at_best(self, quality: Quality) -> Self {
+        Self { unpaid: at_best(self.unpaid, quality), today_estimate: at_best(self.today_estimate, quality) }
+    }
+}
+
+impl From<Rates> for Piece {
+    fn from(rates: Rates) -> Self {
+        Self { rates: Some(rates), ..Self::default() }
+    }
+}
+
+impl From<Balance> for Piece {
+    fn from(balance: Balance) -> Self {
+        Self { balance: Some(balance), ..Self::default() }
+    }
+}
+
+impl From<Vec<PoolWorker>> for Piece {
+    fn from(workers: Vec<PoolWorker>) -> Self {
+        Self { workers: Some(workers), ..Self::default() }
+    }
+}
+
+impl From<Vec<Settled>> for Piece {
+    fn from(settled: Vec<Settled>) -> Self {
+        Self { settled: Some(settled), ..Self::default() }
+    }
+}
+
+impl Piece {
+    /// The same piece with no value better than `quality`. What is settled stays settled.
+    pub(super) fn at_best(mut self, quality: Quality) -> Self {
+        for worker in self.workers.iter_mut().flatten() {
+            worker.hashrate = at_best(worker.hashrate, quality);
+            worker.rejected = at_best(worker.rejected, quality);
+            worker.stale = at_best(worker.stale, quality);
+        }
+        Self {
+            rates: self.rates.map(|rates| rates.at_best(quality)),
+            rejects: self.rejects.map(|rejects| rejects.at_best(quality)),
+            balance: self.balance.map(|balance| balance.at_best(quality)),
+            ..self
+        }
+    }
+
+    /// Goes on with the next page of the same list.
+    pub(super) fn go_on(&mut self, next: Piece) {
+        let Piece { rates, rejects, balance, workers, settled } = next;
+        self.rates = rates.or(self.rates.take());
+        self.rejects = rejects.or(self.rejects.take());
+        self.balance = balance.or(self.balance.take());
+        match (&mut self.workers, workers) {
+            (Some(known), Some(more)) => known.extend(more),
+            (known, more) => *known = more.or(known.take()),
+        }
+        match (&mut self.settled, settled) {
+            (Some(known), Some(more)) => known.extend(more),
+            (known, more) => *known = more.or(known.take()),
+        }
+    }
+
+    /// A list that moved between two pages may tell a worker or a row twice.
+    pub(super) fn once_each(&mut self) {
+        if let Some(workers) = &mut self.workers {
+            workers.sort_by(|a, b| a.name.cmp(&b.name));
+            workers.dedup_by(|a, b| a.name == b.name);
+        }
+    }
+
+    /// Puts what it speaks of into the report.
+    pub(super) fn apply(self, report: &mut PoolReport) {
+        if let Some(rates) = self.rates {
+            report.hashrate_now = rates.hashrate_now;
+            report.hashrate_1h = rates.hashrate_1h;
+            report.hashrate_24h = rates.hashrate_24h;
+            report.workers_online = rates.workers_online;
+            report.workers_offline = rates.workers_offline;
+        }
+        if let Some(rejects) = self.rejects {
+            report.rejected = rejects.rejected;
+            report.stale = rejects.stale;
+        }
+        if let Some(balance) = self.balance {
+            report.unpaid = balance.unpaid;
+            report.today_estimate = balance.today_estimate;
+        }
+        report.workers = self.workers.unwrap_or(std::mem::take(&mut report.workers));
+        report.settled = self.settled.unwrap_or(std::mem::take(&mut report.settled));
+    }
+}
+
+/// A report of which nothing was asked.
+pub(super) fn blank(scheme: RewardScheme) -> PoolReport {
+    PoolReport {
+        scheme,
+        hashrate_now: Err(Missing::NotSupported),
+        hashrate_1h: Err(Missing::NotSupported),
+        hashrate_24h: Err(Missing::NotSupported),
+        workers_online: Err(Missing::NotSupported),
+        workers_offline: Err(Missing::NotSupported),
+        rejected: Err(Missing::NotSupported),
+        stale: Err(Missing::NotSupported),
+        unpaid: Err(Missing::NotSupported),
+        today_estimate: Err(Missing::NotSupported),
+        workers: Vec::new(),
+        settled: Vec::new(),
+        clock_ahead_ms: None,
+    }
+}
+
+/// Where the pool tells what was lost by worker only: their mean by hashrate, as an estimate.
+pub(super) fn rejects_of_workers(report: &mut PoolReport) {
+    let known = |read: &Read<Fraction>| !matches!(read, Err(Missing::NotSupported));
+    if !known(&report.rejected) {
+        report.rejected = mean(&report.workers, |worker| worker.rejected);
+    }
+    if !known(&report.stale) {
+        report.stale = mean(&report.workers, |worker| worker.stale);
+    }
+}
+
+fn mean(workers: &[PoolWorker], part: fn(&PoolWorker) -> Read<Fraction>) -> Read<Fraction> {
+    let (mut work, mut lost, mut source) = (0.0, 0.0, "workers");
+    for worker in workers {
+        let (Ok(hashrate), Ok(part)) = (worker.hashrate, part(worker)) else { continue };
+        work += hashrate.value.ths();
+        lost += hashrate.value.ths() * part.value.get();
+        source = part.source;
+    }
+    if work <= 0.0 {
+        return Err(Missing::NotSupported);
+    }
+    let value = Fraction::new(lost / work).ok_or(Missing::Implausible)?;
+    Ok(Reading::estimated(value, source))
+}

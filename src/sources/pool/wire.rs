@@ -1,0 +1,81 @@
+//! What the pools' replies have in common: hashrates in some unit, parts of all work, times.
+
+use super::HashrateUnit;
+use crate::clock::UnixMs;
+use crate::reading::{Missing, Read, Reading};
+use crate::sources::Failure;
+use crate::sources::web::{Decimal, excerpt, read};
+use crate::units::{Fraction, Hashrate};
+
+/// A hashrate in hashes per second as a plausible reading: not negative, and below ten times the
+/// whole network of 2026. Anything else is an error of the unit.
+pub(super) fn plausible(rate: Read<f64>) -> Read<Hashrate> {
+    const MAX_HS: f64 = 1e22;
+    let rate = rate?;
+    let in_range = (0.0..=MAX_HS).contains(&rate.value);
+    let value = Hashrate::from_hs(rate.value).filter(|_| in_range).ok_or(Missing::Implausible)?;
+    Ok(rate.map(|_| value))
+}
+
+/// A field in units of `hashes` H/s.
+pub(super) fn hashrate(field: &Option<Decimal>, hashes: f64, source: &'static str) -> Read<Hashrate> {
+    plausible(read(field, source, Decimal::f64).map(|rate| rate.map(|rate| rate * hashes)))
+}
+
+/// H/s in a unit by its name. One that is not known gives no value: a guess would be wrong by a factor of a
+/// thousand.
+pub(super) fn hashes_per(unit: &str) -> Option<f64> {
+    let unit = match unit.trim().to_ascii_lowercase().as_str() {
+        "h/s" => HashrateUnit::Hs,
+        "kh/s" => HashrateUnit::Khs,
+        "mh/s" => HashrateUnit::Mhs,
+        "gh/s" => HashrateUnit::Ghs,
+        "th/s" => HashrateUnit::Ths,
+        "ph/s" => HashrateUnit::Phs,
+        "eh/s" => return Some(1e18),
+        _ => return None,
+    };
+    Some(unit.hashes())
+}
+
+/// `part` of `part + rest`; both in the same unit. Of no work at all there is no part.
+pub(super) fn part_of(part: Read<f64>, rest: Read<f64>) -> Read<Fraction> {
+    let (part, rest) = (part?, rest?);
+    let whole = part.value + rest.value;
+    if whole == 0.0 {
+        return Err(Missing::Undefined);
+    }
+    let value = Fraction::new(part.value / whole).ok_or(Missing::Implausible)?;
+    Ok(Reading { value, quality: part.quality.max(rest.quality), source: part.source })
+}
+
+/// Unix time in seconds or milliseconds, told apart by size, or a date and time in UTC with or without its
+/// zone. Zero is no time.
+pub(super) fn time(field: &Option<Decimal>) -> Option<UnixMs> {
+    /// The year 5138 in seconds, 1973 in milliseconds.
+    const MAX_UNIX_S: i64 = 100_000_000_000;
+    let field = field.as_ref()?;
+    if let Some(number) = field.i64() {
+        let time = if number < MAX_UNIX_S { UnixMs::from_secs(number) } else { UnixMs(number) };
+        return (number > 0).then_some(time);
+    }
+    let text = field.text()?;
+    if let Ok(instant) = text.parse::<jiff::Timestamp>() {
+        return Some(UnixMs(instant.as_millisecond()));
+    }
+    let civil: jiff::civil::DateTime = text.parse().ok()?;
+    let instant = jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()?;
+    Some(UnixMs(instant.as_millisecond()))
+}
+
+/// An error in the pool's own words. One about the credential is a refused login: asking again soon gets the
+/// address banned.
+pub(super) fn said(message: &str) -> Failure {
+    const OF_LOGIN: [&str; 7] = ["sign", "api key", "apikey", "token", "permission", "auth", "nonce"];
+    let words = message.to_ascii_lowercase();
+    let detail = format!("the pool says: {}", excerpt(message));
+    match OF_LOGIN.iter().any(|word| words.contains(word)) {
+        true => Failure::denied(detail),
+        false => Failure::new(Missing::RemoteError, detail),
+    }
+}
