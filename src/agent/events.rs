@@ -6,9 +6,11 @@ use std::time::Duration;
 
 mod gpus;
 mod groups;
+mod pools;
 
 use self::gpus::Gpus;
 use self::groups::Groups;
+use self::pools::Pools;
 use super::Picture;
 use super::unknown_models::UnknownModels;
 use crate::advice::{Advice, Direction};
@@ -45,6 +47,7 @@ pub struct Watch {
     captures: BTreeMap<String, (UnixMs, Band)>,
     inputs: BTreeMap<&'static str, Absence>,
     groups: Groups,
+    pools: Pools,
     /// Those that were told to be lost, and since when, monotonic.
     nodes_lost: BTreeMap<Arc<str>, Duration>,
     gpus: Gpus,
@@ -74,6 +77,9 @@ impl Watch {
         self.clock(seen.steps_back, now, &mut events);
         self.inputs(picture, now, &mut events);
         self.captures(picture, now, &mut events);
+        for (kind, severity, pool, text) in self.pools.look(&picture.view.pools) {
+            events.push(self.event(now, kind, severity, &pool, text));
+        }
         for (kind, severity, group, text) in self.groups.look(&picture.view.groups, now.mono) {
             events.push(self.event(now, kind, severity, &group, text));
         }
@@ -204,8 +210,9 @@ impl Watch {
             }
             let severity = if band == Band::Alarm { Severity::Alarm } else { Severity::Warning };
             let text = format!(
-                "{pool} settled {:.1} % of what was accrued for it; see `wattsplit ledger --capture`",
-                capture.value.get() * 100.0
+                "{pool} settled {:.1} % of what was accrued for it; usually {}; see `wattsplit ledger --capture`",
+                capture.value.get() * 100.0,
+                pools::cause(capture.value.get())
             );
             events.push(self.event(now, EventKind::Capture, severity, pool, text));
         }
@@ -350,7 +357,8 @@ mod tests {
         let told = look(20_000, Band::Alarm);
         assert_eq!(
             told[0].text,
-            "main settled 80.0 % of what was accrued for it; see `wattsplit ledger --capture`"
+            "main settled 80.0 % of what was accrued for it; usually work that is refused or late, miners that also \
+             work for another account, or a firmware that keeps a part; see `wattsplit ledger --capture`"
         );
         assert!(look(20_000, Band::Alarm).is_empty());
         assert!(look(20_001, Band::Ok).is_empty());

@@ -27,6 +27,7 @@ mod history;
 pub mod node;
 mod nodes;
 mod places;
+mod pool_watch;
 mod rounds;
 mod settlements;
 mod unknown_models;
@@ -35,6 +36,7 @@ use books::Books;
 pub use build::{Sources, sources, state_dir};
 use nodes::Nodes;
 use places::places;
+use pool_watch::PoolWatch;
 use rounds::Rounds;
 
 /// The first picture is published this long after the start, with what has been read by then.
@@ -280,6 +282,7 @@ struct Core {
     advice: Option<Advice>,
     books: Books,
     nodes: Nodes,
+    pools: PoolWatch,
 }
 
 impl Core {
@@ -294,6 +297,7 @@ impl Core {
             advice: None,
             books: Books::default(),
             nodes: Nodes::new(config.into()),
+            pools: PoolWatch::new(config.pools_by_group()),
         }
     }
 
@@ -309,7 +313,8 @@ impl Core {
     }
 
     fn picture(&mut self, now: Now, health: Health) -> Picture {
-        let view = self.site.view(now);
+        let mut view = self.site.view(now);
+        self.pools.look(&mut view);
         let split = split(&view, &self.terms);
         let (policy, previous) = (&self.policy, self.advice.as_ref());
         let (basis, advice) =

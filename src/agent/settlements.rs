@@ -55,21 +55,7 @@ mod tests {
     const DAY: i64 = 86_400_000;
 
     fn batch(settled: Vec<Settled>) -> Batch {
-        let report = PoolReport {
-            scheme: RewardScheme::Fpps,
-            hashrate_now: Err(Missing::NotSupported),
-            hashrate_1h: Err(Missing::NotSupported),
-            hashrate_24h: Err(Missing::NotSupported),
-            workers_online: Err(Missing::NotSupported),
-            workers_offline: Err(Missing::NotSupported),
-            rejected: Err(Missing::NotSupported),
-            stale: Err(Missing::NotSupported),
-            unpaid: Err(Missing::NotSupported),
-            today_estimate: Err(Missing::NotSupported),
-            workers: vec![],
-            settled,
-            clock_ahead_ms: None,
-        };
+        let report = PoolReport { settled, ..PoolReport::unknown(RewardScheme::Fpps, Missing::NotSupported) };
         let sample =
             PoolSample { name: "main".into(), interval: Duration::from_secs(300), report: Ok(report) };
         Batch { at: Now { wall: UnixMs(5 * DAY), mono: Duration::ZERO }, samples: vec![Sample::Pool(sample)] }

@@ -86,7 +86,7 @@ pub fn json<'a>(
         silent_addresses: view.silent_addresses,
         gpus: gpus.map(Gpu::of).collect(),
         hosts: view.hosts.iter().map(Host::of).collect(),
-        pools: view.pools.iter().map(Pool::of).collect(),
+        pools: view.pools.iter().map(|pool| Pool::of(pool, split.income_of(&pool.name))).collect(),
         prices: Prices::of(view, split),
         network: Network::of(view),
         blocks: Blocks {

@@ -38,7 +38,7 @@ pub fn render(view: &SiteView, split: &Split, width: usize) -> String {
     tables.extend(meter::section(split, width).map(|section| (section, Vec::new())));
     tables.push((inputs::prices(view, split, width), Vec::new()));
     if !view.pools.is_empty() {
-        tables.push(inputs::pools(view, width));
+        tables.push(inputs::pools(view, split, width));
     }
     if !view.hosts.is_empty() {
         let lines: String = view.hosts.iter().map(|h| inputs::host(h, width)).collect();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Config;
 use super::validate::slug;
 use crate::advice::{GroupPolicy, Policy};
-use crate::economics::{GroupTerms, OccupiedFrom, SiteTerms};
+use crate::economics::{GroupTerms, OccupiedFrom, PoolTerms, SiteTerms};
 use crate::site::{CountedBy, GpuHostLayout, Layout};
 use crate::sources::asic::{AsicConfig, AsicReader};
 use crate::sources::gpu::{GpuHostConfig, GpuReader};
@@ -21,8 +21,15 @@ impl Config {
             let pool_fee = self.pool_fee(asic)?;
             Some(GroupTerms { group: asic.group.clone(), overhead: asic.overhead, pool_fee })
         });
+        let by_group = self.pools_by_group();
+        let pools = self.pool.iter().map(|pool| {
+            let groups = by_group.iter().filter(|(_, name)| **name == pool.name);
+            let groups = groups.map(|(group, _)| group.clone()).collect();
+            PoolTerms { name: pool.name.clone(), fee: pool.fee, groups }
+        });
         SiteTerms {
             groups: groups.collect(),
+            pools: pools.collect(),
             hostings: self.hosting.clone(),
             fixed_overhead: Watts::from_kw(self.site.fixed_overhead_kw).unwrap_or_default(),
             cap: self.site.cap_kw.and_then(Watts::from_kw),

@@ -70,12 +70,10 @@ impl Band {
     }
 }
 
-/// Whether the ratio is off by a factor of 10³, 10⁶ or 10⁹, up or down, and no figure to judge by.
-pub fn is_unit_error(ratio: f64) -> bool {
-    [1e3, 1e6, 1e9].iter().any(|k| {
-        let near = |x: f64| (x - 1.0).abs() <= UNIT_ERROR;
-        near(ratio / k) || near(ratio * k)
-    })
+/// The power of a thousand by which a ratio is off, 10⁻⁹ to 10⁹, where it is near to one: then it is no figure to
+/// judge by.
+pub fn unit_error(ratio: f64) -> Option<f64> {
+    [1e-9, 1e-6, 1e-3, 1e3, 1e6, 1e9].into_iter().find(|k| (ratio / k - 1.0).abs() <= UNIT_ERROR)
 }
 
 /// One UTC day at one pool.
@@ -134,10 +132,10 @@ mod tests {
     #[test]
     fn a_factor_of_a_thousand_is_an_error_of_the_unit_and_half_the_money_is_not() {
         for ratio in [0.98e3, 1.1e-6, 0.9e9, 1.1e-3] {
-            assert!(is_unit_error(ratio), "{ratio}");
+            assert!(unit_error(ratio).is_some(), "{ratio}");
         }
         for ratio in [0.0, 0.5, 1.0, 2.0, 100.0] {
-            assert!(!is_unit_error(ratio), "{ratio}");
+            assert_eq!(unit_error(ratio), None, "{ratio}");
         }
     }
 }

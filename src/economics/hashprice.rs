@@ -34,15 +34,22 @@ pub fn subsidy(height: u64) -> Sats {
     }
 }
 
-/// `1e15·86400 / (difficulty·2^32) · (subsidy + mean fee per block) · price`.
+/// `1e15·86400 / (difficulty·2^32) · (subsidy + mean fee per block)`, bitcoin per PH/s and day.
 ///
 /// `None` if the difficulty is not above zero or the result is not a finite number.
-pub fn hashprice(difficulty: f64, subsidy: Sats, mean_fee: Sats, btc_usd: Usd) -> Option<Hashprice> {
+pub fn btc_per_ph_day(difficulty: f64, subsidy: Sats, mean_fee: Sats) -> Option<f64> {
     if !difficulty.is_finite() || difficulty <= 0.0 {
         return None;
     }
-    let blocks_per_ph_day = BLOCKS_PER_PH_DAY_AT_DIFFICULTY_1 / difficulty;
-    let btc_per_ph_day = blocks_per_ph_day * (subsidy.btc() + mean_fee.btc());
+    let btc = BLOCKS_PER_PH_DAY_AT_DIFFICULTY_1 / difficulty * (subsidy.btc() + mean_fee.btc());
+    btc.is_finite().then_some(btc)
+}
+
+/// [`btc_per_ph_day`] and the same at a price.
+///
+/// `None` if the difficulty is not above zero or the result is not a finite number.
+pub fn hashprice(difficulty: f64, subsidy: Sats, mean_fee: Sats, btc_usd: Usd) -> Option<Hashprice> {
+    let btc_per_ph_day = btc_per_ph_day(difficulty, subsidy, mean_fee)?;
     let usd = UsdPerPhDay::new(btc_per_ph_day * btc_usd.get())?;
     Some(Hashprice { btc_per_ph_day, usd })
 }

@@ -17,11 +17,13 @@ mod earner;
 pub mod energy;
 pub mod energy_capture;
 mod facility;
+pub mod hash_window;
 pub mod hashing;
 pub mod hashprice;
 pub mod hosting;
 mod metering;
 mod money;
+pub mod pool_income;
 pub mod profiles;
 pub mod regret;
 mod split;
@@ -30,6 +32,7 @@ pub mod value;
 
 pub use earner::{accepted_share, occupied};
 pub use metering::{Metering, Residual};
+pub use pool_income::{PoolIncome, PoolTerms};
 pub use split::split;
 
 /// `[[hosting]]`: GPUs that are sold on the same terms.
@@ -167,6 +170,8 @@ fn one() -> f64 {
 pub struct SiteTerms {
     pub groups: Vec<GroupTerms>,
     pub hostings: Vec<HostingConfig>,
+    /// Pools that are read.
+    pub pools: Vec<PoolTerms>,
     /// Facility power that depends on no block.
     pub fixed_overhead: Watts,
     /// Most power the site may draw.
@@ -256,11 +261,18 @@ pub struct Split {
     pub cap: Option<Watts>,
     /// In order of class and id.
     pub blocks: Vec<BlockMoney>,
+    /// In order of name.
+    pub pools: Vec<PoolIncome>,
     /// Names of inputs that are missing or stale, such as `btc_usd: expired`.
     pub issues: Vec<String>,
 }
 
 impl Split {
+    /// Of the account of that name, if it has terms.
+    pub fn income_of(&self, pool: &str) -> Option<&PoolIncome> {
+        self.pools.iter().find(|income| *income.name == *pool)
+    }
+
     /// What the site may still draw: the cap less its power. Below zero above the cap.
     ///
     /// # Errors

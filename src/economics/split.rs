@@ -9,6 +9,7 @@ use super::earner::{Earner, earners, note_read};
 use super::facility::{Facility, facility};
 use super::metering::Metering;
 use super::money::{Priced, empty_side, no_revenue, revenue, side};
+use super::pool_income::incomes;
 use super::{BlockMoney, Class, Money, SiteTerms, Split, btc, hashprice, value};
 
 /// Works out the money of the site from its picture and the agreed terms.
@@ -59,6 +60,7 @@ pub fn split(view: &SiteView, terms: &SiteTerms) -> Split {
         metering,
         cap: terms.cap,
         blocks: earners.iter().zip(&priced).map(block).collect(),
+        pools: incomes(view, terms),
         issues,
     }
 }

@@ -46,6 +46,10 @@ pub enum EventKind {
     ClockJump,
     /// What a pool settled is too far from what was accrued.
     Capture,
+    /// What a pool counts is too far from what the devices hash, or is near again.
+    PoolDiffers,
+    /// The hashrates of a pool are in another unit than was thought, or no longer.
+    PoolUnit,
     /// An input of the money is missing, and is back.
     InputMissing,
     InputBack,
@@ -74,6 +78,8 @@ impl EventKind {
             EventKind::Gap => "gap",
             EventKind::ClockJump => "clock_jump",
             EventKind::Capture => "capture",
+            EventKind::PoolDiffers => "pool_differs",
+            EventKind::PoolUnit => "pool_unit",
             EventKind::InputMissing => "input_missing",
             EventKind::InputBack => "input_back",
             EventKind::GroupLost => "group_lost",

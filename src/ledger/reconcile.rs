@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use crate::clock::UnixMs;
-use crate::economics::capture::{Band, PoolDay, is_unit_error};
+use crate::economics::capture::{Band, PoolDay, unit_error};
 use crate::economics::energy;
 use crate::reading::{Missing, Quality, Read, Reading, SettledKind};
 use crate::units::{Fraction, Sats};
@@ -165,7 +165,8 @@ impl Day {
             return Err(Missing::Undefined);
         }
         let ratio = settled.0 as f64 / self.accrued.full_day_sats;
-        let value = Fraction::new(ratio).filter(|_| !is_unit_error(ratio)).ok_or(Missing::Implausible)?;
+        let value =
+            Fraction::new(ratio).filter(|_| unit_error(ratio).is_none()).ok_or(Missing::Implausible)?;
         Ok(Reading { value, quality: self.accrued.quality(), source: "settled / accrued" })
     }
 }

@@ -49,7 +49,8 @@ pub fn live_set(site: &str, view: &SiteView, (split, advice): (&Split, &Advice),
         live.insert(topics::block(&block.id), block::ai(site, ts, block, money));
     }
     for pool in &view.pools {
-        live.insert(topics::pool(&pool.name), feeds::pool(site, ts, pool, health.ledger.as_ref()));
+        let income = split.income_of(&pool.name);
+        live.insert(topics::pool(&pool.name), feeds::pool(site, ts, pool, income, health.ledger.as_ref()));
     }
     for host in &view.gpu_hosts {
         live.insert(topics::gpu_host(&host.host), block::gpu_host(site, ts, host));

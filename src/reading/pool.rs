@@ -44,6 +44,27 @@ pub struct PoolReport {
     pub clock_ahead_ms: Option<i64>,
 }
 
+impl PoolReport {
+    /// A report that says nothing, for one reason.
+    pub fn unknown(scheme: RewardScheme, why: Missing) -> Self {
+        Self {
+            scheme,
+            hashrate_now: Err(why),
+            hashrate_1h: Err(why),
+            hashrate_24h: Err(why),
+            workers_online: Err(why),
+            workers_offline: Err(why),
+            rejected: Err(why),
+            stale: Err(why),
+            unpaid: Err(why),
+            today_estimate: Err(why),
+            workers: Vec::new(),
+            settled: Vec::new(),
+            clock_ahead_ms: None,
+        }
+    }
+}
+
 /// How a pool turns work into pay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

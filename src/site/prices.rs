@@ -12,7 +12,7 @@ use crate::reading::{
 use crate::units::{Usd, UsdPerMwh};
 
 use super::age::{Held, Holding};
-use super::view::{Aged, Current, HostView, Network, PoolView};
+use super::view::{AgainstDevices, Aged, Current, HostView, Network, PoolView};
 
 /// A venue's quote is worth money for this long…
 pub const BTC_QUOTE_FRESH: Duration = Duration::from_secs(5 * 60);
@@ -116,7 +116,7 @@ impl Prices {
                 source: "pool",
                 age: holding.age,
             });
-            PoolView { name: name.clone(), report }
+            PoolView { name: name.clone(), report, devices: AgainstDevices::default() }
         };
         self.pools.iter().map(view).collect()
     }

@@ -150,6 +150,25 @@ pub struct Network {
 pub struct PoolView {
     pub name: Arc<str>,
     pub report: Current<Arc<PoolReport>>,
+    pub devices: AgainstDevices,
+}
+
+/// The pool's hashrate over that of the devices which work for it, both of the same window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgainstDevices {
+    pub ratio_1h: Read<Fraction>,
+    pub ratio_24h: Read<Fraction>,
+    /// What it was when it was last judged before.
+    pub ratio_24h_before: Option<Fraction>,
+    /// The pool's hashrates are off by this factor: they are in another unit, and left out.
+    pub off_by: Option<f64>,
+}
+
+impl Default for AgainstDevices {
+    fn default() -> Self {
+        let (ratio_1h, ratio_24h) = (Err(Missing::NotYet), Err(Missing::NotYet));
+        Self { ratio_1h, ratio_24h, ratio_24h_before: None, off_by: None }
+    }
 }
 
 /// A machine that runs wattsplit, at one moment.

@@ -71,6 +71,7 @@ pub fn split(kw: Read<f64>) -> Split {
         ai: money.clone(),
         site_power: Err(Missing::NotReported),
         metering: Metering::default(),
+        pools: Vec::new(),
         cap: None,
         blocks: vec![BlockMoney { id: "main-s21".into(), class: Class::Hash, money }],
         issues: vec![],

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::economics::pool_income::{Pay, PoolIncome};
 use crate::economics::{self, Money, Split};
 use crate::reading::{Missing, PoolReport, Quality};
 use crate::site::{self, PoolView, SiteView};
@@ -22,8 +23,20 @@ pub struct Pool<'a> {
     hashrate_24h_ths: Value<f64>,
     workers_online: Value<u32>,
     workers_offline: Value<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scheme: Option<&'static str>,
+    rejected_share: Value<f64>,
+    stale_share: Value<f64>,
     unpaid_sats: Value<i64>,
     today_estimate_sats: Value<i64>,
+    /// `settled`, `pool_estimate`, `theoretical` or `device`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    income_basis: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    income_expectation: Option<bool>,
+    income_gross_sats_per_day: Value<i64>,
+    income_fee_sats_per_day: Value<i64>,
+    income_net_sats_per_day: Value<i64>,
     /// Absent while the pool is silent.
     #[serde(skip_serializing_if = "Option::is_none")]
     workers: Option<Vec<Worker<'a>>>,
@@ -35,6 +48,10 @@ pub struct Pool<'a> {
 struct Worker<'a> {
     name: &'a str,
     hashrate_ths: Value<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected_share: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stale_share: Option<f64>,
     /// Milliseconds since 1970, UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_share_ts: Option<i64>,
@@ -48,16 +65,20 @@ struct Settled {
     ts: i64,
     kind: &'static str,
     net_sats: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fee_sats: Option<i64>,
 }
 
 impl<'a> Pool<'a> {
-    pub fn of(view: &'a PoolView) -> Self {
+    pub fn of(view: &'a PoolView, income: Option<&PoolIncome>) -> Self {
         let found = view.report.as_ref();
         let stale = found.is_ok_and(|r| r.quality == Quality::Stale);
         let report: Option<&'a PoolReport> = found.ok().map(|r| &*r.value);
         let why = found.err().copied();
         let values = Report { report, stale, missing: why };
         let at_best = if stale { Quality::Stale } else { Quality::Measured };
+        let best = income.map_or(Err(Missing::NotConfigured), |income| income.best);
+        let paid = |part: fn(Pay) -> Sats| read(best, Quality::Measured, |pay| part(pay).0);
         Self {
             name: &view.name,
             age_s: found.ok().map(|r| secs(r.age)),
@@ -67,12 +88,22 @@ impl<'a> Pool<'a> {
             hashrate_24h_ths: values.read(|r| r.hashrate_24h, Hashrate::ths),
             workers_online: values.read(|r| r.workers_online, |n| n),
             workers_offline: values.read(|r| r.workers_offline, |n| n),
+            scheme: report.map(|r| r.scheme.as_str()),
+            rejected_share: values.read(|r| r.rejected, Fraction::get),
+            stale_share: values.read(|r| r.stale, Fraction::get),
             unpaid_sats: values.read(|r| r.unpaid, |Sats(n)| n),
             today_estimate_sats: values.read(|r| r.today_estimate, |Sats(n)| n),
+            income_basis: income.and_then(|income| Some(income.basis?.as_str())),
+            income_expectation: income.and_then(|income| income.basis.map(|_| income.expectation)),
+            income_gross_sats_per_day: paid(|pay| pay.gross),
+            income_fee_sats_per_day: paid(|pay| pay.fee),
+            income_net_sats_per_day: paid(|pay| pay.net),
             workers: report.map(|r| {
                 let workers = r.workers.iter().map(|w| Worker {
                     name: &w.name,
                     hashrate_ths: read(w.hashrate, at_best, Hashrate::ths),
+                    rejected_share: w.rejected.ok().map(|part| part.value.get()),
+                    stale_share: w.stale.ok().map(|part| part.value.get()),
                     last_share_ts: w.last_share.map(|t| t.0),
                     online: w.online,
                 });
@@ -83,6 +114,7 @@ impl<'a> Pool<'a> {
                     ts: s.at.0,
                     kind: s.kind.as_str(),
                     net_sats: s.net.0,
+                    fee_sats: s.fee.map(|fee| fee.0),
                 });
                 rows.collect()
             }),

@@ -107,7 +107,7 @@ fn power(view: &SiteView) -> Input {
 }
 
 /// The accounts, one a line, and the heads of the columns that did not fit.
-pub fn pools(view: &SiteView, width: usize) -> (String, Vec<&'static str>) {
+pub fn pools(view: &SiteView, split: &Split, width: usize) -> (String, Vec<&'static str>) {
     let pools = &view.pools;
     let mut grid = Grid::new("POOLS", pools.iter().map(|p| p.name.to_string()).collect(), false);
     let rates = |f: fn(&PoolReport) -> &Read<Hashrate>| {
@@ -120,12 +120,25 @@ pub fn pools(view: &SiteView, width: usize) -> (String, Vec<&'static str>) {
     };
     let coins = |f: fn(&PoolReport) -> Shown| pools.iter().map(|p| cell(of_report(p, f), 6)).collect();
     grid.column("TH/s now", 0, rates(|r| &r.hashrate_now));
-    grid.column("1 h", 3, rates(|r| &r.hashrate_1h));
-    grid.column("24 h", 2, rates(|r| &r.hashrate_24h));
+    grid.column("1 h", 5, rates(|r| &r.hashrate_1h));
+    grid.column("24 h", 1, rates(|r| &r.hashrate_24h));
     grid.column("online", 0, counts(|r| &r.workers_online));
     grid.column("offline", 0, counts(|r| &r.workers_offline));
-    grid.column("unpaid BTC", 0, coins(|r| cells::read(&r.unpaid, Sats::btc)));
-    grid.column("today BTC", 1, coins(|r| cells::read(&r.today_estimate, Sats::btc)));
+    grid.column("unpaid BTC", 2, coins(|r| cells::read(&r.unpaid, Sats::btc)));
+    grid.column("today BTC", 3, coins(|r| cells::read(&r.today_estimate, Sats::btc)));
+    let income = |pool: &PoolView| split.income_of(&pool.name);
+    let best = |pool: &PoolView| Some((income(pool)?.best.ok()?, income(pool)?));
+    let net = |pool: &PoolView| cells::read(&Ok(best(pool)?.0), |pay| pay.net.btc());
+    grid.column("net BTC/d", 0, pools.iter().map(|pool| cell(net(pool), 6)).collect());
+    let basis = |pool: &PoolView| {
+        let income = best(pool)?.1;
+        let word = income.basis?.as_str().replace('_', " ");
+        Some(if income.expectation { format!("{word}, expected") } else { word })
+    };
+    grid.text_column("by", 1, pools.iter().map(|pool| basis(pool).unwrap_or_default()).collect());
+    let share =
+        |pool: &PoolView| cells::read(&pool.devices.ratio_24h.or(pool.devices.ratio_1h), |r| r.get() * 100.0);
+    grid.column("% of devices", 4, pools.iter().map(|pool| cell(share(pool), 1)).collect());
     grid.column("age", 0, pools.iter().map(|p| age(&p.report)).collect());
     grid.draw(width, &[])
 }

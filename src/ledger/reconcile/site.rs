@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use crate::clock::UnixMs;
-use crate::economics::capture::is_unit_error;
+use crate::economics::capture::unit_error;
 use crate::economics::energy;
 use crate::economics::energy_capture::{SiteDay, band};
 use crate::ledger::INTERVAL_MS;
@@ -99,7 +99,8 @@ impl Sums {
             return Err(Missing::Undefined);
         }
         let ratio = modelled as f64 / metered as f64;
-        let value = Fraction::new(ratio).filter(|_| !is_unit_error(ratio)).ok_or(Missing::Implausible)?;
+        let value =
+            Fraction::new(ratio).filter(|_| unit_error(ratio).is_none()).ok_or(Missing::Implausible)?;
         Ok(Reading { value, quality: self.quality(), source: "modelled / metered" })
     }
 

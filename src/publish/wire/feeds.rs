@@ -3,17 +3,24 @@
 use super::flat::Flat;
 use crate::clock::UnixMs;
 use crate::economics::Split;
-use crate::economics::capture::PoolDay;
+use crate::economics::capture::{Band, PoolDay};
+use crate::economics::pool_income::{Pay, PoolIncome};
 use crate::publish::LedgerHealth;
 use crate::reading::{HostSample, Missing, PoolReport, Quality, at_best};
-use crate::site::{HostView, PoolView, SiteView};
-use crate::units::{Celsius, Fraction, Hashrate, Usd, UsdPerMwh};
+use crate::site::{AgainstDevices, HostView, PoolView, SiteView};
+use crate::units::{Celsius, Fraction, Hashrate, Sats, Usd, UsdPerMwh};
 
 /// A pool settles a day within hours of its end; what is older than this is no news of the last 24 h.
 pub(super) const CAPTURE_LIMIT_MS: i64 = 2 * DAY_MS;
 pub(super) const DAY_MS: i64 = 86_400_000;
 
-pub fn pool(site: &str, ts: UnixMs, pool: &PoolView, ledger: Option<&LedgerHealth>) -> Vec<u8> {
+pub fn pool(
+    site: &str,
+    ts: UnixMs,
+    pool: &PoolView,
+    income: Option<&PoolIncome>,
+    ledger: Option<&LedgerHealth>,
+) -> Vec<u8> {
     let mut flat = Flat::new(site, ts);
     flat.text("name", &pool.name);
     match &pool.report {
@@ -23,6 +30,10 @@ pub fn pool(site: &str, ts: UnixMs, pool: &PoolView, ledger: Option<&LedgerHealt
             flat.age("report", aged.age);
             account(&mut flat, &aged.value, aged.quality);
         }
+    }
+    devices(&mut flat, &pool.devices);
+    if let Some(income) = income {
+        earned(&mut flat, income);
     }
     capture(
         &mut flat,
@@ -49,19 +60,55 @@ fn capture(flat: &mut Flat, ts: UnixMs, day: Result<Option<&PoolDay>, Missing>) 
     }
 }
 
+/// What the pool counts over what the devices hash.
+fn devices(flat: &mut Flat, devices: &AgainstDevices) {
+    flat.read("devices_ratio_1h", "", &devices.ratio_1h, Fraction::get);
+    flat.read("devices_ratio_24h", "", &devices.ratio_24h, Fraction::get);
+    if let Ok(ratio) = devices.ratio_24h {
+        let before = devices.ratio_24h_before.map(Fraction::get);
+        flat.text("devices_ratio_24h_band", Band::of(ratio.value.get(), before).as_str());
+    }
+    if let Some(factor) = devices.off_by {
+        flat.figure("unit_error_factor", factor);
+    }
+}
+
+/// Each with its basis; none of them is an average of others.
+fn earned(flat: &mut Flat, income: &PoolIncome) {
+    if let Some(basis) = income.basis {
+        flat.text("income_basis", basis.as_str());
+        flat.flag("income_expectation", Some(income.expectation));
+    }
+    let of = |part: fn(Pay) -> Sats| income.best.map(|pay| pay.map(part));
+    flat.read("income_gross", "sats_per_day", &of(|pay| pay.gross), |sats| sats);
+    flat.read("income_fee", "sats_per_day", &of(|pay| pay.fee), |sats| sats);
+    flat.read("income_net", "sats_per_day", &of(|pay| pay.net), |sats| sats);
+    flat.read("theoretical_net", "sats_per_day", &income.theoretical, |pay| pay.net);
+    flat.read("device_net", "sats_per_day", &income.device, |pay| pay.net);
+}
+
 /// No part of a report is better than the report.
 fn account(flat: &mut Flat, report: &PoolReport, quality: Quality) {
+    flat.text("scheme", report.scheme.as_str());
     flat.read("hashrate_now", "phs", &at_best(report.hashrate_now, quality), Hashrate::phs);
     flat.read("hashrate_1h", "phs", &at_best(report.hashrate_1h, quality), Hashrate::phs);
     flat.read("hashrate_24h", "phs", &at_best(report.hashrate_24h, quality), Hashrate::phs);
     flat.read("workers_online", "", &at_best(report.workers_online, quality), |n| n);
     flat.read("workers_offline", "", &at_best(report.workers_offline, quality), |n| n);
+    flat.read("rejected_share", "", &at_best(report.rejected, quality), Fraction::get);
+    flat.read("stale_share", "", &at_best(report.stale, quality), Fraction::get);
     flat.read("unpaid", "sats", &at_best(report.unpaid, quality), |sats| sats);
     flat.read("today_estimate", "sats", &at_best(report.today_estimate, quality), |sats| sats);
     if let Some(settled) = report.settled.first() {
         flat.figure("settled_last_sats", settled.net);
+        if let Some(fee) = settled.fee {
+            flat.figure("settled_last_fee_sats", fee);
+        }
         flat.time("settled_last_ts", settled.at);
         flat.text("settled_last_kind", settled.kind.as_str());
+    }
+    if let Some(ahead) = report.clock_ahead_ms {
+        flat.figure("clock_ahead_s", ahead as f64 / 1e3);
     }
 }
 

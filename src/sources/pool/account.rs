@@ -209,7 +209,7 @@ impl Account {
     }
 
     fn report(&self, now: Now) -> PoolReport {
-        let mut report = piece::blank(self.scheme);
+        let mut report = PoolReport::unknown(self.scheme, Missing::NotSupported);
         report.clock_ahead_ms = self.clock_ahead_ms;
         for part in &self.parts {
             let piece = match part.kept(now) {

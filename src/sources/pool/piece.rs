@@ -1,8 +1,6 @@
 //! What replies contribute to the report of an account.
 
-use crate::reading::{
-    Missing, PoolReport, PoolWorker, Quality, Read, Reading, RewardScheme, Settled, at_best,
-};
+use crate::reading::{Missing, PoolReport, PoolWorker, Quality, Read, Reading, Settled, at_best};
 use crate::units::{Fraction, Hashrate, Sats};
 
 /// What one request contributes. What it does not speak of stays as it is.
@@ -164,25 +162,6 @@ impl Piece {
         }
         report.workers = self.workers.unwrap_or(std::mem::take(&mut report.workers));
         report.settled = self.settled.unwrap_or(std::mem::take(&mut report.settled));
-    }
-}
-
-/// A report of which nothing was asked.
-pub(super) fn blank(scheme: RewardScheme) -> PoolReport {
-    PoolReport {
-        scheme,
-        hashrate_now: Err(Missing::NotSupported),
-        hashrate_1h: Err(Missing::NotSupported),
-        hashrate_24h: Err(Missing::NotSupported),
-        workers_online: Err(Missing::NotSupported),
-        workers_offline: Err(Missing::NotSupported),
-        rejected: Err(Missing::NotSupported),
-        stale: Err(Missing::NotSupported),
-        unpaid: Err(Missing::NotSupported),
-        today_estimate: Err(Missing::NotSupported),
-        workers: Vec::new(),
-        settled: Vec::new(),
-        clock_ahead_ms: None,
     }
 }
 

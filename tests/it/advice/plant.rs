@@ -96,6 +96,7 @@ impl Plant {
             terms: SiteTerms {
                 groups: vec![group("old"), group("new")],
                 hostings: vec![hosting],
+                pools: Vec::new(),
                 fixed_overhead: Watts::from_kw(5.0).unwrap(),
                 cap: None,
             },

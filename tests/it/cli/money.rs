@@ -1,6 +1,7 @@
 //! The money of sites that are put together by hand.
 
-use wattsplit::economics::{BlockMoney, Class, Metering, Money, Split};
+use wattsplit::economics::pool_income::{Basis, Pay};
+use wattsplit::economics::{BlockMoney, Class, Metering, Money, PoolIncome, Split};
 use wattsplit::reading::*;
 use wattsplit::site::*;
 use wattsplit::units::*;
@@ -85,9 +86,25 @@ pub fn split_of(view: &SiteView, power_usd_per_mwh: f64) -> Split {
         ai,
         site_power: Ok(Reading::estimated(site_power, "sum")),
         metering: Metering::default(),
+        pools: view.pools.iter().map(income).collect(),
         cap: None,
         blocks,
         issues: vec![],
+    }
+}
+
+/// What the pool settled for its last day.
+fn income(pool: &PoolView) -> PoolIncome {
+    let pay = Pay { gross: Sats(5_336_735), fee: Sats(106_735), net: Sats(5_230_000) };
+    let settled =
+        pool.report.as_ref().map(|report| Reading::measured(pay, "settled").at_best(report.quality));
+    PoolIncome {
+        name: pool.name.clone(),
+        theoretical: Err(Missing::NotYet),
+        device: Err(Missing::NotYet),
+        best: settled.map_err(|why| *why),
+        basis: settled.is_ok().then_some(Basis::Settled),
+        expectation: false,
     }
 }
 

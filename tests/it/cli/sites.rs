@@ -228,6 +228,10 @@ fn site(hash_blocks: Vec<HashBlock>, ai_blocks: Vec<AiBlock>) -> (SiteView, Spli
         pools: vec![PoolView {
             name: "braiins-main".into(),
             report: Ok(aged(Arc::new(pool()), Quality::Measured, "braiins", 95)),
+            devices: AgainstDevices {
+                ratio_1h: Ok(Reading::measured(Fraction::new(0.991).unwrap(), "pool / devices")),
+                ..AgainstDevices::default()
+            },
         }],
         hosts: vec![HostView {
             sample: Arc::new(host()),

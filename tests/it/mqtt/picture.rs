@@ -10,7 +10,8 @@ use wattsplit::economics::attribution::Plausibility;
 use wattsplit::economics::capture::{Band, PoolDay};
 use wattsplit::economics::dispatch::{Block, Problem, Uncertainty};
 use wattsplit::economics::energy_capture::{SiteDay, band};
-use wattsplit::economics::{BlockMoney, Class, Metering, Money, Residual, Split};
+use wattsplit::economics::pool_income::{Basis as IncomeBasis, Pay};
+use wattsplit::economics::{BlockMoney, Class, Metering, Money, PoolIncome, Residual, Split};
 use wattsplit::ledger::decision::Regret;
 use wattsplit::publish::LedgerHealth;
 use wattsplit::publish::{Health, LiveSet, wire};
@@ -19,8 +20,8 @@ use wattsplit::reading::{
     SettledKind, Sweep,
 };
 use wattsplit::site::{
-    Aged, AiBlock, AsicCounts, Current, GpuCounts, GpuHostHealth, HashBlock, HostView, MeterView, Network,
-    PoolView, SiteView, Sum, Total, WallView,
+    AgainstDevices, Aged, AiBlock, AsicCounts, Current, GpuCounts, GpuHostHealth, HashBlock, HostView,
+    MeterView, Network, PoolView, SiteView, Sum, Total, WallView,
 };
 use wattsplit::units::{
     Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay, WattHours,
@@ -111,7 +112,11 @@ pub fn site(state: State) -> Picture {
         }),
         power_price: state.current(UsdPerMwh::new(-12.5).unwrap()),
         power_price_until: Some(UnixMs(1_795_000_900_000)),
-        pools: vec![PoolView { name: "braiins-main".into(), report: state.current(Arc::new(report(state))) }],
+        pools: vec![PoolView {
+            name: "braiins-main".into(),
+            report: state.current(Arc::new(report(state))),
+            devices: against(state),
+        }],
         hosts: vec![host(state)],
         meter: MeterView::default(),
     };
@@ -124,6 +129,7 @@ pub fn site(state: State) -> Picture {
         ai: money(state),
         site_power: state.read(watts(1_234_567.891)),
         metering: metering(state),
+        pools: vec![income(state)],
         cap: Some(watts(2e6)),
         blocks: vec![block_money(state, "row-1-s19-xp", Class::Hash), block_money(state, "h100", Class::Ai)],
         issues: vec!["btc_usd: stale".into(), "network: timeout".into()],
@@ -324,7 +330,7 @@ fn report(state: State) -> PoolReport {
         workers_online: state.read(197),
         workers_offline: state.read(3),
         rejected: state.read(Fraction::new(0.0021).unwrap()),
-        stale: Err(Missing::NotSupported),
+        stale: state.read(Fraction::new(0.0004).unwrap()),
         unpaid: state.read(Sats(1_234_567)),
         today_estimate: state.read(Sats(890_123)),
         workers: Vec::new(),
@@ -335,6 +341,24 @@ fn report(state: State) -> PoolReport {
             fee: Some(Sats(22_676)),
         }],
         clock_ahead_ms: Some(-4_500),
+    }
+}
+
+fn against(state: State) -> AgainstDevices {
+    let ratio = |value| state.read(Fraction::new(value).unwrap());
+    let off_by = matches!(state, State::Missing(_)).then_some(1e9);
+    AgainstDevices { ratio_1h: ratio(0.985), ratio_24h: ratio(0.99), ratio_24h_before: None, off_by }
+}
+
+fn income(state: State) -> PoolIncome {
+    let pay = |net| state.read(Pay { gross: Sats(net + 20_000), fee: Sats(20_000), net: Sats(net) });
+    PoolIncome {
+        name: "braiins-main".into(),
+        theoretical: pay(1_120_000),
+        device: pay(1_130_000),
+        best: pay(1_111_111),
+        basis: pay(0).is_ok().then_some(IncomeBasis::Settled),
+        expectation: false,
     }
 }
 

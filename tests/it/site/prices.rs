@@ -79,19 +79,8 @@ fn a_pool_keeps_its_last_report_as_stale_for_a_day() {
     put(&mut site, 0, pool(Err(Missing::Denied)));
     assert_eq!(site.view(at(0)).pools[0].report.as_ref().unwrap_err(), &Missing::Denied);
     let report = PoolReport {
-        scheme: RewardScheme::Fpps,
-        rejected: Err(Missing::NotSupported),
-        stale: Err(Missing::NotSupported),
-        clock_ahead_ms: None,
         hashrate_now: ths(100.0),
-        hashrate_1h: Err(Missing::NotReported),
-        hashrate_24h: Err(Missing::NotReported),
-        workers_online: Err(Missing::NotReported),
-        workers_offline: Err(Missing::NotReported),
-        unpaid: Err(Missing::NotReported),
-        today_estimate: Err(Missing::NotReported),
-        workers: Vec::new(),
-        settled: Vec::new(),
+        ..PoolReport::unknown(RewardScheme::Fpps, Missing::NotReported)
     };
     put(&mut site, 10, pool(Ok(report)));
     let quality =
