@@ -4,8 +4,6 @@
 //! a dead host costs most. No text that leaves this file holds a query string, user info or a
 //! header value.
 
-use std::error::Error as _;
-use std::io::ErrorKind;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -15,8 +13,10 @@ use reqwest::{Client, Method, Response, Url, redirect};
 use crate::clock::UnixMs;
 use crate::tls::Trust;
 
+mod failure;
 mod redact;
 
+use self::failure::{chain, classify};
 use self::redact::Secrets;
 pub use self::redact::redacted;
 
@@ -173,6 +173,20 @@ impl Http {
         limit: usize,
     ) -> Result<HttpReply, HttpError> {
         self.send(Method::POST, url, headers, Some(body), limit).await
+    }
+
+    /// Posts `fields` as a form, such as a login; otherwise as [`Http::get`]. No value of a field comes back in an
+    /// error.
+    ///
+    /// # Errors
+    /// Anything but a complete reply with a status of 2xx.
+    pub async fn post_form(
+        &self,
+        url: &str,
+        fields: &[(&str, &str)],
+        limit: usize,
+    ) -> Result<HttpReply, HttpError> {
+        self.post(url, &[], HttpBody::Form(fields), limit).await
     }
 
     /// Deletes what is at `url`; otherwise as [`Http::get`].
@@ -347,53 +361,6 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         }
     };
     Some(wait.min(MAX_RETRY_AFTER))
-}
-
-fn classify(error: reqwest::Error, shown: &str) -> HttpError {
-    let url = shown.to_owned();
-    let error = error.without_url();
-    let reason = chain(&error);
-    let io = io_kind(&error);
-    if error.is_timeout() {
-        HttpError::ConnectTimeout { url }
-    } else if error.is_connect() && io == Some(ErrorKind::ConnectionRefused) {
-        HttpError::Refused { url }
-    } else if error.is_connect() {
-        HttpError::Unreachable { url, reason }
-    } else if reason.contains("invalid HTTP") || reason.contains("head is too large") {
-        // Hyper's words for its parse errors; it exports no type to match on here.
-        HttpError::NotHttp { url, reason }
-    } else {
-        HttpError::CutOff { url, reason }
-    }
-}
-
-/// The innermost I/O error of the chain.
-fn io_kind(error: &reqwest::Error) -> Option<ErrorKind> {
-    let mut kind = None;
-    let mut next = error.source();
-    while let Some(cause) = next {
-        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-            kind = Some(io.kind());
-        }
-        next = cause.source();
-    }
-    kind
-}
-
-/// All causes in one line; reqwest itself shows only the outermost.
-fn chain(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("secret file {path}: {reason}")]
 pub struct SecretError {
     pub path: String,

@@ -43,6 +43,11 @@ impl From<HttpError> for Failure {
     }
 }
 
+/// A refusal that comes without the status of one.
+pub fn denied(detail: impl Into<String>) -> Failure {
+    Failure { retry_after: Some(DENIED_RETRY), ..Failure::new(Missing::Denied, detail) }
+}
+
 /// The other side's own words as far as a log can take them.
 pub fn excerpt(text: &str) -> String {
     const CHARS: usize = 120;
@@ -117,6 +122,16 @@ impl Decimal {
     /// Finite, or `None`.
     pub fn f64(&self) -> Option<f64> {
         self.text()?.parse().ok().filter(|value: &f64| value.is_finite())
+    }
+
+    /// With the decimal point moved to the right by `places`, exactly: a price per kWh becomes one
+    /// per MWh with 3.
+    pub fn shifted(&self, places: i8) -> Option<f64> {
+        let value = match self.text()? {
+            text if text.contains(['e', 'E']) => self.f64()? * 10f64.powi(places.into()),
+            text => format!("{text}e{places}").parse().ok()?,
+        };
+        Some(value).filter(|value| value.is_finite())
     }
 
     pub fn i64(&self) -> Option<i64> {
@@ -248,6 +263,16 @@ mod tests {
         assert_eq!(nine.whole_sats_from_btc(), Some(Sats(16_666)));
         assert_eq!(decimal("\"0.00016666x\"").whole_sats_from_btc(), None);
         assert_eq!(decimal("\"2\"").whole_sats_from_btc(), Some(Sats(200_000_000)));
+    }
+
+    #[test]
+    fn a_price_in_another_unit_is_moved_by_whole_places_without_a_rounding_error() {
+        // 0.07 · 10 is 0.7000000000000001 in floats.
+        assert_eq!(decimal("0.07").shifted(1), Some(0.7));
+        assert_eq!(decimal("\"-0.0335\"").shifted(3), Some(-33.5));
+        assert_eq!(decimal("\"5E-2\"").shifted(3), Some(50.0));
+        assert_eq!(decimal("\"n/a\"").shifted(1), None);
+        assert_eq!(decimal("null").shifted(1), None);
     }
 
     #[test]

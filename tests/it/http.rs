@@ -43,6 +43,24 @@ async fn a_post_carries_json_and_its_headers() {
 }
 
 #[tokio::test]
+async fn a_form_is_sent_encoded_and_no_field_of_it_comes_back_in_an_error() {
+    let server = FakeHttp::start(|request| match request.body.as_str() {
+        "user=a%40b&password=p%26%3D+1" => Reply::Ok("{}".into()),
+        _ => Reply::Status(400, vec![], "no user hunter2"),
+    })
+    .await;
+    let http = Http::new().unwrap();
+    let post = |password: &'static str| {
+        let (http, url) = (http.clone(), server.url.clone());
+        async move { http.post_form(&url, &[("user", "a@b"), ("password", password)], 100).await }
+    };
+    post("p&= 1").await.unwrap();
+    assert_eq!(server.seen()[0].header("content-type"), Some("application/x-www-form-urlencoded"));
+    let refused = post("hunter2").await.unwrap_err().to_string();
+    assert!(refused.contains("status 400") && !refused.contains("hunter2"), "{refused}");
+}
+
+#[tokio::test]
 async fn the_byte_limit_holds_against_an_announced_length_and_against_an_endless_body() {
     let announced = get(Reply::Ok("x".repeat(101)), 100).await.unwrap_err();
     let endless = get(Reply::Endless, 100).await.unwrap_err();
