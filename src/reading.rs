@@ -6,6 +6,7 @@
 mod asic;
 mod gpu;
 mod pool;
+mod price;
 mod reasons;
 mod sample;
 mod sweep;
@@ -13,6 +14,7 @@ mod sweep;
 pub use asic::{Nameplate, Place};
 pub use gpu::*;
 pub use pool::*;
+pub use price::{FxRate, PowerPriceSample, PriceKind, PriceSlot};
 pub use reasons::Reasons;
 pub use sample::*;
 pub use sweep::Sweep;

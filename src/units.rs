@@ -8,6 +8,10 @@
 use std::iter::Sum;
 use std::ops::{Add, Mul, Sub};
 
+mod currency;
+
+pub use currency::Currency;
+
 macro_rules! quantity {
     ($(#[$doc:meta])* $name:ident, $unit:literal) => {
         $(#[$doc])*

@@ -2,6 +2,7 @@
 
 mod gpus;
 pub mod online;
+mod power;
 
 use std::fmt::Write;
 use std::path::Path;
@@ -11,7 +12,7 @@ use crate::economics::{HostingConfig, OccupiedFrom, Stoppable, Terms};
 use crate::sources::asic::{AsicConfig, AsicReader, hosts, labels};
 use crate::sources::gpu::GpuReader;
 use crate::sources::network::NetworkKind;
-use crate::sources::price::TariffKind;
+use crate::sources::price::{MarketRun, PowerPriceConfig, TariffKind};
 
 /// Validates a file without asking anything of the network. Returns the config and a summary for a
 /// person: what the file describes, and what this check cannot know.
@@ -192,16 +193,44 @@ fn power(config: &Config) -> String {
         return "none: cost and margin stay unknown".to_owned();
     };
     let price = figure(power.usd_per_mwh);
-    let tariff = match power.kind {
+    let mut said = match power.kind {
         TariffKind::Fixed => format!("fixed, {price} USD/MWh"),
         TariffKind::TimeOfUse => {
             format!("{}, {price} USD/MWh otherwise", count(power.period.len(), "period", "periods"))
         }
         TariffKind::Slots => format!("slots from {}", power.url.as_deref().map_or("", without_query)),
+        market => format!("{}{}, every {} s", market.as_str(), place(power), power.interval_secs()),
     };
-    match power.adder_usd_per_mwh {
-        0.0 => tariff,
-        adder => format!("{tariff}, {adder:+} USD/MWh"),
+    if let Some(fx) = &power.fx {
+        let rate = fx.usd_per_unit.map(|rate| format!("{rate} USD for one unit"));
+        let page = || format!("rate from {}", fx.url.as_deref().map_or("", without_query));
+        let _ = write!(said, ", {}", rate.unwrap_or_else(page));
+    }
+    if power.adder_usd_per_mwh != 0.0 {
+        let _ = write!(said, ", {:+} USD/MWh", power.adder_usd_per_mwh);
+    }
+    if power.tax != 0.0 {
+        let _ = write!(said, ", tax {} %", percent(power.tax));
+    }
+    said
+}
+
+/// Which of a market's prices.
+fn place(power: &PowerPriceConfig) -> String {
+    let run = |run| match run {
+        MarketRun::DayAhead => "day-ahead",
+        MarketRun::RealTime => "real-time",
+    };
+    if let Some(zone) = &power.zone {
+        format!(" {zone}")
+    } else if let Some(octopus) = &power.octopus_agile {
+        format!(" {} {}", octopus.product, octopus.region)
+    } else if let Some(ercot) = &power.ercot {
+        format!(" {} {}", ercot.settlement_point, run(ercot.market))
+    } else if let Some(pjm) = &power.pjm {
+        format!(" node {} {}", pjm.pnode_id, run(pjm.market))
+    } else {
+        String::new()
     }
 }
 

@@ -80,6 +80,23 @@ pub fn resolve(config: &mut Config, places: &Places, report: &mut Report<'_>) {
         }
         secret(network.password_file.as_mut(), places, &root.key("network").key("password_file"), report);
     }
+    if let Some(power) = &mut config.power {
+        let section = root.key("power");
+        if let Some(tibber) = &mut power.tibber {
+            let path = section.key("tibber").key("token_file");
+            secret(Some(&mut tibber.token_file), places, &path, report);
+        }
+        if let Some(ercot) = &mut power.ercot {
+            let section = section.key("ercot");
+            secret(Some(&mut ercot.password_file), places, &section.key("password_file"), report);
+            let path = section.key("subscription_key_file");
+            secret(Some(&mut ercot.subscription_key_file), places, &path, report);
+        }
+        if let Some(pjm) = &mut power.pjm {
+            let path = section.key("pjm").key("subscription_key_file");
+            secret(Some(&mut pjm.subscription_key_file), places, &path, report);
+        }
+    }
     if let Some(meter) = &mut config.meter {
         secret(meter.token_file.as_mut(), places, &root.key("meter").key("token_file"), report);
     }

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{GpuHostSample, Missing, Nameplate, Place, PoolSample, Read, WallPowerSample};
+use super::{GpuHostSample, Missing, Nameplate, Place, PoolSample, PowerPriceSample, Read, WallPowerSample};
 use crate::clock::{Now, UnixMs};
-use crate::units::{Celsius, Fraction, Hashrate, Sats, Usd, UsdPerMwh, WattHours, Watts};
+use crate::units::{Celsius, Fraction, Hashrate, Sats, Usd, WattHours, Watts};
 
 /// What one exchange with one source gave.
 #[derive(Debug, Clone)]
@@ -219,21 +219,4 @@ pub struct NetworkReport {
     pub difficulty: f64,
     /// Mean fee per block over the last 144 blocks.
     pub mean_fee: Read<Sats>,
-}
-
-/// Slots of the power price, in order of `start`, from one tariff.
-#[derive(Debug, Clone)]
-pub struct PowerPriceSample {
-    pub interval: Duration,
-    /// Kind of the tariff, such as `tariff.fixed`.
-    pub source: &'static str,
-    pub slots: Result<Vec<PriceSlot>, Missing>,
-}
-
-/// All-in price of energy for `start <= t < end`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PriceSlot {
-    pub start: UnixMs,
-    pub end: UnixMs,
-    pub price: UsdPerMwh,
 }

@@ -22,6 +22,7 @@ mod hosting_sum;
 mod meter;
 mod occupied;
 mod order;
+mod power_price;
 mod prices;
 mod sum;
 mod suspect;
@@ -99,7 +100,7 @@ impl Site {
     /// The whole picture at `now`.
     pub fn view(&self, now: Now) -> SiteView {
         let (hash_blocks, silent_addresses) = self.asics.sum(now);
-        let (power_price, power_price_until) = self.prices.power(now);
+        let power = self.prices.power(now);
         SiteView {
             at: now,
             hash_blocks,
@@ -109,8 +110,9 @@ impl Site {
             silent_addresses,
             btc_quotes: self.prices.btc_quotes(now),
             network: self.prices.network(now),
-            power_price,
-            power_price_until,
+            power_price: power.price,
+            power_price_until: power.until,
+            power_basis: power.basis,
             pools: self.prices.pools(now),
             hosts: self.prices.hosts(now),
             meter: self.meter.view(now),

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use crate::clock::{Now, UnixMs};
 use crate::reading::{
-    Algorithm, AsicReport, AsicState, HostSample, Missing, Nameplate, Place, PoolReport, Quality, Read,
-    Reading, Reasons,
+    Algorithm, AsicReport, AsicState, HostSample, Missing, Nameplate, Place, PoolReport, PriceKind, Quality,
+    Read, Reading, Reasons,
 };
-use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerMwh, WattHours, Watts};
+use crate::units::{
+    Celsius, Currency, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerMwh, WattHours, Watts,
+};
 
 mod gpus;
 
@@ -61,9 +63,23 @@ pub struct SiteView {
     pub power_price: Current<UsdPerMwh>,
     /// When the power price changes next, where the tariff says so.
     pub power_price_until: Option<UnixMs>,
+    /// What the power price is made of. `None` while there is none.
+    pub power_basis: Option<PowerBasis>,
     pub pools: Vec<PoolView>,
     pub hosts: Vec<HostView>,
     pub meter: MeterView,
+}
+
+/// The market's price behind the all-in price of power.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PowerBasis {
+    /// `None`: the source does not say.
+    pub kind: Option<PriceKind>,
+    pub currency: Currency,
+    /// Before adders and tax, per megawatt-hour in `currency`.
+    pub market_per_mwh: f64,
+    /// What turned it into US dollars. `None`: nothing had to.
+    pub usd_per_unit: Option<f64>,
 }
 
 /// One group × model of ASICs.

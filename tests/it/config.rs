@@ -212,6 +212,9 @@ fn shipped_blocks() -> Vec<Block> {
     blocks
 }
 
+/// No section is shown in more ways: those of [power].
+const WAYS: usize = 10;
+
 /// Every example in use at once: all blocks of lists, and of a section that is shown in several
 /// ways, the way number `way`.
 fn uncommented(way: usize) -> Vec<Line> {
@@ -248,6 +251,10 @@ fn folder_with_the_files() -> tempfile::TempDir {
         "bmc-password",
         "portal-token",
         "vast-key",
+        "tibber-token",
+        "ercot-password",
+        "ercot-key",
+        "pjm-key",
     ] {
         std::fs::write(dir.path().join(name), "x").unwrap();
     }
@@ -278,7 +285,7 @@ fn the_shipped_config_is_valid_as_it_is_and_needs_no_other_file() {
 #[test]
 fn every_example_in_the_shipped_config_is_valid() {
     let dir = folder_with_the_files();
-    for way in 0..3 {
+    for way in 0..WAYS {
         let config = parse_in(dir.path(), &text(&uncommented(way)));
         let blocks =
             |header: &str| SHIPPED.lines().filter(|line| line.trim_start_matches('#') == header).count();
@@ -293,7 +300,7 @@ fn every_example_in_the_shipped_config_is_valid() {
 fn every_default_in_the_shipped_config_is_the_default() {
     let dir = folder_with_the_files();
     let mut found = 0;
-    for way in 0..3 {
+    for way in 0..WAYS {
         let lines = uncommented(way);
         let whole = format!("{:?}", parse_in(dir.path(), &text(&lines)));
         for (n, line) in lines.iter().enumerate().filter(|(_, line)| line.default) {

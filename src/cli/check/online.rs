@@ -4,8 +4,9 @@ use std::io::Write;
 
 use futures_util::future::join_all;
 
-use super::gpus;
+use super::{gpus, power};
 use crate::agent;
+use crate::clock;
 use crate::config::Config;
 use crate::publish::mqtt;
 use crate::reading::{Missing, Quality, Sample};
@@ -149,9 +150,9 @@ fn describe(sample: &Sample) -> Result<String, String> {
             report.mean_fee.map_err(lacks("fees"))?;
             Ok(format!("height {}", report.height))
         }
-        Sample::PowerPrice(power) => {
-            let slots = power.slots.as_ref().map_err(|why| lacks("prices")(*why))?;
-            Ok(format!("{} price slots", slots.len()))
+        Sample::PowerPrice(power_sample) => {
+            let slots = power_sample.slots.as_ref().map_err(|why| lacks("prices")(*why))?;
+            Ok(power::describe(power_sample, slots, clock::now().wall))
         }
         Sample::Meter(meter) => {
             let report = meter.report.as_ref().map_err(|why| lacks("a report")(*why))?;

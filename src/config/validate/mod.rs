@@ -3,7 +3,9 @@
 mod devices;
 mod hosting;
 mod money;
+mod period;
 mod policy;
+mod power;
 mod services;
 
 use std::collections::BTreeMap;
@@ -38,7 +40,7 @@ pub fn validate(config: &Config, report: &mut Report<'_>) {
     hosting::hostings(&config.hosting, &mut checker);
     money::pools(&config.pool, &mut checker);
     if let Some(power) = &config.power {
-        money::power(power, &mut checker);
+        power::power(power, &mut checker);
     }
     services::btc(&config.btc, &mut checker);
     if let Some(network) = &config.network {
@@ -194,6 +196,15 @@ impl Checker<'_, '_> {
                 format!("missing key {}", path.subject()),
                 Some(format!("`{choice}` needs it")),
             );
+        }
+    }
+
+    /// `choice` asks for the table called `key`.
+    fn needs_section(&mut self, section: &Path, choice: &str, key: &str, given: bool) {
+        if !given {
+            let path = section.key(key);
+            let message = format!("missing section {}", path.header());
+            self.report.value(&path, message, Some(format!("`{choice}` needs it")));
         }
     }
 

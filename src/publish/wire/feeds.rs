@@ -6,7 +6,7 @@ use crate::economics::Split;
 use crate::economics::capture::{Band, PoolDay};
 use crate::economics::pool_income::{Pay, PoolIncome};
 use crate::publish::LedgerHealth;
-use crate::reading::{HostSample, Missing, PoolReport, Quality, at_best};
+use crate::reading::{HostSample, Missing, PoolReport, PriceKind, Quality, at_best};
 use crate::site::{AgainstDevices, HostView, PoolView, SiteView};
 use crate::units::{Celsius, Fraction, Hashrate, Sats, Usd, UsdPerMwh};
 
@@ -120,6 +120,12 @@ pub fn power_price(site: &str, view: &SiteView) -> Vec<u8> {
         if let Some(until) = view.power_price_until {
             flat.time("power_price_until_ts", until);
         }
+    }
+    if let Some(basis) = &view.power_basis {
+        flat.word("power_price_kind", basis.kind.map(PriceKind::as_str));
+        flat.text("market_price_currency", basis.currency.as_str());
+        flat.figure("market_price_per_mwh", basis.market_per_mwh);
+        flat.known("market_price_usd_per_unit", basis.usd_per_unit);
     }
     flat.finish()
 }

@@ -1,100 +1,90 @@
 //! Prices: of power and of bitcoin.
+//!
+//! A market is one file with a pure `parse` and its [`market::Market`]; [`feed`] asks it at its
+//! pace, and [`compose`] makes what a megawatt-hour costs of its price.
 
-use serde::Deserialize;
+use std::time::Duration;
 
+use self::calendar::Calendar;
+use self::feed::{About, Feed};
 use crate::http::Http;
 use crate::sources::Source;
+use crate::units::Currency;
 
+pub mod awattar;
 pub mod btc;
+mod calendar;
+pub mod compose;
+pub mod config;
+pub mod energy_charts;
+pub mod ercot;
+mod feed;
+mod fx;
+pub mod market;
+pub mod nord_pool;
+pub mod octopus_agile;
+pub mod pjm;
 pub mod slots;
 pub mod tariff;
+pub mod tibber;
 
 pub use btc::btc_sources;
+pub use config::*;
+pub use market::MarketSlot;
 pub use tariff::TariffError;
-
-/// `[power]`: what a megawatt-hour costs, all-in.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PowerPriceConfig {
-    pub kind: TariffKind,
-    /// `fixed`: the price. `time_of_use`: the price outside all periods. USD/MWh; may be negative.
-    pub usd_per_mwh: Option<f64>,
-    /// `time_of_use`: periods in the site's time zone; the last that matches wins.
-    #[serde(default)]
-    pub period: Vec<PeriodConfig>,
-    /// `slots`: URL of a JSON array of `{"start": unix s, "end": unix s, "usd_per_mwh": number}`.
-    pub url: Option<String>,
-    /// Added to every price: delivery, taxes. USD/MWh.
-    #[serde(default)]
-    pub adder_usd_per_mwh: f64,
-    /// `slots`: seconds between two requests.
-    #[serde(default = "default_interval")]
-    pub interval_secs: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TariffKind {
-    Fixed,
-    TimeOfUse,
-    Slots,
-}
-
-/// `[[power.period]]`: a part of the week with its own price.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PeriodConfig {
-    /// `mon`…`sun`. Absent: every day. A period over midnight belongs to the day it starts on.
-    pub days: Option<Vec<String>>,
-    /// 1–12. Absent: every month.
-    pub months: Option<Vec<i8>>,
-    /// Start, `HH:MM`.
-    pub from: String,
-    /// End, `HH:MM`, exclusive; `24:00` is the end of the day. Before `from`: over midnight.
-    pub to: String,
-    pub usd_per_mwh: f64,
-}
-
-/// `[btc]`: the venues whose median is the bitcoin price.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct BtcPriceConfig {
-    /// Base URLs; an empty string leaves the venue out.
-    pub coinbase_url: String,
-    pub kraken_url: String,
-    pub bitstamp_url: String,
-    /// Seconds between two requests to each venue.
-    pub interval_secs: u64,
-}
-
-impl Default for BtcPriceConfig {
-    fn default() -> Self {
-        Self {
-            coinbase_url: "https://api.exchange.coinbase.com".into(),
-            kraken_url: "https://api.kraken.com".into(),
-            bitstamp_url: "https://www.bitstamp.net".into(),
-            interval_secs: 60,
-        }
-    }
-}
-
-fn default_interval() -> u64 {
-    300
-}
 
 /// The source of the power price; `timezone` is the IANA name of the site's zone.
 ///
 /// # Errors
-/// If the tariff cannot be meant: see [`TariffError`].
+/// If the tariff cannot be meant, or a secret cannot be read: see [`TariffError`].
 pub fn power_source(
     cfg: &PowerPriceConfig,
     timezone: &str,
     http: &Http,
 ) -> Result<Box<dyn Source>, TariffError> {
-    match cfg.kind {
+    let calendar = calendar(cfg)?;
+    let (market, source): (Box<dyn market::Market>, _) = match cfg.kind {
         TariffKind::Fixed | TariffKind::TimeOfUse => {
-            Ok(Box::new(tariff::TariffSource::new(tariff::Tariff::new(cfg, timezone)?)))
+            return Ok(Box::new(tariff::TariffSource::new(tariff::Tariff::new(cfg, timezone)?)));
         }
-        TariffKind::Slots => Ok(Box::new(slots::SlotSource::new(cfg, http.clone())?)),
+        TariffKind::Slots => (Box::new(slots::Slots::new(cfg)?), "tariff.slots"),
+        TariffKind::EnergyCharts => {
+            (Box::new(energy_charts::EnergyCharts::new(cfg, calendar.clone())?), "market.energy_charts")
+        }
+        TariffKind::Awattar => (Box::new(awattar::Awattar::new(cfg, calendar.clone())?), "market.awattar"),
+        TariffKind::NordPool => {
+            (Box::new(nord_pool::NordPool::new(cfg, calendar.clone())?), "market.nord_pool")
+        }
+        TariffKind::OctopusAgile => {
+            (Box::new(octopus_agile::OctopusAgile::new(cfg, calendar.clone())?), "tariff.octopus_agile")
+        }
+        TariffKind::Tibber => (Box::new(tibber::Tibber::new(cfg)?), "tariff.tibber"),
+        TariffKind::Ercot => (Box::new(ercot::Ercot::new(cfg, calendar.clone())?), "market.ercot"),
+        TariffKind::Pjm => (Box::new(pjm::Pjm::new(cfg, calendar.clone())?), "market.pjm"),
+    };
+    let interval = Duration::from_secs(cfg.interval_secs().max(1));
+    let about = About { source, interval, calendar: cfg.day_ahead().then_some(calendar) };
+    Ok(Box::new(Feed::new(market, about, cfg, http.clone())?))
+}
+
+/// The days of the market, and when it tells the prices of tomorrow.
+fn calendar(cfg: &PowerPriceConfig) -> Result<Calendar, TariffError> {
+    match cfg.kind {
+        TariffKind::OctopusAgile => Calendar::new("Europe/London", 15..20),
+        TariffKind::Ercot => Calendar::new("America/Chicago", 12..15),
+        TariffKind::Pjm => Calendar::new("America/New_York", 12..15),
+        // The coupled auction of Europe: 12:45 to 13:00, later where it has to be run again.
+        _ => Calendar::new("Europe/Berlin", 12..15),
+    }
+}
+
+/// The currency that the prices of `cfg` come in: the config's word, else that of its kind.
+///
+/// # Errors
+/// It has none, or no such code is known.
+fn currency(cfg: &PowerPriceConfig) -> Result<Currency, TariffError> {
+    match &cfg.currency {
+        Some(code) => Currency::new(code).ok_or_else(|| TariffError::BadCurrency { code: code.clone() }),
+        None => cfg.kind.currency().ok_or(TariffError::MissingKey { key: "currency" }),
     }
 }

@@ -9,11 +9,13 @@ use jiff::ToSpan;
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::TimeZone;
 
+use super::compose::Terms;
 use super::{PeriodConfig, PowerPriceConfig, TariffKind};
 use crate::clock::{Now, UnixMs};
-use crate::reading::{Missing, PowerPriceSample, PriceSlot, Sample};
+use crate::reading::{Missing, PowerPriceSample, PriceKind, PriceSlot, Sample};
+use crate::secret::SecretError;
 use crate::sources::{Failure, Fetch, Schedule, Source};
-use crate::units::UsdPerMwh;
+use crate::units::{Currency, UsdPerMwh};
 
 const HOUR_MS: i64 = 3_600_000;
 pub const DAY_MINUTES: u16 = 24 * 60;
@@ -40,6 +42,10 @@ pub enum TariffError {
     UnknownDay { number: usize, name: String },
     #[error("power.period {number}: month {month} is not 1 to 12")]
     BadMonth { number: usize, month: i8 },
+    #[error("power.currency \"{code}\" is not a currency code such as EUR")]
+    BadCurrency { code: String },
+    #[error(transparent)]
+    Secret(#[from] SecretError),
 }
 
 /// A price for every moment.
@@ -47,7 +53,7 @@ pub enum TariffError {
 pub struct Tariff {
     zone: TimeZone,
     /// Outside all periods.
-    base: UsdPerMwh,
+    base: Price,
     periods: Vec<Period>,
     source: &'static str,
 }
@@ -60,19 +66,29 @@ struct Period {
     from: u16,
     /// Minutes since midnight, 0–1440; not above `from`: on the next day.
     to: u16,
-    price: UsdPerMwh,
+    price: Price,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Price {
+    all_in: UsdPerMwh,
+    /// As it stands in the config, USD/MWh.
+    plain: f64,
 }
 
 impl Tariff {
-    /// A tariff of kind `fixed` or `time_of_use`, with the adder in every price.
+    /// A tariff of kind `fixed` or `time_of_use`, with adder and tax in every price.
     ///
     /// # Errors
     /// Names the key or the period (from 1) that cannot be meant.
     pub fn new(cfg: &PowerPriceConfig, timezone: &str) -> Result<Self, TariffError> {
         let zone = TimeZone::get(timezone)
             .map_err(|_| TariffError::UnknownTimezone { name: timezone.to_owned() })?;
-        let price =
-            |usd: f64, key| UsdPerMwh::new(usd + cfg.adder_usd_per_mwh).ok_or(TariffError::NotFinite { key });
+        let terms = Terms::of(cfg)?;
+        let price = |plain: f64, key| {
+            let all_in = terms.all_in(plain, 1.0).ok_or(TariffError::NotFinite { key })?;
+            Ok::<_, TariffError>(Price { all_in, plain })
+        };
         let base = cfg.usd_per_mwh.ok_or(TariffError::MissingKey { key: "usd_per_mwh" })?;
         let base = price(base, "usd_per_mwh")?;
         let (periods, source) = match cfg.kind {
@@ -93,10 +109,16 @@ impl Tariff {
         let mut slots: Vec<PriceSlot> = Vec::new();
         for (start, end) in edges.iter().zip(edges.iter().skip(1)) {
             let Some(instant) = start.timestamp() else { continue };
-            let price = self.price_at(self.zone.to_datetime(instant));
+            let Price { all_in: price, plain } = self.at(self.zone.to_datetime(instant));
             match slots.last_mut() {
                 Some(last) if last.price == price && last.end == *start => last.end = *end,
-                _ => slots.push(PriceSlot { start: *start, end: *end, price }),
+                _ => slots.push(PriceSlot {
+                    start: *start,
+                    end: *end,
+                    price,
+                    market_per_mwh: plain,
+                    kind: Some(PriceKind::Settled),
+                }),
             }
         }
         slots
@@ -104,6 +126,10 @@ impl Tariff {
 
     /// The price at a time on the wall of the site; the last period that matches wins.
     pub fn price_at(&self, wall: DateTime) -> UsdPerMwh {
+        self.at(wall).all_in
+    }
+
+    fn at(&self, wall: DateTime) -> Price {
         self.periods.iter().rev().find(|period| period.holds(wall)).map_or(self.base, |period| period.price)
     }
 
@@ -145,7 +171,7 @@ impl Tariff {
 }
 
 impl Period {
-    fn new(cfg: &PeriodConfig, number: usize, price: UsdPerMwh) -> Result<Self, TariffError> {
+    fn new(cfg: &PeriodConfig, number: usize, price: Price) -> Result<Self, TariffError> {
         let time = |text: &str, max: u16| {
             minutes(text)
                 .filter(|minute| *minute <= max)
@@ -212,7 +238,13 @@ impl TariffSource {
     }
 
     fn sample(&self, slots: Result<Vec<PriceSlot>, Missing>) -> Sample {
-        Sample::PowerPrice(PowerPriceSample { interval: Self::INTERVAL, source: self.tariff.source, slots })
+        Sample::PowerPrice(PowerPriceSample {
+            interval: Self::INTERVAL,
+            source: self.tariff.source,
+            currency: Currency::USD,
+            rate: None,
+            slots,
+        })
     }
 
     fn slots(&self, now: Now) -> Result<Vec<Sample>, Failure> {

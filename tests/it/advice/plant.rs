@@ -177,13 +177,13 @@ impl Plant {
         }
         let slots = match self.price_fails_from {
             Some(from) if self.secs >= from => Err(Missing::Timeout),
-            _ => Ok(vec![PriceSlot {
-                start: UnixMs(0),
-                end: UnixMs(i64::MAX),
-                price: UsdPerMwh::new(self.price).unwrap(),
-            }]),
+            _ => {
+                let price = UsdPerMwh::new(self.price).unwrap();
+                Ok(vec![PriceSlot::all_in(UnixMs(0), UnixMs(i64::MAX), price)])
+            }
         };
-        samples.push(Sample::PowerPrice(PowerPriceSample { interval, source: "slots", slots }));
+        let (source, currency, rate) = ("slots", Currency::USD, None);
+        samples.push(Sample::PowerPrice(PowerPriceSample { interval, source, currency, rate, slots }));
         if let Some(kw) = self.meter_kw {
             let report = kw.map(|kw| MeterReport {
                 power: Ok(Reading::measured(Watts::from_kw(kw).unwrap(), "meter.power")),

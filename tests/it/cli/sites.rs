@@ -225,6 +225,7 @@ fn site(hash_blocks: Vec<HashBlock>, ai_blocks: Vec<AiBlock>) -> (SiteView, Spli
         )),
         power_price: Ok(aged(UsdPerMwh::new(POWER).unwrap(), Quality::Measured, "time_of_use", 3)),
         power_price_until: Some(UnixMs::from_secs(1_763_740_800)),
+        power_basis: None,
         pools: vec![PoolView {
             name: "braiins-main".into(),
             report: Ok(aged(Arc::new(pool()), Quality::Measured, "braiins", 95)),

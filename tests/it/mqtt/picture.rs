@@ -16,16 +16,16 @@ use wattsplit::ledger::decision::Regret;
 use wattsplit::publish::LedgerHealth;
 use wattsplit::publish::{Health, LiveSet, wire};
 use wattsplit::reading::{
-    DriverState, HostSample, Missing, PoolReport, Quality, Read, Reading, Reasons, RewardScheme, Settled,
-    SettledKind, Sweep,
+    DriverState, HostSample, Missing, PoolReport, PriceKind, Quality, Read, Reading, Reasons, RewardScheme,
+    Settled, SettledKind, Sweep,
 };
 use wattsplit::site::{
     AgainstDevices, Aged, AiBlock, AsicCounts, Current, GpuCounts, GpuHostHealth, HashBlock, HostView,
-    MeterView, Network, PoolView, SiteView, Sum, Total, WallView,
+    MeterView, Network, PoolView, PowerBasis, SiteView, Sum, Total, WallView,
 };
 use wattsplit::units::{
-    Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay, WattHours,
-    Watts,
+    Celsius, Currency, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay,
+    WattHours, Watts,
 };
 
 pub const SITE: &str = "tx01";
@@ -117,6 +117,12 @@ pub fn site(state: State) -> Picture {
             report: state.current(Arc::new(report(state))),
             devices: against(state),
         }],
+        power_basis: Some(PowerBasis {
+            kind: Some(PriceKind::DayAhead),
+            currency: Currency::EUR,
+            market_per_mwh: -14.0,
+            usd_per_unit: Some(1.25),
+        }),
         hosts: vec![host(state)],
         meter: MeterView::default(),
     };
@@ -234,6 +240,7 @@ pub fn empty() -> Picture {
     view.hosts.clear();
     view.btc_quotes.clear();
     view.power_price_until = None;
+    view.power_basis = None;
     picture.split.blocks.clear();
     picture.split.issues.clear();
     picture.split.cap = None;

@@ -1,7 +1,9 @@
 //! Slots from a URL.
 
 use wattsplit::http::Http;
-use wattsplit::reading::Missing;
+use wattsplit::reading::{Missing, PriceSlot};
+use wattsplit::sources::Failure;
+use wattsplit::sources::price::compose::Terms;
 use wattsplit::sources::price::tariff::TariffError;
 use wattsplit::sources::price::{power_source, slots};
 
@@ -10,9 +12,15 @@ use crate::fake_http::{FakeHttp, Reply, failure, moment};
 
 const SLOTS: &str = include_str!("../../fixtures/price/slots.json");
 
+/// What the slots cost with these keys of the config.
+fn priced(body: &str, keys: &str) -> Result<Vec<PriceSlot>, Failure> {
+    let terms = Terms::of(&config(&format!("kind = \"slots\"\n{keys}"))).unwrap();
+    terms.priced(slots::parse(body.as_bytes())?, 1.0)
+}
+
 #[test]
 fn slots_are_sorted_keep_their_gaps_and_get_the_adder() {
-    let slots = slots::parse(SLOTS.as_bytes(), 2.5).unwrap();
+    let slots = priced(SLOTS, "adder_usd_per_mwh = 2.5").unwrap();
     let rows: Vec<_> = slots.iter().map(|s| (s.start.secs(), s.end.secs(), s.price.get())).collect();
     assert_eq!(
         rows,
@@ -27,7 +35,7 @@ fn slots_are_sorted_keep_their_gaps_and_get_the_adder() {
 #[test]
 fn slots_that_overlap_or_cannot_be_are_refused_as_a_whole() {
     let refused = |body: &str| {
-        let failure = slots::parse(body.as_bytes(), 0.0).unwrap_err();
+        let failure = slots::parse(body.as_bytes()).unwrap_err();
         assert_eq!(failure.reason, Missing::Garbage, "{body}");
         failure.detail
     };
@@ -42,14 +50,14 @@ fn slots_that_overlap_or_cannot_be_are_refused_as_a_whole() {
     refused(&format!("[{}]", slot(1, 2, "1e999")));
     refused(&format!("[{}]", slot(1, 2, "null")));
     refused(r#"[{"start":1,"usd_per_mwh":2}]"#);
-    assert_eq!(slots::parse(b"[]", 0.0).unwrap_err().reason, Missing::NotReported);
+    assert_eq!(slots::parse(b"[]").unwrap_err().reason, Missing::NotReported);
 }
 
 #[test]
 fn a_price_of_power_in_another_unit_is_implausible() {
     for price in ["1e308", "-1e308", "45000000", "-9999999"] {
         let slots = format!(r#"[{{"start":0,"end":100,"usd_per_mwh":{price}}}]"#);
-        let why = slots::parse(slots.as_bytes(), 0.0).unwrap_err().reason;
+        let why = priced(&slots, "").unwrap_err().reason;
         assert_eq!(why, Missing::Implausible, "{price}");
     }
 }

@@ -53,18 +53,61 @@ fn the_network_is_stale_after_three_intervals_and_expires_after_a_day() {
     assert_eq!(quality(24 * HOUR + 1), Err(Missing::Expired));
 }
 
+/// Slots of one kind, each from, to and USD/MWh.
+fn power(
+    kind: Option<PriceKind>,
+    rate: Option<FxRate>,
+    slots: Result<&[(u64, u64, f64)], Missing>,
+) -> Sample {
+    let slot = |&(from, to, price): &(u64, u64, f64)| {
+        let price = UsdPerMwh::new(price).unwrap();
+        PriceSlot { kind, ..PriceSlot::all_in(at(from).wall, at(to).wall, price) }
+    };
+    let slots = slots.map(|slots| slots.iter().map(slot).collect());
+    let currency = Currency::USD;
+    Sample::PowerPrice(PowerPriceSample { interval: INTERVAL, source: "tariff", currency, rate, slots })
+}
+
+fn price(site: &Site, secs: u64) -> Result<(f64, Quality), Missing> {
+    site.view(at(secs)).power_price.map(|price| (price.value.get(), price.quality))
+}
+
+#[test]
+fn a_day_ahead_price_is_good_for_its_slot_while_its_server_is_down() {
+    let mut site = Site::default();
+    put(&mut site, 0, power(Some(PriceKind::DayAhead), None, Ok(&[(0, 30 * HOUR, 45.0)])));
+    put(&mut site, 30, power(None, None, Err(Missing::Timeout)));
+    assert_eq!(price(&site, 29 * HOUR), Ok((45.0, Quality::Measured)));
+    assert_eq!(price(&site, 30 * HOUR), Err(Missing::Expired));
+}
+
+#[test]
+fn an_indication_is_an_estimate_then_stale_and_nobody_knows_when_it_changes() {
+    let mut site = Site::default();
+    put(&mut site, 0, power(Some(PriceKind::Indicative), None, Ok(&[(0, 200, 45.0)])));
+    assert_eq!(price(&site, 90), Ok((45.0, Quality::Estimated)));
+    assert_eq!(price(&site, 91), Ok((45.0, Quality::Stale)), "not renewed for three intervals");
+    let view = site.view(at(0));
+    assert_eq!((view.power_price_until, view.power_basis.unwrap().kind), (None, Some(PriceKind::Indicative)));
+}
+
+#[test]
+fn a_price_is_worth_no_more_than_its_currencys_rate() {
+    let rate = |quality, good_until| Some(FxRate { usd_per_unit: 1.25, quality, good_until });
+    let kind = Some(PriceKind::DayAhead);
+    let mut site = Site::default();
+    put(&mut site, 0, power(kind, rate(Quality::Measured, Some(at(100).mono)), Ok(&[(0, 200, 45.0)])));
+    assert_eq!(price(&site, 100), Ok((45.0, Quality::Measured)));
+    assert_eq!(price(&site, 101), Ok((45.0, Quality::Stale)), "the rate is too old");
+    put(&mut site, 102, power(kind, rate(Quality::Estimated, None), Ok(&[(0, 200, 45.0)])));
+    assert_eq!(price(&site, 199), Ok((45.0, Quality::Estimated)), "a rate that somebody states");
+}
+
 #[test]
 fn the_price_of_power_is_that_of_the_slot_that_holds_now() {
     let mut site = Site::default();
-    let slot = |from: u64, to: u64, price| PriceSlot {
-        start: at(from).wall,
-        end: at(to).wall,
-        price: UsdPerMwh::new(price).unwrap(),
-    };
-    let slots = Ok(vec![slot(0, 100, 45.0), slot(100, 200, -20.0)]);
-    let sample = PowerPriceSample { interval: INTERVAL, source: "tariff", slots };
-    put(&mut site, 0, Sample::PowerPrice(sample));
-    let price = |secs| site.view(at(secs)).power_price.map(|price| (price.value.get(), price.quality));
+    put(&mut site, 0, power(None, None, Ok(&[(0, 100, 45.0), (100, 200, -20.0)])));
+    let price = |secs| price(&site, secs);
     assert_eq!(price(0), Ok((45.0, Quality::Measured)));
     assert_eq!(site.view(at(0)).power_price_until, Some(at(100).wall));
     assert_eq!(price(100), Ok((-20.0, Quality::Stale)), "not renewed for three intervals");

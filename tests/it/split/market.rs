@@ -42,6 +42,7 @@ pub fn market() -> SiteView {
         network: Ok(aged(Network { height: 900_000, difficulty: 1e14, mean_fee })),
         power_price: Ok(aged(UsdPerMwh::new(50.0).unwrap())),
         power_price_until: None,
+        power_basis: None,
         pools: Vec::new(),
         hosts: Vec::new(),
         meter: MeterView::default(),
