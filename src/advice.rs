@@ -71,7 +71,8 @@ pub struct PolicyConfig {
     pub cooling_cap_kw: Option<f64>,
     /// Paid for each MWh that is not drawn; counts against everything that runs.
     pub dr_credit_usd_per_mwh: f64,
-    /// A power price older than this is not acted on, in seconds. Absent: after three missed requests.
+    /// A power price older than this is not acted on, in seconds. Absent: after three missed requests, or,
+    /// where it is final, at the end of its slot.
     pub price_max_age_secs: Option<u64>,
     /// A hashprice whose difficulty is older than this is not acted on, in seconds.
     pub hashprice_max_age_secs: u64,

@@ -32,13 +32,6 @@ pub struct PriceSlot {
     pub kind: Option<PriceKind>,
 }
 
-impl PriceSlot {
-    /// A price in US dollars to which nothing is added, of a kind that nobody states.
-    pub fn all_in(start: UnixMs, end: UnixMs, price: UsdPerMwh) -> Self {
-        Self { start, end, price, market_per_mwh: price.get(), kind: None }
-    }
-}
-
 /// How final a price is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PriceKind {

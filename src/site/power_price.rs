@@ -92,7 +92,8 @@ mod tests {
 
     fn slots(all: &[(i64, i64, f64)]) -> Vec<PriceSlot> {
         let slot = |&(start, end, price): &(i64, i64, f64)| {
-            PriceSlot::all_in(UnixMs(start), UnixMs(end), UsdPerMwh::new(price).unwrap())
+            let (start, end, market_per_mwh) = (UnixMs(start), UnixMs(end), price);
+            PriceSlot { start, end, price: UsdPerMwh::new(price).unwrap(), market_per_mwh, kind: None }
         };
         all.iter().map(slot).collect()
     }

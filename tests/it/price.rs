@@ -1,11 +1,20 @@
-//! Prices: tariffs worked out by hand, the venues' replies, and both over sockets on loopback.
+//! Prices: tariffs worked out by hand, the replies of markets and venues, and all over sockets on
+//! loopback.
 
 mod btc;
+mod clocks;
+mod ercot;
+mod feeds;
+mod fx;
+mod markets;
+mod parsers;
 mod slots;
 mod tariff;
+mod ten_years;
+mod tomorrow;
 
 use wattsplit::clock::UnixMs;
-use wattsplit::reading::{PriceSlot, Sample};
+use wattsplit::reading::{PowerPriceSample, PriceSlot, Sample};
 use wattsplit::sources::Failure;
 use wattsplit::sources::price::PowerPriceConfig;
 
@@ -17,9 +26,13 @@ fn config(text: &str) -> PowerPriceConfig {
     toml::from_str(text).unwrap()
 }
 
-fn slots_of(outcome: Result<Vec<Sample>, Failure>) -> Result<Vec<PriceSlot>, Failure> {
+fn price_of(outcome: Result<Vec<Sample>, Failure>) -> Result<PowerPriceSample, Failure> {
     match outcome?.as_slice() {
-        [Sample::PowerPrice(sample)] => Ok(sample.slots.clone().unwrap()),
+        [Sample::PowerPrice(sample)] => Ok(sample.clone()),
         other => panic!("{other:?}"),
     }
+}
+
+fn slots_of(outcome: Result<Vec<Sample>, Failure>) -> Result<Vec<PriceSlot>, Failure> {
+    Ok(price_of(outcome)?.slots.unwrap())
 }

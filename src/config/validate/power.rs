@@ -13,7 +13,7 @@ pub const PRICE: std::ops::RangeInclusive<f64> = -10_000.0..=50_000.0;
 const RATE: std::ops::RangeInclusive<f64> = 1e-6..=10.0;
 
 /// What a kind needs beside `kind`.
-const NEEDS: [(TariffKind, &[&str]); 10] = [
+const NEEDS: &[(TariffKind, &[&str])] = &[
     (TariffKind::Fixed, &["usd_per_mwh"]),
     (TariffKind::TimeOfUse, &["usd_per_mwh", "period"]),
     (TariffKind::Slots, &["url"]),
@@ -27,7 +27,7 @@ const NEEDS: [(TariffKind, &[&str]); 10] = [
 ];
 
 /// Those of [`NEEDS`] that are sections.
-const TABLES: [&str; 4] = ["octopus_agile", "tibber", "ercot", "pjm"];
+const TABLES: &[&str] = &["octopus_agile", "tibber", "ercot", "pjm"];
 
 pub fn power(power: &PowerPriceConfig, check: &mut Checker<'_, '_>) {
     let section = Path::default().key("power");

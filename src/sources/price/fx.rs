@@ -21,7 +21,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// Where the rate comes from, and the last one that was read.
 pub(super) enum Fx {
     Stated(FxRate),
-    Read { page: Page, last: Option<(f64, Duration)> },
+    Read(Page),
 }
 
 pub(super) struct Page {
@@ -29,6 +29,10 @@ pub(super) struct Page {
     rate_key: String,
     max_age: Duration,
     interval: Duration,
+    /// The last rate that was read, and when by the monotonic clock.
+    last: Option<(f64, Duration)>,
+    /// The log was told that it gives none.
+    failing: bool,
 }
 
 /// The number that `key`, a JSON pointer, points at.
@@ -58,8 +62,10 @@ impl Fx {
             rate_key: cfg.rate_key.clone().ok_or(TariffError::MissingKey { key: "fx.rate_key" })?,
             max_age: Duration::from_secs(cfg.max_age_secs),
             interval: Duration::from_secs(cfg.interval_secs),
+            last: None,
+            failing: false,
         };
-        Ok(Self::Read { page, last: None })
+        Ok(Self::Read(page))
     }
 
     /// The rate `now`; one that was read before stands in while its page gives none.
@@ -67,25 +73,37 @@ impl Fx {
     /// # Errors
     /// None was ever read.
     pub(super) async fn rate(&mut self, now: Now, http: &Http) -> Result<FxRate, Failure> {
-        let (page, last) = match self {
-            Self::Stated(rate) => return Ok(*rate),
-            Self::Read { page, last } => (page, last),
-        };
-        if last.is_none_or(|(_, read)| now.mono.saturating_sub(read) >= page.interval) {
-            match page.ask(http).await {
-                Ok(rate) => *last = Some((rate, now.mono)),
-                Err(failure) if last.is_none() => return Err(failure),
-                // It grows older, and says so in time.
-                Err(failure) => tracing::debug!(error = %failure, "no new currency rate"),
-            }
+        match self {
+            Self::Stated(rate) => Ok(*rate),
+            Self::Read(page) => page.rate(now, http).await,
         }
-        let (usd_per_unit, read) = last.ok_or_else(|| Failure::new(Missing::NotYet, "no currency rate"))?;
-        let good_until = Some(read.saturating_add(page.max_age));
-        Ok(FxRate { usd_per_unit, quality: Quality::Measured, good_until })
     }
 }
 
 impl Page {
+    async fn rate(&mut self, now: Now, http: &Http) -> Result<FxRate, Failure> {
+        let due = self.last.is_none_or(|(_, read)| now.mono.saturating_sub(read) >= self.interval);
+        let asked = if due { Some(self.ask(http).await) } else { None };
+        match (asked, self.last) {
+            (Some(Ok(rate)), _) => {
+                self.last = Some((rate, now.mono));
+                self.failing = false;
+            }
+            (Some(Err(failure)), None) => return Err(failure),
+            // The old one grows older, and says so in time.
+            (Some(Err(failure)), Some(_)) => {
+                if !std::mem::replace(&mut self.failing, true) {
+                    tracing::warn!(error = %failure, "no new currency rate: the last one stands in");
+                }
+            }
+            (None, _) => {}
+        }
+        let (usd_per_unit, read) =
+            self.last.ok_or_else(|| Failure::new(Missing::NotYet, "no currency rate"))?;
+        let good_until = Some(read.saturating_add(self.max_age));
+        Ok(FxRate { usd_per_unit, quality: Quality::Measured, good_until })
+    }
+
     async fn ask(&self, http: &Http) -> Result<f64, Failure> {
         let reply = tokio::time::timeout(DEADLINE, http.get(&self.url, &[], REPLY_LIMIT)).await;
         let late = |_| Failure::new(Missing::Timeout, format!("no currency rate within {DEADLINE:?}"));

@@ -177,10 +177,13 @@ impl Plant {
         }
         let slots = match self.price_fails_from {
             Some(from) if self.secs >= from => Err(Missing::Timeout),
-            _ => {
-                let price = UsdPerMwh::new(self.price).unwrap();
-                Ok(vec![PriceSlot::all_in(UnixMs(0), UnixMs(i64::MAX), price)])
-            }
+            _ => Ok(vec![PriceSlot {
+                start: UnixMs(0),
+                end: UnixMs(i64::MAX),
+                price: UsdPerMwh::new(self.price).unwrap(),
+                market_per_mwh: self.price,
+                kind: None,
+            }]),
         };
         let (source, currency, rate) = ("slots", Currency::USD, None);
         samples.push(Sample::PowerPrice(PowerPriceSample { interval, source, currency, rate, slots }));

@@ -73,6 +73,33 @@ async fn it_says_where_the_number_of_rented_gpus_is_from_or_why_there_is_none() 
 }
 
 #[tokio::test]
+async fn it_says_what_power_costs_now_and_what_that_is_made_of() {
+    let quarter = wattsplit::clock::now().wall.secs() / 900 * 900;
+    // The quarter of an hour may end meanwhile: the next one costs the same.
+    let body =
+        format!(r#"{{"unix_seconds":[{quarter},{}],"price":[88.4,88.4],"unit":"EUR / MWh"}}"#, quarter + 900);
+    let market = FakeHttp::always(Reply::Ok(body)).await;
+    let power = |rate: &str| {
+        let url = &market.url;
+        format!(
+            "[power]\nkind = \"energy_charts\"\nzone = \"AT\"\ntax = 0.2\nurl = \"{url}\"\n[power.fx]\n{rate}\n"
+        )
+    };
+    let text = said(&power("usd_per_unit = 1.25")).await;
+    let found = line(&text, "price/power");
+    assert!(found.starts_with("ok") && found.contains("2 price slots, "), "{found}");
+    let now = "; now 132.60 USD/MWh of 88.40 EUR/MWh at 1.25 USD, day-ahead";
+    assert!(found.ends_with(now), "{found}");
+    assert_eq!(market.lines().len(), 1, "it asks once");
+
+    let page = FakeHttp::always(Reply::Status(404, vec![], "")).await;
+    let text = said(&power(&format!("url = \"{}/rate?key=hunter2\"\nrate_key = \"/USD\"", page.url))).await;
+    let found = line(&text, "price/power");
+    assert!(found.starts_with("FAIL") && found.contains("/rate?…: status 404"), "{found}");
+    assert!(!found.contains("hunter2"));
+}
+
+#[tokio::test]
 async fn a_controller_that_cannot_be_trusted_is_told_as_that() {
     let Some(tls) = crate::gpu::redfish::self_signed_in_a_folder() else { return };
     let bmc = FakeHttp::start_tls(tls, |_| Reply::Status(404, vec![], "")).await;

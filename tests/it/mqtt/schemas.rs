@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jsonschema::Validator;
 use serde_json::Value;
 use wattsplit::reading::{Missing, Quality};
+use wattsplit::units::Currency;
 
 use super::picture::{self, Picture, State};
 use super::{config, expected, publish};
@@ -137,6 +138,28 @@ fn a_stale_value_keeps_its_number_and_says_that_it_is_stale() {
     let price = check("price/power", &live["price/power"]);
     assert_eq!(price["power_price_usd_per_mwh"], -12.5);
     assert_eq!((&price["power_price_quality"], &price["power_price_age_s"]), (&"stale".into(), &2.5.into()));
+}
+
+#[test]
+fn the_price_of_power_says_what_it_is_made_of() {
+    let mut picture = picture::site(State::Known(Quality::Measured));
+    let price = |picture: &Picture| check("price/power", &picture.live()["price/power"]);
+    let foreign = price(&picture);
+    assert_eq!(
+        (&foreign["power_price_kind"], &foreign["market_price_currency"]),
+        (&"day_ahead".into(), &"EUR".into())
+    );
+    assert_eq!(
+        (&foreign["market_price_per_mwh"], &foreign["market_price_usd_per_unit"]),
+        (&(-14.0).into(), &1.25.into())
+    );
+    // Where nothing is converted there is no rate, and slots do not say of which kind they are.
+    let basis = picture.view.power_basis.as_mut().unwrap();
+    (basis.kind, basis.currency, basis.usd_per_unit) = (None, Currency::USD, None);
+    let own = price(&picture);
+    assert_eq!((own.get("power_price_kind"), own.get("market_price_usd_per_unit")), (None, None));
+    picture.view.power_basis = None;
+    assert_eq!(price(&picture).get("market_price_per_mwh"), None);
 }
 
 #[test]

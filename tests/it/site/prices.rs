@@ -60,8 +60,8 @@ fn power(
     slots: Result<&[(u64, u64, f64)], Missing>,
 ) -> Sample {
     let slot = |&(from, to, price): &(u64, u64, f64)| {
-        let price = UsdPerMwh::new(price).unwrap();
-        PriceSlot { kind, ..PriceSlot::all_in(at(from).wall, at(to).wall, price) }
+        let (start, end, market_per_mwh) = (at(from).wall, at(to).wall, price);
+        PriceSlot { start, end, price: UsdPerMwh::new(price).unwrap(), market_per_mwh, kind }
     };
     let slots = slots.map(|slots| slots.iter().map(slot).collect());
     let currency = Currency::USD;

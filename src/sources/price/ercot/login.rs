@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::super::{ErcotConfig, TariffError};
 use crate::clock::Now;
 use crate::http::{Http, HttpError};
 use crate::secret::Secret;
 use crate::sources::Failure;
+use crate::sources::price::{ErcotConfig, TariffError};
 use crate::sources::web::{denied, json};
 
 /// What all users of the API name as client: it stands in ERCOT's guide, and is no secret.
