@@ -5,6 +5,7 @@
 
 mod asic;
 mod gpu;
+mod network;
 mod pool;
 mod price;
 mod reasons;
@@ -13,6 +14,7 @@ mod sweep;
 
 pub use asic::{Nameplate, Place};
 pub use gpu::*;
+pub use network::*;
 pub use pool::*;
 pub use price::{FxRate, PowerPriceSample, PriceKind, PriceSlot};
 pub use reasons::Reasons;

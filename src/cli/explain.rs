@@ -1,18 +1,19 @@
 //! `wattsplit explain`: why the advice is what it is, on one page.
 //!
 //! From top to bottom: the advice, the merit order with the lines where price and cap cut it, the
-//! machines to switch, the prices at which the answer would be another, and every input with its
-//! quality and age.
+//! machines to switch, the prices at which the answer would be another, every input with its quality and
+//! age, and what the next change of difficulty is expected to do.
 
 use std::io::Write;
 
 use super::table::cells::{self, MISSING, age, number};
 use super::table::grid::{Grid, wrap};
+use super::table::outlook;
 use crate::advice::{Advice, Basis, Confidence, Direction, Flip, PolicyConfig, nearest_flips};
 use crate::agent;
 use crate::config::Config;
-use crate::economics::Class;
 use crate::economics::dispatch::{Block, Status, merit_order};
+use crate::economics::{Class, Split};
 
 /// Asks everything once and prints the page.
 ///
@@ -20,7 +21,9 @@ use crate::economics::dispatch::{Block, Status, merit_order};
 /// Secrets or tariffs that cannot be used, and standard output that takes nothing.
 pub async fn explain(config: &Config) -> anyhow::Result<()> {
     let (_, picture) = agent::sweep(config).await?;
-    let text = page(&picture.basis, &picture.advice, &config.policy, super::terminal_width());
+    let width = super::terminal_width();
+    let mut text = page(&picture.basis, &picture.advice, &config.policy, width);
+    text.push_str(&comes(&picture.split, width));
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", text.trim_end())?;
     Ok(())
@@ -41,6 +44,13 @@ pub fn page(basis: &Basis, advice: &Advice, policy: &PolicyConfig, width: usize)
         text.push_str(&inputs(basis, width));
     }
     text
+}
+
+/// What is expected of hashprice; empty while nothing is.
+fn comes(split: &Split, width: usize) -> String {
+    outlook::sentence(split)
+        .map(|sentence| format!("\n  WHAT COMES\n  {}\n", wrap(&sentence, 2, width)))
+        .unwrap_or_default()
 }
 
 fn headline(advice: &Advice, width: usize) -> String {

@@ -7,6 +7,7 @@
 //! the device does not tell them.
 
 mod devices;
+mod hashprice;
 mod meter;
 mod money;
 mod value;
@@ -88,7 +89,7 @@ pub fn json<'a>(
         hosts: view.hosts.iter().map(Host::of).collect(),
         pools: view.pools.iter().map(|pool| Pool::of(pool, split.income_of(&pool.name))).collect(),
         prices: Prices::of(view, split),
-        network: Network::of(view),
+        network: Network::of(view, split),
         blocks: Blocks {
             hash: view.hash_blocks.iter().map(money::HashBlock::of).collect(),
             ai: view.ai_blocks.iter().map(money::AiBlock::of).collect(),

@@ -12,6 +12,7 @@ mod hashing;
 mod hosting;
 mod inputs;
 mod meter;
+pub mod outlook;
 mod totals;
 
 use crate::economics::{Money, Split};

@@ -84,6 +84,13 @@ mod tests {
         }
     }
 
+    /// The example in the documentation of mempool's REST interface: 100 blocks of the era of 6.25 BTC.
+    #[test]
+    fn it_is_that_of_a_documented_day_of_another_era() {
+        let got = hashprice(31_251_101_365_711.12, subsidy(736_655), Sats(13_117_483), Usd::ZERO).unwrap();
+        assert!((got.btc_per_ph_day / 0.004_107_61 - 1.0).abs() < 1e-5, "{}", got.btc_per_ph_day);
+    }
+
     #[test]
     fn an_impossible_difficulty_has_no_hashprice() {
         for difficulty in [0.0, -1.0, f64::NAN, f64::INFINITY] {

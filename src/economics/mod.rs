@@ -23,6 +23,7 @@ pub mod hashprice;
 pub mod hosting;
 mod metering;
 mod money;
+pub mod network;
 pub mod pool_income;
 pub mod profiles;
 pub mod regret;
@@ -32,6 +33,7 @@ pub mod value;
 
 pub use earner::{accepted_share, occupied};
 pub use metering::{Metering, Residual};
+pub use network::Outlook;
 pub use pool_income::{PoolIncome, PoolTerms};
 pub use split::split;
 
@@ -247,6 +249,8 @@ pub struct Split {
     pub btc_usd: Read<Usd>,
     /// Before the pool's fee.
     pub hashprice: Read<UsdPerPhDay>,
+    /// What the next change of difficulty is expected to make of it.
+    pub retarget: Result<Outlook, Missing>,
     /// All-in.
     pub power_price: Read<UsdPerMwh>,
     /// All miners.

@@ -1,8 +1,8 @@
 //! The revenue split: what hashing and AI hosting earn at one moment, and what their power costs.
 
-use crate::reading::{Missing, Quality, Read, Reading};
+use crate::reading::{Missing, Read, Reading};
 use crate::site::{Aged, Current, SiteView, Tally};
-use crate::units::{Fraction, Sats, Usd, UsdPerHour, UsdPerPhDay};
+use crate::units::{Fraction, Usd, UsdPerHour};
 
 use super::attribution::Plausibility;
 use super::earner::{Earner, earners, note_read};
@@ -10,7 +10,7 @@ use super::facility::{Facility, facility};
 use super::metering::Metering;
 use super::money::{Priced, empty_side, no_revenue, revenue, side};
 use super::pool_income::incomes;
-use super::{BlockMoney, Class, Money, SiteTerms, Split, btc, hashprice, value};
+use super::{BlockMoney, Class, Money, SiteTerms, Split, btc, network, value};
 
 /// Works out the money of the site from its picture and the agreed terms.
 ///
@@ -19,7 +19,7 @@ use super::{BlockMoney, Class, Money, SiteTerms, Split, btc, hashprice, value};
 pub fn split(view: &SiteView, terms: &SiteTerms) -> Split {
     let mut issues = Vec::new();
     let btc_usd = btc::price(&view.btc_quotes);
-    let hashprice = current_hashprice(view, btc_usd);
+    let hashprice = network::hashprice_now(&view.network, btc_usd);
     let power_price = reading(view.power_price);
     let no_miners = no_miners(view, terms);
     if !terms.groups.is_empty() || !view.hash_blocks.is_empty() {
@@ -53,6 +53,7 @@ pub fn split(view: &SiteView, terms: &SiteTerms) -> Split {
         at: view.at,
         btc_usd,
         hashprice,
+        retarget: network::outlook(&view.network, btc_usd),
         power_price,
         hash: hash.money(&shares),
         ai: ai.money(&shares),
@@ -96,22 +97,6 @@ impl<'a> Side<'a> {
             side(&self.blocks, self.revenue, share)
         }
     }
-}
-
-/// From the network's difficulty, height and fees. Without the fees it is the subsidy's part alone:
-/// up to a few percent too low, so an estimate.
-fn current_hashprice(view: &SiteView, btc_usd: Read<Usd>) -> Read<UsdPerPhDay> {
-    let network = view.network?;
-    let btc_usd = btc_usd?;
-    let (fee, fee_quality) = match network.value.mean_fee {
-        Ok(fee) => (fee.value, fee.quality),
-        Err(_) => (Sats(0), Quality::Estimated),
-    };
-    let subsidy = hashprice::subsidy(network.value.height);
-    let price = hashprice::hashprice(network.value.difficulty, subsidy, fee, btc_usd.value)
-        .ok_or(Missing::Implausible)?;
-    let quality = network.quality.max(btc_usd.quality).max(fee_quality);
-    Ok(Reading { value: price.usd, quality, source: "difficulty, subsidy, fees, btc_usd" })
 }
 
 fn note_network(view: &SiteView, btc_usd: &Read<Usd>, issues: &mut Vec<String>) {

@@ -11,6 +11,7 @@ pub const ADVICE: &str = "advice";
 pub const PRICE_POWER: &str = "price/power";
 pub const PRICE_BTC: &str = "price/btc";
 pub const PRICE_NETWORK: &str = "price/network";
+pub const PRICE_HASHPRICE: &str = "price/hashprice";
 
 /// Rows of the ledger, one JSON array a message. A record topic: not retained.
 pub const LEDGER: &str = "ledger";

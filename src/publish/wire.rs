@@ -20,6 +20,7 @@ mod block;
 pub mod devices;
 mod feeds;
 mod flat;
+mod hashprice;
 mod meter;
 mod money;
 pub mod nodes;
@@ -39,6 +40,7 @@ pub fn live_set(site: &str, view: &SiteView, (split, advice): (&Split, &Advice),
     live.insert(topics::PRICE_POWER.to_owned(), feeds::power_price(site, view));
     live.insert(topics::PRICE_BTC.to_owned(), feeds::btc(site, view, split));
     live.insert(topics::PRICE_NETWORK.to_owned(), feeds::network(site, view));
+    live.insert(topics::PRICE_HASHPRICE.to_owned(), hashprice::hashprice(site, split));
     let money: BTreeMap<&str, &Money> = split.blocks.iter().map(|b| (b.id.as_str(), &b.money)).collect();
     for block in &view.hash_blocks {
         let money = money.get(block.id.as_str()).copied();

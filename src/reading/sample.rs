@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{GpuHostSample, Missing, Nameplate, Place, PoolSample, PowerPriceSample, Read, WallPowerSample};
+use super::{
+    GpuHostSample, Missing, Nameplate, Place, PoolSample, PowerPriceSample, Read, Retarget, WallPowerSample,
+};
 use crate::clock::{Now, UnixMs};
 use crate::units::{Celsius, Fraction, Hashrate, Sats, Usd, WattHours, Watts};
 
@@ -219,4 +221,6 @@ pub struct NetworkReport {
     pub difficulty: f64,
     /// Mean fee per block over the last 144 blocks.
     pub mean_fee: Read<Sats>,
+    /// The next change of difficulty; at best an estimate.
+    pub retarget: Read<Retarget>,
 }

@@ -66,8 +66,18 @@ impl Market {
 
     /// Of the current retarget period.
     pub fn difficulty(&self, at: SimTime) -> f64 {
+        self.difficulty_of(self.height(at) / BLOCKS_PER_EPOCH)
+    }
+
+    /// Height of the next retarget, and the change that it brings, percent.
+    pub fn next_retarget(&self, at: SimTime) -> (u64, f64) {
+        let next = self.height(at) / BLOCKS_PER_EPOCH + 1;
+        let ratio = self.difficulty_of(next) / self.difficulty(at);
+        (next * BLOCKS_PER_EPOCH, (ratio - 1.0) * 100.0)
+    }
+
+    fn difficulty_of(&self, epoch: u64) -> f64 {
         let first = START_HEIGHT / BLOCKS_PER_EPOCH;
-        let epoch = self.height(at) / BLOCKS_PER_EPOCH;
         // Retargets of a growing network: mostly up, within ±6 %.
         (first..epoch.min(first + 1000)).fold(START_DIFFICULTY, |difficulty, step| {
             difficulty * (1.0 + 0.008 + 0.015 * self.noise.of(4).normal(step))

@@ -52,6 +52,7 @@ impl Web {
         match path {
             "/api/blocks/tip/height" => Response::text(self.world.market.height(at).to_string()),
             "/api/v1/mining/hashrate/3d" => Response::json(&self.hashrate(at)),
+            "/api/v1/difficulty-adjustment" => Response::json(&self.retarget(at, now)),
             "/products/BTC-USD/ticker" => Response::json(&self.coinbase(at, now)),
             "/0/public/Ticker" => Response::json(&self.kraken(at)),
             "/api/v2/ticker/btcusd" => Response::json(&self.bitstamp(at, now)),
@@ -91,6 +92,16 @@ impl Web {
             "difficulty": [],
             "currentHashrate": (difficulty * 2f64.powi(32) / 600.0).round(),
             "currentDifficulty": difficulty,
+        })
+    }
+
+    fn retarget(&self, at: SimTime, now: Now) -> Value {
+        let (height, change) = self.world.market.next_retarget(at);
+        let left = height - self.world.market.height(at);
+        let ahead_ms = (left as f64 * 600_000.0 / self.clock.speed()) as i64;
+        json!({
+            "difficultyChange": change, "remainingBlocks": left, "nextRetargetHeight": height,
+            "estimatedRetargetDate": now.wall.0 + ahead_ms,
         })
     }
 

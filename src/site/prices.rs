@@ -94,8 +94,8 @@ impl Prices {
     pub fn network(&self, now: Now) -> Current<Network> {
         let (holding, quality) = self.network.current(now)?;
         let report = holding.value;
-        let value =
-            Network { height: report.height, difficulty: report.difficulty, mean_fee: report.mean_fee };
+        let NetworkReport { height, difficulty, mean_fee, retarget, .. } = *report;
+        let value = Network { height, difficulty, mean_fee, retarget };
         Ok(Aged { value, quality, source: report.source, age: holding.age })
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::clock::{Now, UnixMs};
 use crate::reading::{
     Algorithm, AsicReport, AsicState, HostSample, Missing, Nameplate, Place, PoolReport, PriceKind, Quality,
-    Read, Reading, Reasons,
+    Read, Reading, Reasons, Retarget,
 };
 use crate::units::{
     Celsius, Currency, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerMwh, WattHours, Watts,
@@ -159,6 +159,8 @@ pub struct Network {
     pub difficulty: f64,
     /// Fees of a block, mean of the last 144.
     pub mean_fee: Read<Sats>,
+    /// The next change of difficulty, at best an estimate.
+    pub retarget: Read<Retarget>,
 }
 
 /// One pool account at one moment.

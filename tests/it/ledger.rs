@@ -66,6 +66,7 @@ pub fn split(kw: Read<f64>) -> Split {
         at: at(0),
         btc_usd: Err(Missing::NotReported),
         hashprice: Ok(Reading::measured(UsdPerPhDay::new(38.2).unwrap(), "test")),
+        retarget: Err(Missing::NotYet),
         power_price: Ok(Reading::measured(UsdPerMwh::new(50.0).unwrap(), "test")),
         hash: money.clone(),
         ai: money.clone(),

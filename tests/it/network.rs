@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use wattsplit::clock::UnixMs;
 use wattsplit::http::Http;
 use wattsplit::reading::{Missing, NetworkReport, Quality, Sample};
 use wattsplit::sources::network::{NetworkConfig, bitcoind, mempool, network_source};
@@ -13,6 +14,7 @@ use crate::fake_http::{FakeHttp, Reply, Request, failure, moment};
 
 const HASHRATE: &str = include_str!("../fixtures/network/mempool_hashrate_3d.json");
 const REWARD_STATS: &str = include_str!("../fixtures/network/mempool_reward_stats_144.json");
+const ADJUSTMENT: &str = include_str!("../fixtures/network/mempool_difficulty_adjustment.json");
 const CHAIN_INFO: &str = include_str!("../fixtures/network/bitcoind_getblockchaininfo.json");
 const DIFFICULTY: f64 = 146_472_570_619_931.2;
 
@@ -73,6 +75,7 @@ async fn mempool_without(path: &'static str, instead: Reply) -> (Box<dyn Source>
         "GET /api/blocks/tip/height" => Reply::Ok("968201".into()),
         "GET /api/v1/mining/hashrate/3d" => Reply::Ok(HASHRATE.into()),
         "GET /api/v1/mining/reward-stats/144" => Reply::Ok(REWARD_STATS.into()),
+        "GET /api/v1/difficulty-adjustment" => Reply::Ok(ADJUSTMENT.into()),
         _ => Reply::Status(404, vec![], ""),
     })
     .await;
@@ -85,6 +88,47 @@ async fn a_mempool_instance_gives_height_difficulty_and_fees() {
     let report = report(source.fetch(moment(0)).await);
     assert_eq!((report.source, report.height, report.difficulty), ("mempool", 968_201, DIFFICULTY));
     assert_eq!(report.mean_fee.unwrap().value, Sats(1_600_000));
+    let retarget = report.retarget.unwrap();
+    assert_eq!(retarget.quality, Quality::Estimated);
+    assert_eq!(retarget.value.difficulty_change_percent, -2.718_281);
+    assert_eq!(retarget.value.at, UnixMs(1_790_897_600_123));
+}
+
+#[test]
+fn a_date_in_seconds_is_told_from_one_in_milliseconds_by_its_size() {
+    let parse = |date: &str| {
+        let reply = ADJUSTMENT.replace("1790897600123", date);
+        mempool::parse_retarget(reply.as_bytes(), 968_201).map(|retarget| retarget.value.at)
+    };
+    assert_eq!(parse("1790897600"), Ok(UnixMs(1_790_897_600_000)));
+    assert_eq!(parse("\"1790897600123\""), Ok(UnixMs(1_790_897_600_123)));
+    assert_eq!(parse("\"soon\""), Err(Missing::Garbage));
+}
+
+#[test]
+fn a_forecast_that_is_none_yet_or_of_another_epoch_is_no_forecast_of_zero() {
+    let parse = |change: &str, height| {
+        let reply = ADJUSTMENT.replace("-2.718281", change);
+        mempool::parse_retarget(reply.as_bytes(), height).map(|retarget| retarget.value)
+    };
+    assert_eq!(parse("0", 968_201), Err(Missing::NotYet));
+    assert_eq!(parse("-2.7", 969_696), Err(Missing::Implausible), "the next epoch has begun");
+    assert_eq!(parse("301", 968_201), Err(Missing::Implausible));
+    assert_eq!(parse("null", 968_201), Err(Missing::Garbage));
+}
+
+#[tokio::test]
+async fn a_missing_forecast_costs_only_the_forecast() {
+    for (instead, why) in [
+        (Reply::Status(429, vec![], ""), Missing::RemoteError),
+        (Reply::Ok("<html>".into()), Missing::Garbage),
+        (Reply::Ok("{}".into()), Missing::Garbage),
+    ] {
+        let (mut source, _server) = mempool_without("/difficulty-adjustment", instead).await;
+        let report = report(source.fetch(moment(0)).await);
+        assert_eq!((report.height, report.difficulty, report.retarget), (968_201, DIFFICULTY, Err(why)));
+        assert!(report.mean_fee.is_ok());
+    }
 }
 
 #[tokio::test]
@@ -116,7 +160,9 @@ async fn without_a_difficulty_there_is_no_report() {
 #[test]
 fn a_node_that_is_behind_or_on_another_chain_is_not_believed() {
     let parse = |from: &str, to: &str| bitcoind::parse_chain_info(CHAIN_INFO.replace(from, to).as_bytes());
-    assert_eq!(parse("", "").unwrap(), (968_200, DIFFICULTY));
+    let tip = bitcoind::Tip { height: 968_200, difficulty: DIFFICULTY, time_s: Some(1_790_000_000) };
+    assert_eq!(parse("", "").unwrap(), tip);
+    assert_eq!(parse("\"time\"", "\"when\"").unwrap().time_s, None, "Bitcoin Core 22");
     let behind = parse("\"initialblockdownload\":false", "\"initialblockdownload\":true").unwrap_err();
     assert_eq!(behind.detail, "the node is still downloading the chain");
     assert_eq!(parse("\"main\"", "\"test\"").unwrap_err().detail, "the node is not on the main chain");
@@ -131,12 +177,24 @@ fn a_block_whose_fees_are_unknown_is_left_out_of_the_batch() {
     assert_eq!(bitcoind::parse_block_stats(batch).unwrap(), [(103, 56_860)].into());
 }
 
-/// A node at `height`: every block has a fee of its height.
+/// A node at `height` that prunes: every block has a fee of its height, and of old ones only headers are left.
 fn node(request: &Request, height: u64) -> Reply {
     let call: serde_json::Value = serde_json::from_str(&request.body).unwrap();
     let Some(batch) = call.as_array() else {
-        assert_eq!(call["method"], "getblockchaininfo");
-        return Reply::Ok(CHAIN_INFO.replace("968200", &height.to_string()));
+        // Blocks that came every 585 s since the epoch began.
+        let first_s = 1_790_000_000 - 585 * (height as i64 % 2016);
+        return Reply::Ok(match (call["method"].as_str().unwrap(), &call["params"][0]) {
+            ("getblockchaininfo", _) => CHAIN_INFO.replace("968200", &height.to_string()),
+            ("getblockhash", first) => {
+                assert_eq!(*first, height - height % 2016);
+                r#"{"result":"00ab","error":null,"id":0}"#.into()
+            }
+            ("getblockheader", hash) => {
+                assert_eq!(*hash, "00ab");
+                format!(r#"{{"result":{{"time":{first_s}}},"error":null,"id":0}}"#)
+            }
+            (other, _) => panic!("{other} was asked"),
+        });
     };
     assert!(batch.len() <= 16);
     let answers: Vec<_> = batch
@@ -160,14 +218,14 @@ async fn a_node_is_asked_for_each_block_once() {
     // The mean of 968 057 to 968 200 is 968 128.5.
     let fee = first.mean_fee.unwrap();
     assert_eq!((fee.value, fee.quality), (Sats(968_129), Quality::Measured));
-    // One call and nine batches of 16.
-    assert_eq!(server.seen().len(), 10);
+    // One call, nine batches of 16, and two calls for the first block of the epoch.
+    assert_eq!(server.seen().len(), 12);
     height.store(968_202, Ordering::SeqCst);
     let second = report(source.fetch(moment(300)).await);
     assert_eq!(second.mean_fee.unwrap().value, Sats(968_131));
-    assert_eq!(server.seen().len(), 12);
+    assert_eq!(server.seen().len(), 14);
     report(source.fetch(moment(600)).await);
-    assert_eq!(server.seen().len(), 13);
+    assert_eq!(server.seen().len(), 15);
 }
 
 #[tokio::test]
@@ -205,6 +263,31 @@ async fn a_node_that_tells_no_fees_still_gives_height_and_difficulty() {
 }
 
 #[tokio::test]
+async fn a_node_gives_the_change_of_difficulty_by_the_pace_of_its_blocks() {
+    let server = FakeHttp::start(|request| node(request, 968_200)).await;
+    let mut source = open(&format!("kind = \"bitcoind\"\nurl = \"{}\"", server.url));
+    let retarget = report(source.fetch(moment(0)).await).retarget.unwrap();
+    let percent = (1_209_600.0 / (585.0 * 2015.0) - 1.0) * 100.0;
+    assert!((retarget.value.difficulty_change_percent - percent).abs() < 1e-9);
+    // 520 blocks of 2,016 are there: 1,496 more.
+    assert_eq!(retarget.value.at, UnixMs::from_secs(1_790_000_000 + 1_496 * 585));
+    assert_eq!(retarget.quality, Quality::Estimated);
+}
+
+#[tokio::test]
+async fn a_node_that_tells_no_header_still_gives_all_the_rest() {
+    let server = FakeHttp::start(|request| match request.body.contains("getblockheader") {
+        true => Reply::Ok(r#"{"result":null,"error":{"code":-5,"message":"Block not found"},"id":0}"#.into()),
+        false => node(request, 968_200),
+    })
+    .await;
+    let mut source = open(&format!("kind = \"bitcoind\"\nurl = \"{}\"", server.url));
+    let report = report(source.fetch(moment(0)).await);
+    assert_eq!((report.height, report.retarget), (968_200, Err(Missing::RemoteError)));
+    assert!(report.mean_fee.is_ok());
+}
+
+#[tokio::test]
 async fn a_cookie_is_read_again_when_the_node_refuses_it() {
     // base64 of `__cookie__:two`.
     let server = FakeHttp::start(|request| match request.header("authorization") {
@@ -226,8 +309,8 @@ async fn a_cookie_is_read_again_when_the_node_refuses_it() {
     std::fs::write(&file, "__cookie__:two").unwrap();
     let asked = server.seen().len();
     report(source.fetch(moment(900)).await);
-    // One refusal, then the call and nine batches with the new cookie.
-    assert_eq!(server.seen().len() - asked, 11);
+    // One refusal, then the call, nine batches and two calls with the new cookie.
+    assert_eq!(server.seen().len() - asked, 13);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use crate::reading::{Missing, PoolReport, Quality};
 use crate::site::{self, PoolView, SiteView};
 use crate::units::{Celsius, Fraction, Hashrate, Sats, Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay, Watts};
 
+use super::hashprice::Retarget;
 use super::meter::Meter;
 use super::value::{Report, Value, current, missing, read, secs, sum};
 
@@ -158,10 +159,13 @@ pub struct Network {
     height: Value<u64>,
     difficulty: Value<f64>,
     mean_fee_sats: Value<i64>,
+    /// Absent where nothing is known of the network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retarget: Option<Retarget>,
 }
 
 impl Network {
-    pub fn of(view: &SiteView) -> Self {
+    pub fn of(view: &SiteView, split: &Split) -> Self {
         let network = &view.network;
         Self {
             height: current(network, |n| n.height),
@@ -170,6 +174,7 @@ impl Network {
                 Ok(n) => read(n.value.mean_fee, n.quality, |Sats(fee)| fee),
                 Err(why) => missing(*why),
             },
+            retarget: Retarget::of(split),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::units::{Hashrate, Sats};
 use super::attention::why;
 use super::cells::{self, MISSING, Shown, cell, marked, number};
 use super::grid::{Grid, NO_BREAK, wrap};
+use super::outlook;
 use super::totals::has_hashing;
 
 /// One line of the prices: name, value, unit, age, and where it comes from.
@@ -68,7 +69,11 @@ fn hashprice(split: &Split) -> Input {
         value: cell(cells::read(&split.hashprice, |p| p.get()), 2),
         unit: "USD/PH/day",
         age: String::new(),
-        note: "from bitcoin, difficulty, subsidy and fees".into(),
+        note: ["from bitcoin, difficulty, subsidy and fees".to_owned()]
+            .into_iter()
+            .chain(outlook::sentence(split))
+            .collect::<Vec<_>>()
+            .join("; then "),
     }
 }
 

@@ -1,19 +1,21 @@
 //! The JSON-RPC port of one's own node.
 //!
-//! Two read-only methods: `getblockchaininfo`, and `getblockstats` for the fees of each block of
-//! the last day. The blocks that were asked once stay here; a reorganisation may leave a few of an
+//! Read-only methods: `getblockchaininfo`, `getblockstats` for the fees of each block of the last day,
+//! and `getblockhash` and `getblockheader` for the time of the epoch's first block, which a node that
+//! prunes keeps as well. The blocks that were asked once stay here; a reorganisation may leave a few of an
 //! abandoned branch in the mean until they are a day old, which moves it by less than their share.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{FEE_BLOCKS, NetworkConfig, difficulty, height, mean_fee, sample};
+use super::{FEE_BLOCKS, NetworkConfig, difficulty, height, mean_fee, retarget, sample};
 use crate::clock::Now;
 use crate::http::{Http, HttpError};
-use crate::reading::{Missing, NetworkReport, Read, Sample};
+use crate::reading::{Missing, NetworkReport, Read, Retarget, Sample};
 use crate::secret::{Secret, SecretError};
 use crate::sources::web::{basic, json};
 use crate::sources::{Failure, Fetch, Schedule, Source};
@@ -24,6 +26,8 @@ const REPLY_LIMIT: usize = 1024 * 1024;
 const DEADLINE: Duration = Duration::from_secs(30);
 /// For the fees alone, so that a slow disk costs neither height nor difficulty.
 const FEES_DEADLINE: Duration = Duration::from_secs(15);
+/// For the forecast alone.
+const RETARGET_DEADLINE: Duration = Duration::from_secs(5);
 /// Blocks in one batch: the node reads the undo data of each from disk.
 const BATCH: usize = 16;
 const SOURCE: &str = "bitcoind";
@@ -35,6 +39,8 @@ pub(super) struct Bitcoind {
     login: Login,
     /// Total fee in satoshis by height, at most [`FEE_BLOCKS`].
     fees: BTreeMap<u64, i64>,
+    /// First block of the epoch and its time, Unix seconds.
+    epoch: Option<(u64, i64)>,
 }
 
 enum Login {
@@ -75,7 +81,23 @@ struct ChainInfo {
     chain: String,
     blocks: u64,
     difficulty: f64,
+    /// Of the newest block, Unix seconds; since Bitcoin Core 23.
+    time: Option<i64>,
     initialblockdownload: bool,
+}
+
+/// The newest block of a node.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tip {
+    pub height: u64,
+    pub difficulty: f64,
+    /// Unix seconds; `None`: the node is too old to tell.
+    pub time_s: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    time: i64,
 }
 
 #[derive(Deserialize)]
@@ -83,23 +105,28 @@ struct BlockStats {
     totalfee: i64,
 }
 
-/// The answer to `getblockchaininfo`: height and difficulty.
+/// The answer to `getblockchaininfo`: height, difficulty and time.
 ///
 /// # Errors
 /// Also if the node is on another chain or still behind: its difficulty would be of another time.
-pub fn parse_chain_info(body: &[u8]) -> Result<(u64, f64), Failure> {
-    let answer: Answer<ChainInfo> = json(body)?;
-    if let Some(error) = answer.error {
-        return Err(Failure::new(Missing::RemoteError, format!("the node reports error {}", error.code)));
-    }
-    let info = answer.result.ok_or_else(|| Failure::new(Missing::NotReported, "the answer has no result"))?;
+pub fn parse_chain_info(body: &[u8]) -> Result<Tip, Failure> {
+    let info: ChainInfo = result(body)?;
     if info.chain != "main" {
         return Err(Failure::new(Missing::RemoteError, "the node is not on the main chain"));
     }
     if info.initialblockdownload {
         return Err(Failure::new(Missing::RemoteError, "the node is still downloading the chain"));
     }
-    Ok((height(info.blocks)?, difficulty(info.difficulty)?))
+    Ok(Tip { height: height(info.blocks)?, difficulty: difficulty(info.difficulty)?, time_s: info.time })
+}
+
+/// What a single call gave.
+fn result<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    let answer: Answer<T> = json(body)?;
+    if let Some(error) = answer.error {
+        return Err(Failure::new(Missing::RemoteError, format!("the node reports error {}", error.code)));
+    }
+    answer.result.ok_or_else(|| Failure::new(Missing::NotReported, "the answer has no result"))
 }
 
 /// The answers to a batch of `getblockstats`, whose ids are the heights: total fees in satoshis by
@@ -122,12 +149,12 @@ impl Bitcoind {
             }
             _ => Login::Absent,
         };
-        Ok(Self { url: cfg.url.clone(), interval, http, login, fees: BTreeMap::new() })
+        Ok(Self { url: cfg.url.clone(), interval, http, login, fees: BTreeMap::new(), epoch: None })
     }
 
     async fn report(&mut self) -> Result<NetworkReport, Failure> {
-        let call = Call { jsonrpc: "1.0", id: 0, method: "getblockchaininfo", params: [(); 0] };
-        let (height, difficulty) = parse_chain_info(&self.post(&call).await?)?;
+        let tip = parse_chain_info(&self.post(&call("getblockchaininfo", [(); 0])).await?)?;
+        let Tip { height, difficulty, .. } = tip;
         let first = height.saturating_add(1).saturating_sub(FEE_BLOCKS);
         self.fees.retain(|block, _| (first..=height).contains(block));
         let trouble = match tokio::time::timeout(FEES_DEADLINE, self.fill(first, height)).await {
@@ -135,7 +162,30 @@ impl Bitcoind {
             Ok(Err(failure)) => failure.reason,
             Err(_) => Missing::Timeout,
         };
-        Ok(NetworkReport { source: SOURCE, height, difficulty, mean_fee: self.mean_fee(trouble) })
+        let mean_fee = self.mean_fee(trouble);
+        let retarget = match tokio::time::timeout(RETARGET_DEADLINE, self.retarget(tip)).await {
+            Ok(retarget) => retarget,
+            Err(_) => Err(Missing::Timeout),
+        };
+        Ok(NetworkReport { source: SOURCE, height, difficulty, mean_fee, retarget })
+    }
+
+    async fn retarget(&mut self, tip: Tip) -> Read<Retarget> {
+        let tip_s = tip.time_s.ok_or(Missing::NotReported)?;
+        let first = retarget::first_of_epoch(tip.height);
+        let first_s = match self.epoch {
+            Some((known, time_s)) if known == first => time_s,
+            _ => self.time_of(first).await.map_err(|failure| failure.reason)?,
+        };
+        self.epoch = Some((first, first_s));
+        retarget::by_pace(tip.height, first_s, tip_s)
+    }
+
+    /// When the block at `height` was made by its own word, Unix seconds.
+    async fn time_of(&mut self, height: u64) -> Result<i64, Failure> {
+        let hash: String = result(&self.post(&call("getblockhash", [height])).await?)?;
+        let header: Header = result(&self.post(&call("getblockheader", [hash])).await?)?;
+        Ok(header.time)
     }
 
     /// Asks for the blocks that are not held yet, newest first, batch by batch. What came before a
@@ -180,6 +230,10 @@ impl Bitcoind {
             login.iter().map(|value| ("authorization", value.as_str())).collect();
         Ok(self.http.post_json(&self.url, &headers, body, REPLY_LIMIT).await?.body)
     }
+}
+
+fn call<P>(method: &'static str, params: P) -> Call<P> {
+    Call { jsonrpc: "1.0", id: 0, method, params }
 }
 
 fn stats_call(height: u64) -> Call<(u64, [&'static str; 1])> {

@@ -7,19 +7,21 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{difficulty, height, mean_fee, sample};
-use crate::clock::Now;
+use super::{difficulty, height, mean_fee, retarget, sample};
+use crate::clock::{Now, UnixMs};
 use crate::http::Http;
-use crate::reading::{Missing, NetworkReport, Read, Sample};
+use crate::reading::{Missing, NetworkReport, Read, Retarget, Sample, next_retarget};
 use crate::sources::web::{Decimal, join, json};
 use crate::sources::{Failure, Fetch, Schedule, Source};
 use crate::units::Sats;
 
-/// The largest of the three is below 10 kB.
+/// The largest of the four is below 10 kB.
 const REPLY_LIMIT: usize = 1024 * 1024;
 const DEADLINE: Duration = Duration::from_secs(30);
-/// For the fees alone, so that a hanging reply costs neither height nor difficulty.
-const FEES_DEADLINE: Duration = Duration::from_secs(8);
+/// For the fees, and for the forecast: a reply that hangs costs neither height nor difficulty.
+const EXTRAS_DEADLINE: Duration = Duration::from_secs(8);
+/// Unix time in seconds has eleven digits for the next 3,000 years; more are milliseconds.
+const MOST_SECONDS: f64 = 1e11;
 const SOURCE: &str = "mempool";
 
 pub(super) struct Mempool {
@@ -72,6 +74,34 @@ pub fn parse_fees(body: &[u8]) -> Read<Sats> {
     mean_fee(i128::from(total), blocks, "mempool.reward-stats")
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Adjustment {
+    /// Percent; 0 until the instance has seen enough of the epoch.
+    difficulty_change: Decimal,
+    /// Unix time, in seconds by the documentation and in milliseconds by the code.
+    estimated_retarget_date: Decimal,
+    next_retarget_height: u64,
+}
+
+/// `/api/v1/difficulty-adjustment`: the forecast of the change after the block at `height`.
+///
+/// # Errors
+/// [`Missing::NotYet`] while the instance has none; [`Missing::Implausible`] where it is about another epoch.
+pub fn parse_retarget(body: &[u8], height: u64) -> Read<Retarget> {
+    let told: Adjustment = json(body).map_err(|failure| failure.reason)?;
+    let change = told.difficulty_change.f64().ok_or(Missing::Garbage)?;
+    let date = told.estimated_retarget_date.f64().ok_or(Missing::Garbage)?;
+    if told.next_retarget_height != next_retarget(height) {
+        return Err(Missing::Implausible);
+    }
+    if change == 0.0 {
+        return Err(Missing::NotYet);
+    }
+    let ms = if date.abs() < MOST_SECONDS { date * 1e3 } else { date };
+    retarget::expected(UnixMs(ms.round() as i64), change, "mempool.difficulty-adjustment")
+}
+
 impl Mempool {
     pub(super) fn new(base: &str, interval: Duration, http: Http) -> Self {
         Self { base: base.to_owned(), interval, http }
@@ -80,14 +110,17 @@ impl Mempool {
     async fn report(&self) -> Result<NetworkReport, Failure> {
         let height = parse_height(&self.get("/api/blocks/tip/height").await?)?;
         let difficulty = parse_difficulty(&self.get("/api/v1/mining/hashrate/3d").await?)?;
-        Ok(NetworkReport { source: SOURCE, height, difficulty, mean_fee: self.fees().await })
+        let mean_fee: Read<Sats> =
+            self.extra("/api/v1/mining/reward-stats/144").await.and_then(|body| parse_fees(&body));
+        let retarget = self.extra("/api/v1/difficulty-adjustment").await;
+        let retarget = retarget.and_then(|body| parse_retarget(&body, height));
+        Ok(NetworkReport { source: SOURCE, height, difficulty, mean_fee, retarget })
     }
 
-    async fn fees(&self) -> Read<Sats> {
-        let reply = self.get("/api/v1/mining/reward-stats/144");
-        match tokio::time::timeout(FEES_DEADLINE, reply).await {
-            Ok(Ok(body)) => parse_fees(&body),
-            Ok(Err(failure)) => Err(failure.reason),
+    /// What the report can do without.
+    async fn extra(&self, path: &str) -> Result<Vec<u8>, Missing> {
+        match tokio::time::timeout(EXTRAS_DEADLINE, self.get(path)).await {
+            Ok(reply) => reply.map_err(|failure| failure.reason),
             Err(_) => Err(Missing::Timeout),
         }
     }

@@ -13,6 +13,7 @@ use crate::units::Sats;
 
 pub mod bitcoind;
 pub mod mempool;
+pub mod retarget;
 
 /// `[network]`: where difficulty, height and fees come from.
 #[derive(Debug, Clone, Deserialize)]

@@ -171,7 +171,8 @@ impl Plant {
             samples.push(Sample::BtcUsd(BtcUsdSample { interval, venue, quote, observed: None }));
         }
         let mean_fee = Ok(Reading::measured(Sats(0), "test"));
-        let report = NetworkReport { source: "test", height: 900_000, difficulty: 1e14, mean_fee };
+        let (height, retarget) = (900_000, Err(Missing::NotYet));
+        let report = NetworkReport { source: "test", height, difficulty: 1e14, mean_fee, retarget };
         if self.network {
             samples.push(Sample::Network(NetworkSample { interval, report: Ok(report) }));
         }

@@ -77,6 +77,7 @@ pub fn split_of(view: &SiteView, power_usd_per_mwh: f64) -> Split {
             quality: hashprice_quality,
             source: "formula",
         }),
+        retarget: Err(Missing::NotYet),
         power_price: Ok(Reading {
             value: UsdPerMwh::new(power_usd_per_mwh).unwrap(),
             quality: power_quality,

@@ -218,6 +218,7 @@ fn site(hash_blocks: Vec<HashBlock>, ai_blocks: Vec<AiBlock>) -> (SiteView, Spli
                 height: 924_600,
                 difficulty: 152.271e12,
                 mean_fee: Ok(Reading::measured(Sats(2_130_000), "blocks")),
+                retarget: Err(Missing::NotYet),
             },
             Quality::Measured,
             "mempool",

@@ -11,7 +11,7 @@ use wattsplit::economics::capture::{Band, PoolDay};
 use wattsplit::economics::dispatch::{Block, Problem, Uncertainty};
 use wattsplit::economics::energy_capture::{SiteDay, band};
 use wattsplit::economics::pool_income::{Basis as IncomeBasis, Pay};
-use wattsplit::economics::{BlockMoney, Class, Metering, Money, PoolIncome, Residual, Split};
+use wattsplit::economics::{BlockMoney, Class, Metering, Money, Outlook, PoolIncome, Residual, Split};
 use wattsplit::ledger::decision::Regret;
 use wattsplit::publish::LedgerHealth;
 use wattsplit::publish::{Health, LiveSet, wire};
@@ -109,6 +109,7 @@ pub fn site(state: State) -> Picture {
             height: 924_000,
             difficulty: 155_973_032_196_071.88,
             mean_fee: state.read(Sats(2_345_678)),
+            retarget: Err(Missing::NotYet),
         }),
         power_price: state.current(UsdPerMwh::new(-12.5).unwrap()),
         power_price_until: Some(UnixMs(1_795_000_900_000)),
@@ -130,6 +131,7 @@ pub fn site(state: State) -> Picture {
         at,
         btc_usd: state.read(usd(91_237.282_5)),
         hashprice: state.read(UsdPerPhDay::new(38.123_456_789).unwrap()),
+        retarget: outlook(state),
         power_price: state.read(UsdPerMwh::new(-12.5).unwrap()),
         hash: money(state),
         ai: money(state),
@@ -158,6 +160,22 @@ pub fn site(state: State) -> Picture {
         ..Health::default()
     };
     Picture { view, split, advice: advice(state, at), health }
+}
+
+/// A network that is silent tells not even the height.
+fn outlook(state: State) -> Result<Outlook, Missing> {
+    let outlook = Outlook {
+        height: 925_344,
+        blocks_left: 1_344,
+        at: state.read(UnixMs(1_795_806_400_000)),
+        difficulty_change_percent: state.read(3.25),
+        hashprice: state.read(UsdPerPhDay::new(36.923_445).unwrap()),
+        hashprice_change_percent: state.read(-3.147_7),
+    };
+    match state {
+        State::Missing(why @ (Missing::NotConfigured | Missing::Unreachable)) => Err(why),
+        _ => Ok(outlook),
+    }
 }
 
 /// A period in which a poll failed for every reason.
@@ -281,7 +299,8 @@ pub fn hollow() -> Picture {
     let answered = State::Known(Quality::Measured);
     let hollow = State::Missing(Missing::NotReported);
     let mut picture = site(answered);
-    let network = Network { height: 924_000, difficulty: 1.5e14, mean_fee: hollow.read(Sats(0)) };
+    let (mean_fee, retarget) = (hollow.read(Sats(0)), Err(Missing::NotYet));
+    let network = Network { height: 924_000, difficulty: 1.5e14, mean_fee, retarget };
     picture.view.network = answered.current(network);
     let none = Err(Missing::Undefined);
     picture.split.metering.residual =

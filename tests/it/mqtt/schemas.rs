@@ -116,6 +116,7 @@ fn every_reason_is_one_that_the_schemas_know() {
         "host",
         "pool",
         "price-btc",
+        "price-hashprice",
         "price-network",
         "price-power",
         "split",

@@ -13,6 +13,7 @@ pub fn network(report: Result<(), Missing>) -> Sample {
         height: 920_000,
         difficulty: 1e14,
         mean_fee: Ok(Reading::measured(Sats(2_000_000), "test")),
+        retarget: Err(Missing::NotYet),
     });
     Sample::Network(NetworkSample { interval: Duration::from_secs(300), report })
 }

@@ -39,7 +39,12 @@ pub fn market() -> SiteView {
         gpu_hosts: Vec::new(),
         silent_addresses: 0,
         btc_quotes: ["a", "b", "c"].map(|venue| (venue, Ok(aged(btc_usd)))).to_vec(),
-        network: Ok(aged(Network { height: 900_000, difficulty: 1e14, mean_fee })),
+        network: Ok(aged(Network {
+            height: 900_000,
+            difficulty: 1e14,
+            mean_fee,
+            retarget: Err(Missing::NotYet),
+        })),
         power_price: Ok(aged(UsdPerMwh::new(50.0).unwrap())),
         power_price_until: None,
         power_basis: None,
