@@ -41,6 +41,9 @@ pub fn sources(config: &Config) -> Result<Sources, AgentError> {
     if let Some(network) = &config.network {
         feeds.push(network::network_source(network, &http)?);
     }
+    if let Some(index) = &config.hashprice_index {
+        feeds.push(price::index_source(index, &http)?);
+    }
     if let Some(meter) = &config.meter {
         feeds.push(meter::source(meter, &http)?);
     }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 mod gpus;
 mod groups;
+mod index;
 mod pools;
-
 use self::gpus::Gpus;
 use self::groups::Groups;
+use self::index::Index;
 use self::pools::Pools;
 use super::Picture;
 use super::unknown_models::UnknownModels;
@@ -46,6 +47,7 @@ pub struct Watch {
     steps_back: u32,
     captures: BTreeMap<String, (UnixMs, Band)>,
     inputs: BTreeMap<&'static str, Absence>,
+    index: Index,
     groups: Groups,
     pools: Pools,
     /// Those that were told to be lost, and since when, monotonic.
@@ -76,6 +78,9 @@ impl Watch {
         self.gaps(seen.rows, now, &mut events);
         self.clock(seen.steps_back, now, &mut events);
         self.inputs(picture, now, &mut events);
+        if let Some((kind, severity, text)) = self.index.look(&picture.split.index, now.mono) {
+            events.push(self.event(now, kind, severity, "hashprice", text));
+        }
         self.captures(picture, now, &mut events);
         for (kind, severity, pool, text) in self.pools.look(&picture.view.pools) {
             events.push(self.event(now, kind, severity, &pool, text));

@@ -12,7 +12,7 @@ use crate::economics::{HostingConfig, OccupiedFrom, Stoppable, Terms};
 use crate::sources::asic::{AsicConfig, AsicReader, hosts, labels};
 use crate::sources::gpu::GpuReader;
 use crate::sources::network::NetworkKind;
-use crate::sources::price::{MarketRun, PowerPriceConfig, TariffKind};
+use crate::sources::price::{HashpriceIndexConfig, MarketRun, PowerPriceConfig, TariffKind};
 
 /// Validates a file without asking anything of the network. Returns the config and a summary for a
 /// person: what the file describes, and what this check cannot know.
@@ -50,6 +50,7 @@ fn summary(config: &Config) -> Vec<(&'static str, Vec<String>)> {
         ("power", vec![power(config)]),
         ("btc", vec![btc(config)]),
         ("network", vec![network(config)]),
+        ("index", listed(config.hashprice_index.iter().map(index), "none")),
         ("meter", vec![meter(config)]),
     ]
 }
@@ -257,6 +258,11 @@ fn network(config: &Config) -> String {
             format!("{kind} at {}", without_query(&network.url))
         }
     }
+}
+
+fn index(index: &HashpriceIndexConfig) -> String {
+    let (url, percent) = (without_query(&index.url), index.differs_percent);
+    format!("{url}, every {} s; an event beyond {percent} %, for comparison only", index.interval_secs)
 }
 
 fn meter(config: &Config) -> String {

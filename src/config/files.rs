@@ -97,6 +97,10 @@ pub fn resolve(config: &mut Config, places: &Places, report: &mut Report<'_>) {
             secret(Some(&mut pjm.subscription_key_file), places, &path, report);
         }
     }
+    if let Some(index) = &mut config.hashprice_index {
+        let key = root.key("hashprice_index").key("key_file");
+        secret(Some(&mut index.key_file), places, &key, report);
+    }
     if let Some(meter) = &mut config.meter {
         secret(meter.token_file.as_mut(), places, &root.key("meter").key("token_file"), report);
     }

@@ -25,7 +25,7 @@ use crate::sources::gpu::GpuHostConfig;
 use crate::sources::meter::MeterConfig;
 use crate::sources::network::NetworkConfig;
 use crate::sources::pool::PoolConfig;
-use crate::sources::price::{BtcPriceConfig, PowerPriceConfig};
+use crate::sources::price::{BtcPriceConfig, HashpriceIndexConfig, PowerPriceConfig};
 
 pub use files::Places;
 pub use problem::{ConfigErrors, Problem};
@@ -49,6 +49,8 @@ pub struct Config {
     #[serde(default)]
     pub btc: BtcPriceConfig,
     pub network: Option<NetworkConfig>,
+    /// Absent: hashprice is compared with nobody's.
+    pub hashprice_index: Option<HashpriceIndexConfig>,
     /// Absent: the sum of the parts stands in for the meter.
     pub meter: Option<MeterConfig>,
     #[serde(default)]

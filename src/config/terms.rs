@@ -33,6 +33,7 @@ impl Config {
             hostings: self.hosting.clone(),
             fixed_overhead: Watts::from_kw(self.site.fixed_overhead_kw).unwrap_or_default(),
             cap: self.site.cap_kw.and_then(Watts::from_kw),
+            index_differs_percent: self.hashprice_index.as_ref().map(|index| index.differs_percent),
         }
     }
 

@@ -21,6 +21,7 @@ pub mod hash_window;
 pub mod hashing;
 pub mod hashprice;
 pub mod hosting;
+mod index;
 mod metering;
 mod money;
 pub mod network;
@@ -32,6 +33,7 @@ pub mod switching;
 pub mod value;
 
 pub use earner::{accepted_share, occupied};
+pub use index::IndexCheck;
 pub use metering::{Metering, Residual};
 pub use network::Outlook;
 pub use pool_income::{PoolIncome, PoolTerms};
@@ -178,6 +180,9 @@ pub struct SiteTerms {
     pub fixed_overhead: Watts,
     /// Most power the site may draw.
     pub cap: Option<Watts>,
+    /// How far hashprice may be from the index before that is told, percent of the index. Absent: there is
+    /// no index.
+    pub index_differs_percent: Option<f64>,
 }
 
 /// Terms of one group of ASICs.
@@ -251,6 +256,8 @@ pub struct Split {
     pub hashprice: Read<UsdPerPhDay>,
     /// What the next change of difficulty is expected to make of it.
     pub retarget: Result<Outlook, Missing>,
+    /// Hashprice against somebody else's. No money goes by it.
+    pub index: IndexCheck,
     /// All-in.
     pub power_price: Read<UsdPerMwh>,
     /// All miners.

@@ -10,7 +10,7 @@ use super::facility::{Facility, facility};
 use super::metering::Metering;
 use super::money::{Priced, empty_side, no_revenue, revenue, side};
 use super::pool_income::incomes;
-use super::{BlockMoney, Class, Money, SiteTerms, Split, btc, network, value};
+use super::{BlockMoney, Class, IndexCheck, Money, SiteTerms, Split, btc, network, value};
 
 /// Works out the money of the site from its picture and the agreed terms.
 ///
@@ -54,6 +54,9 @@ pub fn split(view: &SiteView, terms: &SiteTerms) -> Split {
         btc_usd,
         hashprice,
         retarget: network::outlook(&view.network, btc_usd),
+        index: terms.index_differs_percent.map_or_else(IndexCheck::default, |limit| {
+            IndexCheck::new(hashprice, view.hashprice_index, limit)
+        }),
         power_price,
         hash: hash.money(&shares),
         ai: ai.money(&shares),

@@ -53,6 +53,9 @@ pub enum EventKind {
     /// An input of the money is missing, and is back.
     InputMissing,
     InputBack,
+    /// Hashprice is too far from the index, and near it again.
+    HashpriceDiffers,
+    HashpriceAgrees,
     /// Most miners of a group have stopped to answer, and answer again.
     GroupLost,
     GroupBack,
@@ -82,6 +85,8 @@ impl EventKind {
             EventKind::PoolUnit => "pool_unit",
             EventKind::InputMissing => "input_missing",
             EventKind::InputBack => "input_back",
+            EventKind::HashpriceDiffers => "hashprice_differs",
+            EventKind::HashpriceAgrees => "hashprice_agrees",
             EventKind::GroupLost => "group_lost",
             EventKind::GroupBack => "group_back",
             EventKind::NodeLost => "node_lost",

@@ -1,6 +1,10 @@
-//! What the Bitcoin network is expected to do next.
+//! What the Bitcoin network is expected to do next, and what others say that it pays.
 
+use std::time::Duration;
+
+use super::Read;
 use crate::clock::UnixMs;
+use crate::units::UsdPerPhDay;
 
 /// Blocks from one change of difficulty to the next.
 pub const RETARGET_BLOCKS: u64 = 2016;
@@ -12,6 +16,15 @@ pub struct Retarget {
     pub at: UnixMs,
     /// Of the difficulty now, percent: -75 to 300.
     pub difficulty_change_percent: f64,
+}
+
+/// Somebody else's hashprice, for comparison.
+#[derive(Debug, Clone)]
+pub struct HashpriceIndexSample {
+    pub interval: Duration,
+    pub index: Read<UsdPerPhDay>,
+    /// Time in the reply, where there is one.
+    pub observed: Option<UnixMs>,
 }
 
 /// Height of the first block with another difficulty, after the block at `height`.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    GpuHostSample, Missing, Nameplate, Place, PoolSample, PowerPriceSample, Read, Retarget, WallPowerSample,
+    GpuHostSample, HashpriceIndexSample, Missing, Nameplate, Place, PoolSample, PowerPriceSample, Read,
+    Retarget, WallPowerSample,
 };
 use crate::clock::{Now, UnixMs};
 use crate::units::{Celsius, Fraction, Hashrate, Sats, Usd, WattHours, Watts};
@@ -29,6 +30,7 @@ pub enum Sample {
     Pool(PoolSample),
     BtcUsd(BtcUsdSample),
     Network(NetworkSample),
+    HashpriceIndex(HashpriceIndexSample),
     PowerPrice(PowerPriceSample),
     Meter(MeterSample),
 }

@@ -91,6 +91,7 @@ impl Site {
                 Sample::Pool(sample) => self.prices.apply_pool(at, sample),
                 Sample::BtcUsd(sample) => self.prices.apply_btc(at, sample),
                 Sample::Network(sample) => self.prices.apply_network(at, sample),
+                Sample::HashpriceIndex(sample) => self.prices.apply_index(at, sample),
                 Sample::PowerPrice(sample) => self.prices.apply_power(at, sample),
                 Sample::Meter(sample) => self.meter.apply(at, sample),
             }
@@ -110,6 +111,7 @@ impl Site {
             silent_addresses,
             btc_quotes: self.prices.btc_quotes(now),
             network: self.prices.network(now),
+            hashprice_index: self.prices.index(now),
             power_price: power.price,
             power_price_until: power.until,
             power_basis: power.basis,

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::clock::Now;
 use crate::reading::{
-    BtcUsdSample, HostSample, Missing, NetworkReport, NetworkSample, PoolReport, PoolSample,
-    PowerPriceSample, Quality, Reading,
+    BtcUsdSample, HashpriceIndexSample, HostSample, Missing, NetworkReport, NetworkSample, PoolReport,
+    PoolSample, PowerPriceSample, Quality, Reading,
 };
-use crate::units::Usd;
+use crate::units::{Usd, UsdPerPhDay};
 
 use super::age::{Held, Holding};
 use super::power_price::{PowerPrice, PriceNow};
@@ -21,6 +21,8 @@ pub const BTC_QUOTE_FRESH: Duration = Duration::from_secs(5 * 60);
 pub const BTC_QUOTE_LIMIT: Duration = Duration::from_secs(30 * 60);
 /// Difficulty, fees, pool figures and the like are unknown after this.
 const SLOW_LIMIT: Duration = Duration::from_secs(24 * 3600);
+/// An index is renewed every few minutes; one that says that it is older is stale.
+const INDEX_FRESH: Duration = Duration::from_secs(3600);
 /// Missed renewals after which a slow figure is stale.
 const SLOW_INTERVALS: u32 = 3;
 
@@ -28,6 +30,7 @@ const SLOW_INTERVALS: u32 = 3;
 pub(super) struct Prices {
     btc: BTreeMap<&'static str, Held<Reading<Usd>>>,
     network: Slow<NetworkReport>,
+    index: Option<Held<Reading<UsdPerPhDay>>>,
     power: PowerPrice,
     pools: BTreeMap<Arc<str>, Slow<Arc<PoolReport>>>,
     hosts: BTreeMap<Arc<str>, Slow<Arc<HostSample>>>,
@@ -73,6 +76,10 @@ impl Prices {
         self.network.record(at, sample.interval, sample.report);
     }
 
+    pub fn apply_index(&mut self, at: Now, sample: HashpriceIndexSample) {
+        self.index.get_or_insert_with(Held::new).record(at, sample.observed, sample.index);
+    }
+
     pub fn apply_power(&mut self, at: Now, sample: PowerPriceSample) {
         self.power.apply(at, sample);
     }
@@ -88,7 +95,8 @@ impl Prices {
 
     /// In order of venue.
     pub fn btc_quotes(&self, now: Now) -> Vec<(&'static str, Current<Usd>)> {
-        self.btc.iter().map(|(venue, held)| (*venue, quote(held, now))).collect()
+        let quote = |held| aged(held, now, BTC_QUOTE_FRESH, BTC_QUOTE_LIMIT);
+        self.btc.iter().map(|(venue, held)| (*venue, quote(held))).collect()
     }
 
     pub fn network(&self, now: Now) -> Current<Network> {
@@ -99,6 +107,11 @@ impl Prices {
         Ok(Aged { value, quality, source: report.source, age: holding.age })
     }
 
+    pub fn index(&self, now: Now) -> Current<UsdPerPhDay> {
+        aged(self.index.as_ref().ok_or(Missing::NotConfigured)?, now, INDEX_FRESH, SLOW_LIMIT)
+    }
+
+    /// What power costs now, and until when.
     pub fn power(&self, now: Now) -> PriceNow {
         self.power.now(now)
     }
@@ -127,9 +140,10 @@ impl Prices {
     }
 }
 
-fn quote(held: &Held<Reading<Usd>>, now: Now) -> Current<Usd> {
-    let holding = held.current(now, BTC_QUOTE_LIMIT)?;
-    let fresh = holding.age <= BTC_QUOTE_FRESH;
+/// A reading that is stale beyond `fresh` and gone beyond `limit`.
+fn aged<T: Copy>(held: &Held<Reading<T>>, now: Now, fresh: Duration, limit: Duration) -> Current<T> {
+    let holding = held.current(now, limit)?;
+    let fresh = holding.age <= fresh;
     let reading = if fresh { *holding.value } else { holding.value.at_best(Quality::Stale) };
     Ok(Aged { value: reading.value, quality: reading.quality, source: reading.source, age: holding.age })
 }

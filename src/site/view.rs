@@ -9,7 +9,8 @@ use crate::reading::{
     Read, Reading, Reasons, Retarget,
 };
 use crate::units::{
-    Celsius, Currency, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerMwh, WattHours, Watts,
+    Celsius, Currency, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerMwh, UsdPerPhDay, WattHours,
+    Watts,
 };
 
 mod gpus;
@@ -60,6 +61,8 @@ pub struct SiteView {
     /// By venue; `economics` makes one price of them.
     pub btc_quotes: Vec<(&'static str, Current<Usd>)>,
     pub network: Current<Network>,
+    /// Somebody else's hashprice, never used for money. [`Missing::NotConfigured`]: nobody is asked.
+    pub hashprice_index: Current<UsdPerPhDay>,
     pub power_price: Current<UsdPerMwh>,
     /// When the power price changes next, where the tariff says so.
     pub power_price_until: Option<UnixMs>,

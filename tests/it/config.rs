@@ -164,6 +164,7 @@ gpu_host   own: this machine, sold as research, every 5 s
 power      2 periods, 42 USD/MWh otherwise, +6.5 USD/MWh
 btc        median of Coinbase, Bitstamp
 network    bitcoind at http://127.0.0.1:8332
+index      https://api.hashrateindex.com, every 120 s; an event beyond 1.5 %, for comparison only
 meter      power and counter from http://10.20.8.1/api/states/sensor.hall, every 5 s
 
 not checked: whether broker, miners, GPU hosts, pools and prices answer, and whether they take
@@ -257,6 +258,7 @@ fn folder_with_the_files() -> tempfile::TempDir {
         "antpool-secret",
         "bitcoind-password",
         "meter-token",
+        "hashprice-index-key",
         "miner-password",
         "bmc-password",
         "portal-token",
@@ -303,6 +305,7 @@ fn every_example_in_the_shipped_config_is_valid() {
         assert_eq!(config.pool.len(), blocks("[[pool]]"));
         assert_eq!(config.hosting.len(), 8);
         assert!(config.power.is_some() && config.network.is_some() && config.meter.is_some());
+        assert!(config.hashprice_index.is_some());
     }
 }
 

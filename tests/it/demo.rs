@@ -274,11 +274,15 @@ fn describe(sample: &Sample) -> String {
         Sample::Occupancy(hosting) => format!("occupancy {}", hosting.occupied_gpus.is_ok()),
         Sample::BtcUsd(venue) => format!("venue {}", venue.quote.is_ok()),
         Sample::PowerPrice(price) => format!("power price {}", price.slots.is_ok()),
-        Sample::Network(network) => format!("network {}", network.report.as_ref().unwrap().mean_fee.is_ok()),
+        Sample::Network(network) => {
+            let report = network.report.as_ref().unwrap();
+            format!("network {}", report.mean_fee.is_ok() && report.retarget.is_ok())
+        }
         Sample::Pool(pool) => format!("pool {}", pool.report.as_ref().unwrap().hashrate_now.is_ok()),
         Sample::Meter(meter) => format!("meter {}", meter.report.is_ok()),
         Sample::Host(_) => "this machine".into(),
         Sample::WallPower(wall) => format!("wall power {}", wall.power.is_ok()),
+        other => panic!("the demo asks for none: {other:?}"),
     }
 }
 

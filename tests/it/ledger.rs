@@ -24,7 +24,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use wattsplit::clock::{Now, UnixMs};
-use wattsplit::economics::{BlockMoney, Class, Metering, Money, Split};
+use wattsplit::economics::{BlockMoney, Class, IndexCheck, Metering, Money, Split};
 use wattsplit::ledger::accrual::Accruer;
 use wattsplit::ledger::store::Ledger;
 use wattsplit::ledger::{Accrued, INTERVAL_MS, Row};
@@ -67,6 +67,7 @@ pub fn split(kw: Read<f64>) -> Split {
         btc_usd: Err(Missing::NotReported),
         hashprice: Ok(Reading::measured(UsdPerPhDay::new(38.2).unwrap(), "test")),
         retarget: Err(Missing::NotYet),
+        index: IndexCheck::default(),
         power_price: Ok(Reading::measured(UsdPerMwh::new(50.0).unwrap(), "test")),
         hash: money.clone(),
         ai: money.clone(),

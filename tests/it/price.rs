@@ -6,6 +6,7 @@ mod clocks;
 mod ercot;
 mod feeds;
 mod fx;
+mod hashprice_index;
 mod markets;
 mod parsers;
 mod slots;

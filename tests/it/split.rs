@@ -1,6 +1,6 @@
 //! The revenue split, worked by hand.
 
-mod market;
+pub mod market;
 
 use market::*;
 use wattsplit::economics::{

@@ -1,12 +1,14 @@
 //! `wattsplit check --online`: asks what the config names, once and read-only.
 
 use std::io::Write;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
 use super::{gpus, power};
 use crate::agent;
-use crate::clock;
+use crate::cli::table::cells;
+use crate::clock::{self, UnixMs};
 use crate::config::Config;
 use crate::publish::mqtt;
 use crate::reading::{Missing, Quality, Sample};
@@ -110,6 +112,15 @@ fn occupied(gpus: u32, quality: Quality, source: &str) -> String {
     format!("{gpus} GPUs occupied by {source}{worth}")
 }
 
+/// How old a figure is by its own word.
+fn aged(observed: Option<UnixMs>) -> String {
+    let age = |at: UnixMs| {
+        let ms = clock::now().wall.0.saturating_sub(at.0);
+        format!("{} old", cells::age(Duration::from_millis(u64::try_from(ms).unwrap_or(0))))
+    };
+    observed.map_or_else(|| "its age is not told".to_owned(), age)
+}
+
 /// What a sample says, in a few words.
 ///
 /// # Errors
@@ -148,7 +159,15 @@ fn describe(sample: &Sample) -> Result<String, String> {
         Sample::Network(network) => {
             let report = network.report.as_ref().map_err(|why| lacks("a report")(*why))?;
             report.mean_fee.map_err(lacks("fees"))?;
-            Ok(format!("height {}", report.height))
+            let forecast = match report.retarget {
+                Ok(r) => format!("{:+.2} % expected, as an estimate", r.value.difficulty_change_percent),
+                Err(why) => format!("no forecast ({})", why.as_str()),
+            };
+            Ok(format!("height {}; next change of difficulty: {forecast}", report.height))
+        }
+        Sample::HashpriceIndex(index) => {
+            let told = index.index.map_err(lacks("a price"))?.value;
+            Ok(format!("{told:.2}, {}, for comparison only", aged(index.observed)))
         }
         Sample::PowerPrice(power_sample) => {
             let slots = power_sample.slots.as_ref().map_err(|why| lacks("prices")(*why))?;
@@ -169,8 +188,6 @@ fn describe(sample: &Sample) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::reading::{BtcUsdSample, Reading};
     use crate::units::Usd;

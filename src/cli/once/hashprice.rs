@@ -1,12 +1,31 @@
-//! What the next change of difficulty is expected to do.
+//! What the next change of difficulty is expected to do, and what somebody else says of hashprice.
 
 use serde::Serialize;
 
 use crate::economics::Split;
-use crate::reading::Quality;
+use crate::reading::{Missing, Quality};
 use crate::units::UsdPerPhDay;
 
-use super::value::{Value, read};
+use super::value::{Value, current, read};
+
+/// For comparison only.
+#[derive(Serialize)]
+pub struct Index {
+    usd_per_ph_day: Value<f64>,
+    /// Own hashprice above it.
+    difference_percent: Value<f64>,
+}
+
+impl Index {
+    /// `None`: nobody is asked.
+    pub fn of(split: &Split) -> Option<Self> {
+        let check = &split.index;
+        (check.index != Err(Missing::NotConfigured)).then(|| Self {
+            usd_per_ph_day: current(&check.index, UsdPerPhDay::get),
+            difference_percent: read(check.difference_percent, Quality::Measured, |percent| percent),
+        })
+    }
+}
 
 #[derive(Serialize)]
 pub struct Retarget {

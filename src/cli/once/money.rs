@@ -8,7 +8,7 @@ use crate::reading::{Missing, PoolReport, Quality};
 use crate::site::{self, PoolView, SiteView};
 use crate::units::{Celsius, Fraction, Hashrate, Sats, Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay, Watts};
 
-use super::hashprice::Retarget;
+use super::hashprice::{Index, Retarget};
 use super::meter::Meter;
 use super::value::{Report, Value, current, missing, read, secs, sum};
 
@@ -129,6 +129,9 @@ pub struct Prices {
     btc_usd: Value<f64>,
     venues: Vec<Venue>,
     hashprice_usd_per_ph_day: Value<f64>,
+    /// Absent where nobody is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hashprice_index: Option<Index>,
     power_usd_per_mwh: Value<f64>,
     /// When the power price changes next; milliseconds since 1970, UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,6 +151,7 @@ impl Prices {
             btc_usd: read(split.btc_usd, Quality::Measured, Usd::get),
             venues: quotes.map(|(venue, q)| Venue { venue, btc_usd: current(q, Usd::get) }).collect(),
             hashprice_usd_per_ph_day: read(split.hashprice, Quality::Measured, UsdPerPhDay::get),
+            hashprice_index: Index::of(split),
             power_usd_per_mwh: current(&view.power_price, UsdPerMwh::get),
             power_until_ts: view.power_price_until.map(|t| t.0),
         }

@@ -71,9 +71,10 @@ fn hashprice(split: &Split) -> Input {
         age: String::new(),
         note: ["from bitcoin, difficulty, subsidy and fees".to_owned()]
             .into_iter()
-            .chain(outlook::sentence(split))
+            .chain(outlook::against_index(split))
+            .chain(outlook::sentence(split).map(|sentence| format!("then {sentence}")))
             .collect::<Vec<_>>()
-            .join("; then "),
+            .join("; "),
     }
 }
 

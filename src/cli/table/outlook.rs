@@ -1,4 +1,4 @@
-//! What the next change of difficulty is expected to do, as one sentence.
+//! Hashprice in words: what the next change of difficulty is expected to do, and what somebody else says.
 
 use crate::economics::Split;
 
@@ -22,6 +22,13 @@ pub fn sentence(split: &Split) -> Option<String> {
         number(outlook.blocks_left as f64, 0),
         cells::utc(at.value, "%Y-%m-%d %H:%M UTC"),
     ))
+}
+
+/// `None` where nobody else is asked, or says nothing.
+pub fn against_index(split: &Split) -> Option<String> {
+    let (index, difference) = (split.index.index.ok()?, split.index.difference_percent.ok()?);
+    let usd = marked(index.quality, &number(index.value.get(), 2));
+    Some(format!("{} % against {usd} of {}", signed(difference.value), index.source))
 }
 
 fn signed(percent: f64) -> String {

@@ -46,6 +46,9 @@ pub fn validate(config: &Config, report: &mut Report<'_>) {
     if let Some(network) = &config.network {
         services::network(network, &mut checker);
     }
+    if let Some(index) = &config.hashprice_index {
+        services::hashprice_index(index, &mut checker);
+    }
     if let Some(meter) = &config.meter {
         services::meter(meter, &mut checker);
     }

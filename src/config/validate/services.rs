@@ -1,4 +1,4 @@
-//! `[site]`, `[mqtt]`, `[btc]`, `[network]`, `[meter]`.
+//! `[site]`, `[mqtt]`, `[btc]`, `[network]`, `[hashprice_index]`, `[meter]`.
 
 use super::{Checker, MAX_KW};
 use crate::config::document::Path;
@@ -7,7 +7,7 @@ use crate::config::{Config, SiteConfig};
 use crate::publish::MqttConfig;
 use crate::sources::meter::MeterConfig;
 use crate::sources::network::{NetworkConfig, NetworkKind};
-use crate::sources::price::BtcPriceConfig;
+use crate::sources::price::{BtcPriceConfig, HashpriceIndexConfig};
 
 pub fn site(site: &SiteConfig, check: &mut Checker<'_, '_>) {
     let section = Path::default().key("site");
@@ -133,6 +133,14 @@ pub fn network(network: &NetworkConfig, check: &mut Checker<'_, '_>) {
     }
 }
 
+pub fn hashprice_index(index: &HashpriceIndexConfig, check: &mut Checker<'_, '_>) {
+    let section = Path::default().key("hashprice_index");
+    check.url(&section.key("url"), &index.url);
+    // The service takes one request in 15 s.
+    check.whole(&section.key("interval_secs"), index.interval_secs, 60..=86_400, "seconds");
+    check.number(&section.key("differs_percent"), index.differs_percent, 0.1..=100.0, "percent of the index");
+}
+
 /// A reading that is older says little about what the site draws, and nothing about its cap.
 const METER_INTERVAL_SECS: std::ops::RangeInclusive<u64> = 1..=300;
 
@@ -158,6 +166,7 @@ pub fn node(config: &Config, check: &mut Checker<'_, '_>) {
         ("pool", !config.pool.is_empty()),
         ("power", config.power.is_some()),
         ("network", config.network.is_some()),
+        ("hashprice_index", config.hashprice_index.is_some()),
         ("meter", config.meter.is_some()),
     ] {
         if given {

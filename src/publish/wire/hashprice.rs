@@ -1,7 +1,9 @@
-//! `price/hashprice`: what a petahash earns now, and what the next change of difficulty makes of it.
+//! `price/hashprice`: what a petahash earns now, what the next change of difficulty makes of it, and what
+//! somebody else says.
 
 use super::flat::{Figure, Flat};
 use crate::economics::Split;
+use crate::reading::Missing;
 use crate::units::UsdPerPhDay;
 
 pub fn hashprice(site: &str, split: &Split) -> Vec<u8> {
@@ -19,6 +21,12 @@ pub fn hashprice(site: &str, split: &Split) -> Vec<u8> {
             let change = &outlook.hashprice_change_percent;
             flat.read("retarget_hashprice_change", "percent", change, |percent| percent);
         }
+    }
+    let check = &split.index;
+    if check.index != Err(Missing::NotConfigured) {
+        flat.current("index", "usd_per_ph_day", &check.index, UsdPerPhDay::get);
+        flat.word("index_source", check.index.ok().map(|index| index.source));
+        flat.read("index_difference", "percent", &check.difference_percent, |percent| percent);
     }
     flat.finish()
 }

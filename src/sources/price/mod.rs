@@ -1,4 +1,4 @@
-//! Prices: of power and of bitcoin.
+//! Prices: of power, of bitcoin and of hashrate.
 //!
 //! A market is one file with a pure `parse` and its [`market::Market`]; [`feed`] asks it at its
 //! pace, and [`compose`] makes what a megawatt-hour costs of its price.
@@ -20,6 +20,7 @@ pub mod energy_charts;
 pub mod ercot;
 mod feed;
 mod fx;
+pub mod hashprice_index;
 pub mod market;
 pub mod nord_pool;
 pub mod octopus_agile;
@@ -30,6 +31,7 @@ pub mod tibber;
 
 pub use btc::btc_sources;
 pub use config::*;
+pub use hashprice_index::{HashpriceIndexConfig, index_source};
 pub use market::MarketSlot;
 pub use tariff::TariffError;
 

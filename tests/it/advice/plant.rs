@@ -99,6 +99,7 @@ impl Plant {
                 pools: Vec::new(),
                 fixed_overhead: Watts::from_kw(5.0).unwrap(),
                 cap: None,
+                index_differs_percent: None,
             },
             policy: Policy { site: policy, groups: Vec::<GroupPolicy>::new() },
             memory: Memory::default(),

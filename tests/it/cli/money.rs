@@ -1,7 +1,7 @@
 //! The money of sites that are put together by hand.
 
 use wattsplit::economics::pool_income::{Basis, Pay};
-use wattsplit::economics::{BlockMoney, Class, Metering, Money, PoolIncome, Split};
+use wattsplit::economics::{BlockMoney, Class, IndexCheck, Metering, Money, PoolIncome, Split};
 use wattsplit::reading::*;
 use wattsplit::site::*;
 use wattsplit::units::*;
@@ -78,6 +78,7 @@ pub fn split_of(view: &SiteView, power_usd_per_mwh: f64) -> Split {
             source: "formula",
         }),
         retarget: Err(Missing::NotYet),
+        index: IndexCheck::default(),
         power_price: Ok(Reading {
             value: UsdPerMwh::new(power_usd_per_mwh).unwrap(),
             quality: power_quality,

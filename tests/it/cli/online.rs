@@ -100,6 +100,21 @@ async fn it_says_what_power_costs_now_and_what_that_is_made_of() {
 }
 
 #[tokio::test]
+async fn it_says_what_the_index_is_for_and_how_old_it_is() {
+    let index = FakeHttp::start(|request| match request.header("x-hi-api-key") {
+        Some("hunter2") => {
+            Reply::Ok(r#"{"data":{"priceUSD":"38.4","timestamp":"2026-01-01T00:00:00Z"}}"#.into())
+        }
+        _ => Reply::Status(401, vec![], ""),
+    })
+    .await;
+    let text = said(&format!("[hashprice_index]\nkey_file = \"password\"\nurl = \"{}\"\n", index.url)).await;
+    let line = line(&text, "price/hashprice-index");
+    assert!(line.starts_with("ok") && line.contains("38.40 USD/PH/day, "), "{line}");
+    assert!(line.ends_with(" old, for comparison only"), "{line}");
+}
+
+#[tokio::test]
 async fn a_controller_that_cannot_be_trusted_is_told_as_that() {
     let Some(tls) = crate::gpu::redfish::self_signed_in_a_folder() else { return };
     let bmc = FakeHttp::start_tls(tls, |_| Reply::Status(404, vec![], "")).await;

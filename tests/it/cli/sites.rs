@@ -224,6 +224,7 @@ fn site(hash_blocks: Vec<HashBlock>, ai_blocks: Vec<AiBlock>) -> (SiteView, Spli
             "mempool",
             200,
         )),
+        hashprice_index: Err(Missing::NotConfigured),
         power_price: Ok(aged(UsdPerMwh::new(POWER).unwrap(), Quality::Measured, "time_of_use", 3)),
         power_price_until: Some(UnixMs::from_secs(1_763_740_800)),
         power_basis: None,

@@ -11,7 +11,9 @@ use wattsplit::economics::capture::{Band, PoolDay};
 use wattsplit::economics::dispatch::{Block, Problem, Uncertainty};
 use wattsplit::economics::energy_capture::{SiteDay, band};
 use wattsplit::economics::pool_income::{Basis as IncomeBasis, Pay};
-use wattsplit::economics::{BlockMoney, Class, Metering, Money, Outlook, PoolIncome, Residual, Split};
+use wattsplit::economics::{
+    BlockMoney, Class, IndexCheck, Metering, Money, Outlook, PoolIncome, Residual, Split,
+};
 use wattsplit::ledger::decision::Regret;
 use wattsplit::publish::LedgerHealth;
 use wattsplit::publish::{Health, LiveSet, wire};
@@ -111,6 +113,7 @@ pub fn site(state: State) -> Picture {
             mean_fee: state.read(Sats(2_345_678)),
             retarget: Err(Missing::NotYet),
         }),
+        hashprice_index: state.current(UsdPerPhDay::new(38.4).unwrap()),
         power_price: state.current(UsdPerMwh::new(-12.5).unwrap()),
         power_price_until: Some(UnixMs(1_795_000_900_000)),
         pools: vec![PoolView {
@@ -132,6 +135,11 @@ pub fn site(state: State) -> Picture {
         btc_usd: state.read(usd(91_237.282_5)),
         hashprice: state.read(UsdPerPhDay::new(38.123_456_789).unwrap()),
         retarget: outlook(state),
+        index: IndexCheck {
+            index: state.current(UsdPerPhDay::new(38.4).unwrap()),
+            difference_percent: state.read(-0.720_165),
+            limit_percent: 2.0,
+        },
         power_price: state.read(UsdPerMwh::new(-12.5).unwrap()),
         hash: money(state),
         ai: money(state),

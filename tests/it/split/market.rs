@@ -45,6 +45,7 @@ pub fn market() -> SiteView {
             mean_fee,
             retarget: Err(Missing::NotYet),
         })),
+        hashprice_index: Err(Missing::NotConfigured),
         power_price: Ok(aged(UsdPerMwh::new(50.0).unwrap())),
         power_price_until: None,
         power_basis: None,
