@@ -72,7 +72,7 @@ impl<'a> Shift<'a> {
         let sold = Some(self.sold_block(sold)).filter(|block| block.units > 0 || unsold == 0);
         let unsold = (unsold > 0).then(|| Block {
             id: unsold_id(&self.hosting.name),
-            min_units: if self.hosting.stoppable == Stoppable::No { unsold } else { 0 },
+            min_units: if self.hosting.stoppable == Stoppable::No { unsold } else { self.kept(unsold) },
             unit_kw: self.lots.unsold.unit_power().map(|unit| unit.value.kw()),
             idle_kw: self.hosting.stopped_kw_per_gpu,
             // There is no tenant who could pay for it.
@@ -100,10 +100,15 @@ impl<'a> Shift<'a> {
                 // Take-or-pay: the contract pays, whatever runs.
                 Terms::Reserved | Terms::KwMonth => Ok(0.0),
             },
-            committed: self.sold,
+            committed: self.hosting.committed_gpus.map_or(self.sold, |committed| committed.min(self.sold)),
             stop_penalty_usd_per_unit_h: self.hosting.stop_penalty_usd_per_gpu_h,
             ..block(self.hosting, running)
         }
+    }
+
+    /// Of the unsold GPUs, those that the commitment asks for beyond the ones that are sold.
+    fn kept(&self, unsold: u32) -> u32 {
+        self.hosting.committed_gpus.map_or(0, |committed| committed.saturating_sub(self.sold)).min(unsold)
     }
 
     /// What runs, as one firm block, where it is not known what of it is sold.

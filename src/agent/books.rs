@@ -88,12 +88,13 @@ impl Books {
         if open.is_some() {
             self.kept_open = now.mono;
         }
-        let Closed { rows, site_rows, decisions } = closed;
+        let Closed { rows, site_rows, hosting_rows, decisions } = closed;
         let (trouble, steps_back) = (self.logged.as_deref(), self.accruer.steps_back);
         let seen = Seen { rows: &rows, trouble, accrues, steps_back };
         let events = self.watch.look(picture, seen, now);
         let advice = if kept { self.history.record(&self.site, &picture.advice) } else { None };
-        self.append(Records { rows, site_rows, decisions, events, advice, open, ..Records::default() });
+        let intervals = Records { rows, site_rows, hosting_rows, decisions, ..Records::default() };
+        self.append(Records { events, advice, open, ..intervals });
     }
 
     /// Keeps what the pools settled, where it is new.

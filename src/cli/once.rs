@@ -8,6 +8,7 @@
 
 mod devices;
 mod hashprice;
+mod hosting;
 mod meter;
 mod money;
 mod value;

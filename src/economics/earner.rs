@@ -4,7 +4,7 @@ use crate::reading::{Missing, Quality, Read, Reading};
 use crate::site::{AiBlock, HashBlock, SiteView, Sum, Total};
 use crate::units::{UsdPerHour, UsdPerPhDay, Watts};
 
-use super::{Class, HostingConfig, PowerPaidBy, SiteTerms, Terms, hashing, hosting};
+use super::{Class, HostingConfig, PowerPaidBy, SiteTerms, Statement, Terms, hashing};
 
 /// A block on its way to money.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub(super) struct Earner {
     /// Weight of the block in coverages.
     pub units: f64,
     pub revenue: Read<UsdPerHour>,
+    /// Its parts; `None`: of a hash block.
+    pub statement: Option<Statement>,
     /// Part of the units whose earnings `revenue` holds.
     pub revenue_coverage: f64,
     /// The next unit of energy earns something. Not so with take-or-pay.
@@ -74,6 +76,7 @@ fn hash(block: &HashBlock, terms: &SiteTerms, hashprice: Read<UsdPerPhDay>) -> E
         class: Class::Hash,
         units: f64::from(block.counts.units()),
         revenue: revenue(),
+        statement: None,
         revenue_coverage: coverage(&block.hashrate),
         marginal: true,
         it_power: block.power,
@@ -103,11 +106,13 @@ fn ai(hosting: &HostingConfig, block: Option<&AiBlock>) -> Earner {
     let seen = block.map_or(0, |block| block.counts.units());
     // A hosting without a single GPU in sight still weighs something.
     let units = seen.max(hosting.reserved_gpus.unwrap_or(0)).max(1);
+    let statement = Statement::of(hosting, block);
     Earner {
         id: hosting.name.clone(),
         class: Class::Ai,
         units: f64::from(units),
-        revenue: ai_revenue(hosting, block),
+        revenue: statement.net,
+        statement: Some(statement),
         // The terms say what is paid for; that is known however few GPUs answer.
         revenue_coverage: 1.0,
         marginal: hosting.terms == Terms::Occupied,
@@ -133,28 +138,6 @@ fn earning_share(hosting: &HostingConfig, block: Option<&AiBlock>, units: u32) -
     };
     let sold = sold.filter(|_| hosting.is_switchable());
     sold.map_or(1.0, |sold| (f64::from(sold) / f64::from(units)).min(1.0))
-}
-
-fn ai_revenue(hosting: &HostingConfig, block: Option<&AiBlock>) -> Read<UsdPerHour> {
-    let gpu_price = hosting.usd_per_gpu_h.ok_or(Missing::NotConfigured);
-    let (value, quality, source) = match hosting.terms {
-        Terms::Reserved => {
-            let gpus = hosting.reserved_gpus.ok_or(Missing::NotConfigured)?;
-            let value = hosting::gpu_hours(f64::from(gpus), gpu_price?, hosting.host_fee);
-            (value, Quality::Measured, "reserved GPUs x price")
-        }
-        Terms::Occupied => {
-            let occupied = occupied(hosting, block)?;
-            let value = hosting::gpu_hours(f64::from(occupied.value), gpu_price?, hosting.host_fee);
-            (value, occupied.quality, "occupied GPUs x price")
-        }
-        Terms::KwMonth => {
-            let kw = hosting.contracted_kw.ok_or(Missing::NotConfigured)?;
-            let rent = hosting.usd_per_kw_month.ok_or(Missing::NotConfigured)?;
-            (hosting::kw_month(kw, rent), Quality::Measured, "contracted kW x rent")
-        }
-    };
-    Ok(Reading { value: value.ok_or(Missing::Implausible)?, quality, source })
 }
 
 /// GPUs that are rented now: what the site was told, else what the operator declares.

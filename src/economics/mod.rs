@@ -28,7 +28,9 @@ pub mod network;
 pub mod pool_income;
 pub mod profiles;
 pub mod regret;
+mod sla;
 mod split;
+mod statement;
 pub mod switching;
 pub mod value;
 
@@ -38,6 +40,7 @@ pub use metering::{Metering, Residual};
 pub use network::Outlook;
 pub use pool_income::{PoolIncome, PoolTerms};
 pub use split::split;
+pub use statement::{RevenueBasis, Statement};
 
 /// `[[hosting]]`: GPUs that are sold on the same terms.
 #[derive(Debug, Clone, Deserialize)]
@@ -92,7 +95,10 @@ pub struct HostingConfig {
     /// GPUs that could run, those of hosts that are switched off included. Absent: those that are read,
     /// and none is ever advised to start.
     pub gpus_installed: Option<u32>,
-    /// Soft SLA: what each GPU short of those that are sold costs, USD per hour.
+    /// GPUs that must run, by the SLA. Absent: advice takes those that are sold for committed, and no
+    /// penalty is accrued.
+    pub committed_gpus: Option<u32>,
+    /// SLA: what each GPU short of those that are committed costs, USD per hour.
     #[serde(default)]
     pub stop_penalty_usd_per_gpu_h: f64,
     /// What it costs to start one GPU, USD.
@@ -244,6 +250,8 @@ pub struct BlockMoney {
     pub id: String,
     pub class: Class,
     pub money: Money,
+    /// The parts of the revenue of a hosting.
+    pub statement: Option<Statement>,
 }
 
 /// The revenue split of the whole site at one moment.

@@ -48,6 +48,7 @@ pub fn split(view: &SiteView, terms: &SiteTerms) -> Split {
         id: earner.id.clone(),
         class: earner.class,
         money: priced.money(shares.of(earner.revenue)),
+        statement: earner.statement,
     };
     Split {
         at: view.at,

@@ -18,13 +18,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{Now, UnixMs};
 use crate::economics::regret::Margins;
-use crate::economics::{Class, Money, Split};
-use crate::reading::{Read, Reading};
-use crate::units::{Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay};
+use crate::economics::{Class, Split};
+use crate::reading::Read;
+use crate::units::{Usd, UsdPerMwh, UsdPerPhDay};
 
 use super::decision::{DecisionRow, OpenDecision};
+use super::hosting::{HostingRow, OpenHostings};
 use super::meter::{MAX_GAP, Mean, Meter, Piece};
-use super::site::{OpenSite, SiteRates, SiteRow};
+use super::observation::{Observation, Rates};
+use super::site::{OpenSite, SiteRow};
 use super::{INTERVAL_MS, Row};
 
 /// Before 2025 the clock of a box without a battery is not set yet.
@@ -38,7 +40,6 @@ const MAX_EMPTY_INTERVALS: i64 = 288;
 const MAX_REPEAT_MS: i64 = 3_600_000;
 /// Jumps ahead that are remembered, in case the clock is set back.
 const MOST_JUMPS: usize = 8;
-const MICRO: f64 = 1e6;
 
 /// Accrues the split, observation by observation.
 #[derive(Debug, Default)]
@@ -54,6 +55,7 @@ pub struct Accruer {
     btc_usd: Mean,
     /// `None`: the site has no meter.
     site: Option<OpenSite>,
+    hostings: OpenHostings,
     decision: OpenDecision,
     /// Wall time that the clock jumped over: from, to. Nothing was accrued in it.
     jumped_over: Vec<(i64, i64)>,
@@ -71,6 +73,7 @@ pub struct Closed {
     pub rows: Vec<Row>,
     /// Of the site's meter.
     pub site_rows: Vec<SiteRow>,
+    pub hosting_rows: Vec<HostingRow>,
     pub decisions: Vec<DecisionRow>,
 }
 
@@ -78,26 +81,6 @@ impl Closed {
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.site_rows.is_empty() && self.decisions.is_empty()
     }
-}
-
-/// What is accrued at one moment.
-#[derive(Debug)]
-struct Observation {
-    at: Now,
-    blocks: BTreeMap<(Class, String), Rates>,
-    hashprice: Option<f64>,
-    power_price: Option<f64>,
-    btc_usd: Option<f64>,
-    site: Option<SiteRates>,
-    margins: Read<Margins>,
-}
-
-/// Rates of one block: facility watts, and micro-dollars per hour.
-#[derive(Debug, Clone, Copy)]
-struct Rates {
-    power: Read<f64>,
-    revenue: Read<f64>,
-    cost: Read<f64>,
 }
 
 /// The interval of one block that is not over.
@@ -120,6 +103,8 @@ pub struct OpenInterval {
     #[serde(default)]
     site: Option<OpenSite>,
     /// As the one before.
+    #[serde(default)]
+    hostings: OpenHostings,
     #[serde(default)]
     decision: OpenDecision,
 }
@@ -155,6 +140,7 @@ impl Accruer {
             power_price: self.power_price,
             btc_usd: self.btc_usd,
             site: self.site.clone(),
+            hostings: self.hostings.clone(),
             decision: self.decision.clone(),
         })
     }
@@ -162,7 +148,8 @@ impl Accruer {
     /// Goes on where another process stopped. The time in between was not observed: the next
     /// observation closes the intervals that ended by then, and they say how much they cover.
     pub fn resume(&mut self, open: OpenInterval) {
-        let OpenInterval { done_ms, blocks, hashprice, power_price, btc_usd, site, decision } = open;
+        let OpenInterval { done_ms, blocks, hashprice, power_price, btc_usd, site, hostings, decision } =
+            open;
         let known = blocks.into_iter().filter_map(|b| {
             let OpenBlock { class, block, energy, revenue, cost } = b;
             let class = [Class::Hash, Class::Ai].into_iter().find(|known| known.as_str() == class)?;
@@ -175,6 +162,7 @@ impl Accruer {
             power_price,
             btc_usd,
             site,
+            hostings,
             decision,
             ..std::mem::take(self)
         };
@@ -200,6 +188,7 @@ impl Accruer {
             // A block or a meter that is gone has had its last row.
             self.blocks.retain(|key, _| next.blocks.contains_key(key));
             self.site = self.site.take().filter(|_| next.site.is_some());
+            self.hostings.keep(&next.hostings);
         }
         self.start_with(next);
         closed
@@ -283,6 +272,7 @@ impl Accruer {
                 self.blocks.insert(key.clone(), Open::default());
             }
         }
+        self.hostings.see(&next.hostings);
         match (&mut self.site, &next.site) {
             (Some(open), _) => open.settle(next.at.wall.0),
             (None, Some(first)) => self.site = Some(OpenSite::starting_with(first)),
@@ -306,6 +296,7 @@ impl Accruer {
         if let (Some(before), Some(after), Some(open)) = (&last.site, &next.site, &mut self.site) {
             open.add(before, after, piece);
         }
+        self.hostings.add(&last.hostings, &next.hostings, piece);
         self.decision.add(last.margins, next.margins, piece);
         // A price holds until the next one is seen, or until the interval is over.
         self.hashprice.add(prices.hashprice, piece.ms);
@@ -335,6 +326,7 @@ impl Accruer {
         let power_price = self.power_price.close().and_then(UsdPerMwh::new);
         let btc_usd = self.btc_usd.close().and_then(Usd::new);
         closed.site_rows.extend(self.site.as_mut().map(|site| site.close(start)));
+        closed.hosting_rows.extend(self.hostings.close(start));
         closed.decisions.push(self.decision.close(start));
         for ((class, block), open) in &mut self.blocks {
             closed.rows.push(Row {
@@ -359,32 +351,6 @@ fn reprice(from: Option<f64>, to: Option<f64>) -> f64 {
     match (from, to) {
         (Some(from), Some(to)) if from != 0.0 => to / from,
         _ => 1.0,
-    }
-}
-
-impl Observation {
-    fn of(split: &Split, margins: Read<Margins>, at: Now) -> Self {
-        let blocks = split.blocks.iter().map(|b| ((b.class, b.id.clone()), Rates::of(&b.money)));
-        Self {
-            at,
-            blocks: blocks.collect(),
-            hashprice: split.hashprice.ok().map(|h| h.value.get()),
-            power_price: split.power_price.ok().map(|p| p.value.get()),
-            btc_usd: split.btc_usd.ok().map(|usd| usd.value.get()),
-            site: SiteRates::of(split, at),
-            margins,
-        }
-    }
-}
-
-impl Rates {
-    fn of(money: &Money) -> Self {
-        let micro = |usd: Reading<UsdPerHour>| usd.map(|usd| usd.get() * MICRO);
-        Self {
-            power: money.facility_power.map(|p| p.map(|p| p.get())),
-            revenue: money.revenue.map(micro),
-            cost: money.power_cost.map(micro),
-        }
     }
 }
 

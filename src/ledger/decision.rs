@@ -4,9 +4,9 @@
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, Transaction, params};
 use serde::{Deserialize, Serialize};
 
-use super::INTERVAL_MS;
 use super::meter::{Meter, Piece, is_complete, quality_of_sum};
 use super::rollup::DAY_MS;
+use super::{INTERVAL_MS, MICRO};
 use crate::clock::UnixMs;
 use crate::economics::energy;
 use crate::economics::regret::Margins;
@@ -36,7 +36,6 @@ const DAYS: &str = "SELECT DISTINCT start_ms / ?3 * ?3 FROM decision
     WHERE start_ms >= ?1 AND start_ms < ?2 AND actual_micro_usd IS NOT NULL ORDER BY 1";
 const NEWEST: &str = "SELECT max(start_ms) FROM decision";
 
-const MICRO: f64 = 1e6;
 /// A ratio of sums says something once this much was observed.
 const ENOUGH_DAYS: f64 = 1.0;
 

@@ -7,7 +7,8 @@
 //! half. No row is ever changed: a correction is a new row that names the old one.
 //!
 //! [`site`] does for a site with a power meter what [`accrual`] does for the blocks, and [`decision`] for
-//! the margins of what runs, of always-on and of the optimum. What is sent because of a row is composed
+//! the margins of what runs, of always-on and of the optimum; [`hosting`] keeps the parts of what hostings
+//! earned. What is sent because of a row is composed
 //! inside the transaction that writes it ([`Outlet`]).
 //!
 //! [`query`] reads the file while it is written, [`rollup`] sums intervals to hours and days, and
@@ -15,8 +16,10 @@
 
 pub mod accrual;
 pub mod decision;
+pub mod hosting;
 mod journal;
 pub mod meter;
+mod observation;
 mod outlet;
 pub mod query;
 pub mod reconcile;
@@ -35,6 +38,9 @@ use crate::units::{Fraction, Sats, Usd, UsdPerMwh, UsdPerPhDay};
 
 /// Length of an interval. Intervals start at whole multiples of it since 1970, UTC.
 pub const INTERVAL_MS: i64 = 300_000;
+
+/// Micro-dollars in a dollar.
+const MICRO: f64 = 1e6;
 
 /// One block in one interval.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::decision::DecisionRow;
+use super::hosting::HostingRow;
 use super::rollup::{Period, Summed};
 use super::site::SiteRow;
 use super::{Event, Row, Settlement};
@@ -29,6 +30,7 @@ pub struct Fresh {
     pub rows: Vec<Row>,
     /// Of the site's meter.
     pub site_rows: Vec<SiteRow>,
+    pub hosting_rows: Vec<HostingRow>,
     pub decisions: Vec<DecisionRow>,
     /// Hours and days that ended with these rows.
     pub roll_ups: Vec<(Period, Summed)>,
@@ -46,7 +48,8 @@ pub struct SettledNews {
 impl Fresh {
     /// Records that take a number of their own. Events bring theirs along.
     pub fn numbered(&self) -> u64 {
-        let intervals = self.rows.len() + self.site_rows.len() + self.decisions.len();
+        let rows = self.rows.len() + self.site_rows.len() + self.hosting_rows.len();
+        let intervals = rows + self.decisions.len();
         (intervals + self.roll_ups.len() + self.settlements.len()) as u64
     }
 }

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::accrual::OpenInterval;
 use super::decision;
+use super::hosting;
 use super::journal;
 use super::outlet::{Fresh, Message, Outlet, SettledNews};
 use super::query;
@@ -22,7 +23,7 @@ use crate::units::Sats;
 pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 /// Step n brings a file of version n (`user_version`; 0: empty) to version n + 1. Readable by every
 /// SQLite since 3.8.2. An amount is NULL exactly where its `_missing` is not.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     "
 CREATE TABLE interval (
     start_ms INTEGER NOT NULL,
@@ -84,6 +85,7 @@ CREATE INDEX advice_at ON advice (issued_ms);
 ",
     site::STEP,
     decision::TABLE,
+    hosting::TABLE,
 ];
 /// `user_version` of the file.
 pub(super) const SCHEMA_VERSION: i64 = STEPS.len() as i64;
@@ -193,6 +195,7 @@ pub(super) fn write(
         roll_ups: roll_ups(&transaction, &rows)?,
         rows,
         site_rows: site::insert(&transaction, &batch.site_rows)?,
+        hosting_rows: hosting::insert(&transaction, &batch.hosting_rows)?,
         decisions: decision::insert(&transaction, &batch.decisions)?,
         settlements: insert_settlements(&transaction, &batch.settlements)?,
         events: journal::insert_events(&transaction, &batch.events)?,
@@ -292,14 +295,14 @@ pub(super) fn failed(path: &Path) -> impl Fn(rusqlite::Error) -> LedgerError {
     move |source| LedgerError::Sqlite { path: path.into(), source }
 }
 
-fn amount(accrued: &Accrued) -> Option<i64> {
+pub(super) fn amount(accrued: &Accrued) -> Option<i64> {
     accrued.amount.ok().map(|(amount, _)| amount)
 }
 
-fn quality(accrued: &Accrued) -> Option<&'static str> {
+pub(super) fn quality(accrued: &Accrued) -> Option<&'static str> {
     accrued.amount.ok().map(|(_, quality)| quality.as_str())
 }
 
-fn missing(accrued: &Accrued) -> Option<&'static str> {
+pub(super) fn missing(accrued: &Accrued) -> Option<&'static str> {
     accrued.amount.err().map(|why| why.as_str())
 }

@@ -19,6 +19,7 @@ use crate::economics::energy_capture::SiteDay;
 
 use super::accrual::OpenInterval;
 use super::decision::{self, DecisionRow, Regret};
+use super::hosting::HostingRow;
 use super::journal::{AdviceRecord, Event};
 use super::outlet::Outlet;
 use super::reconcile::{self, Captures};
@@ -37,6 +38,7 @@ pub struct Batch {
     pub rows: Vec<Row>,
     /// Of the site's meter.
     pub site_rows: Vec<SiteRow>,
+    pub hosting_rows: Vec<HostingRow>,
     pub decisions: Vec<DecisionRow>,
     /// As the pools tell them: what is known already is left out.
     pub settlements: Vec<Settlement>,
@@ -56,7 +58,7 @@ impl Batch {
     pub fn len(&self) -> usize {
         let advice = usize::from(self.advice.is_some());
         let told = self.settlements.len() + self.events.len() + advice;
-        self.intervals() + self.decisions.len() + told
+        self.intervals() + self.hosting_rows.len() + self.decisions.len() + told
     }
 
     /// Rows in it, of blocks and of the site.

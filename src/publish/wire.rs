@@ -10,7 +10,7 @@ use std::time::Duration;
 use self::flat::Flat;
 use super::{Health, Live, LiveSet, topics};
 use crate::advice::Advice;
-use crate::economics::{Money, Split};
+use crate::economics::{BlockMoney, Money, Split};
 use crate::reading::{GpuState, Missing};
 use crate::site::{AsicCounts, GpuCounts, HashBlock, SiteView, Sum, Tally};
 use crate::units::{Hashrate, Usd, Watts};
@@ -41,9 +41,9 @@ pub fn live_set(site: &str, view: &SiteView, (split, advice): (&Split, &Advice),
     live.insert(topics::PRICE_BTC.to_owned(), feeds::btc(site, view, split));
     live.insert(topics::PRICE_NETWORK.to_owned(), feeds::network(site, view));
     live.insert(topics::PRICE_HASHPRICE.to_owned(), hashprice::hashprice(site, split));
-    let money: BTreeMap<&str, &Money> = split.blocks.iter().map(|b| (b.id.as_str(), &b.money)).collect();
+    let money: BTreeMap<&str, &BlockMoney> = split.blocks.iter().map(|b| (b.id.as_str(), b)).collect();
     for block in &view.hash_blocks {
-        let money = money.get(block.id.as_str()).copied();
+        let money = money.get(block.id.as_str()).map(|block| &block.money);
         live.insert(topics::block(&block.id), block::hash(site, ts, block, money));
     }
     for block in &view.ai_blocks {

@@ -3,6 +3,8 @@
 
 #[path = "advice/cases.rs"]
 mod cases;
+#[path = "advice/committed.rs"]
+mod committed;
 #[path = "advice/hall.rs"]
 mod hall;
 #[path = "advice/hosting.rs"]

@@ -6,6 +6,8 @@ mod clock;
 mod command;
 #[path = "ledger/decision.rs"]
 mod decision;
+#[path = "ledger/hosting.rs"]
+mod hosting;
 #[path = "ledger/journal.rs"]
 mod journal;
 #[path = "ledger/killed.rs"]
@@ -75,7 +77,7 @@ pub fn split(kw: Read<f64>) -> Split {
         metering: Metering::default(),
         pools: Vec::new(),
         cap: None,
-        blocks: vec![BlockMoney { id: "main-s21".into(), class: Class::Hash, money }],
+        blocks: vec![BlockMoney { id: "main-s21".into(), class: Class::Hash, money, statement: None }],
         issues: vec![],
     }
 }

@@ -22,6 +22,7 @@ macro_rules! assert_close {
 }
 
 mod meter;
+mod statement;
 
 fn block<'a>(split: &'a Split, id: &str) -> &'a BlockMoney {
     split.blocks.iter().find(|block| block.id == id).unwrap()

@@ -9,6 +9,7 @@ use crate::site::{self, PoolView, SiteView};
 use crate::units::{Celsius, Fraction, Hashrate, Sats, Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay, Watts};
 
 use super::hashprice::{Index, Retarget};
+use super::hosting::Statement;
 use super::meter::Meter;
 use super::value::{Report, Value, current, missing, read, secs, sum};
 
@@ -320,6 +321,9 @@ struct BlockMoney<'a> {
     class: &'static str,
     #[serde(flatten)]
     money: Side,
+    /// The parts of the revenue of a hosting.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statement: Option<Statement>,
 }
 
 impl<'a> Revenue<'a> {
@@ -328,6 +332,7 @@ impl<'a> Revenue<'a> {
             id: &b.id,
             class: b.class.as_str(),
             money: Side::of(&b.money),
+            statement: b.statement.as_ref().map(Statement::of),
         };
         Self {
             site_power_w: read(split.site_power, Quality::Measured, Watts::get),

@@ -43,6 +43,9 @@ fn switching(hosting: &HostingConfig, section: &Path, check: &mut Checker<'_, '_
     for (name, value, most, unit) in costs {
         check.number(&key(name), value, 0.0..=most, unit);
     }
+    if let Some(committed) = hosting.committed_gpus {
+        check.whole(&key("committed_gpus"), committed.into(), 1..=1_000_000, "GPUs");
+    }
     if let Some(installed) = hosting.gpus_installed {
         let sold = hosting.reserved_gpus.max(hosting.occupied_gpus).unwrap_or(0);
         let path = key("gpus_installed");
@@ -63,6 +66,7 @@ fn switching(hosting: &HostingConfig, section: &Path, check: &mut Checker<'_, '_
             let choice = "terms = \"kw_month\"";
             check.refuses(section, choice, "stoppable", stoppable != Stoppable::No);
             check.refuses(section, choice, "gpus_installed", hosting.gpus_installed.is_some());
+            check.refuses(section, choice, "committed_gpus", hosting.committed_gpus.is_some());
             for (name, value, ..) in costs {
                 check.refuses(section, choice, name, value != 0.0);
             }

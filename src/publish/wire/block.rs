@@ -3,7 +3,7 @@
 use super::flat::{Flat, seconds};
 use super::money;
 use crate::clock::UnixMs;
-use crate::economics::{Class, Money};
+use crate::economics::{BlockMoney, Class, Money};
 use crate::reading::{DriverState, GpuState, Missing};
 use crate::site::{AiBlock, GpuCounts, GpuHostHealth, HashBlock};
 use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, WattHours, Watts};
@@ -38,7 +38,7 @@ pub fn hash(site: &str, ts: UnixMs, block: &HashBlock, money: Option<&Money>) ->
     flat.finish()
 }
 
-pub fn ai(site: &str, ts: UnixMs, block: &AiBlock, money: Option<&Money>) -> Vec<u8> {
+pub fn ai(site: &str, ts: UnixMs, block: &AiBlock, money: Option<&BlockMoney>) -> Vec<u8> {
     let mut flat = Flat::new(site, ts);
     flat.text("id", &block.id);
     flat.text("class", Class::Ai.as_str());
@@ -62,7 +62,10 @@ pub fn ai(site: &str, ts: UnixMs, block: &AiBlock, money: Option<&Money>) -> Vec
     flat.sum("utilisation", "", &block.utilisation, Fraction::get);
     flat.read("temp_max", "c", &block.temp_max, Celsius::get);
     flat.current("occupied_gpus", "", &block.occupied, |gpus| gpus);
-    earnings(&mut flat, money);
+    earnings(&mut flat, money.map(|money| &money.money));
+    if let Some(statement) = money.and_then(|money| money.statement.as_ref()) {
+        money::statement(&mut flat, statement);
+    }
     flat.finish()
 }
 

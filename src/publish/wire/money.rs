@@ -2,7 +2,7 @@
 
 use super::flat::Flat;
 use super::meter;
-use crate::economics::{Money, Split};
+use crate::economics::{Money, Split, Statement};
 use crate::publish::LedgerHealth;
 use crate::reading::{Missing, Read, Reading};
 use crate::units::{Fraction, Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay, Watts};
@@ -44,6 +44,16 @@ pub fn earnings(flat: &mut Flat, prefix: &str, money: &Money) {
     flat.read(&key("usd_per_mwh"), "", &money.usd_per_mwh, UsdPerMwh::get);
     flat.read(&key("breakeven"), "usd_per_mwh", &money.breakeven, UsdPerMwh::get);
     flat.figure(&key("coverage"), money.coverage.get());
+}
+
+/// The parts of a hosting's revenue, which is what is left of them.
+pub fn statement(flat: &mut Flat, statement: &Statement) {
+    flat.text("revenue_basis", statement.basis.as_str());
+    flat.read("revenue_gross", "usd_per_h", &statement.gross, UsdPerHour::get);
+    flat.read("revenue_fee", "usd_per_h", &statement.fee, UsdPerHour::get);
+    if let Some(penalty) = &statement.penalty {
+        flat.read("revenue_penalty", "usd_per_h", penalty, UsdPerHour::get);
+    }
 }
 
 /// The sum of both sides. A side that is not configured is not part of it; one that should be there

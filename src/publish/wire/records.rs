@@ -6,6 +6,7 @@
 use super::flat::Flat;
 use crate::clock::UnixMs;
 use crate::ledger::decision::DecisionRow;
+use crate::ledger::hosting::HostingRow;
 use crate::ledger::rollup::{Part, Period, Summed};
 use crate::ledger::site::SiteRow;
 use crate::ledger::{Accrued, Event, Fresh, INTERVAL_MS, Message, Row, SettledNews};
@@ -31,6 +32,9 @@ pub fn compose(site: &str, boot: &str, fresh: &Fresh, first: u64) -> Vec<Message
     }
     for (site, seq) in fresh.site_rows.iter().zip(&mut seq) {
         rows.push(of_site(row("site", site.start, seq), site));
+    }
+    for (hosting, seq) in fresh.hosting_rows.iter().zip(&mut seq) {
+        rows.push(of_hosting(row("hosting", hosting.start, seq), hosting));
     }
     for (decision, seq) in fresh.decisions.iter().zip(&mut seq) {
         rows.push(of_decision(row("decision", decision.start, seq), decision));
@@ -89,6 +93,21 @@ fn of_site(mut flat: Flat, row: &SiteRow) -> Flat {
         flat.text("metered_method", row.method.as_str());
     }
     flat.text("program", row.program);
+    flat
+}
+
+/// The parts of what a hosting earned; the row of its block holds what is left.
+fn of_hosting(mut flat: Flat, row: &HostingRow) -> Flat {
+    flat.figure("duration_s", INTERVAL_MS as f64 / 1e3);
+    flat.text("hosting", &row.hosting);
+    flat.text("basis", &row.basis);
+    let parts = [("gross", Some(&row.gross)), ("fee", Some(&row.fee)), ("penalty", row.penalty.as_ref())];
+    for (base, accrued) in parts {
+        let Some(accrued) = accrued else { continue };
+        let amount = accrued.amount.map_err(|why| why.as_str());
+        accrual(&mut flat, (base, "usd", 1e6), amount, accrued.coverage.get());
+    }
+    flat.text("program", env!("CARGO_PKG_VERSION"));
     flat
 }
 

@@ -28,7 +28,7 @@ pub fn split_of(view: &SiteView, power_usd_per_mwh: f64) -> Split {
             }
             _ => no_money(),
         };
-        blocks.push(BlockMoney { id: block.id.clone(), class: Class::Hash, money });
+        blocks.push(BlockMoney { id: block.id.clone(), class: Class::Hash, money, statement: None });
     }
     for block in &view.ai_blocks {
         let sold = block.occupied.map_or(f64::from(block.counts.units()), |o| f64::from(o.value));
@@ -40,7 +40,7 @@ pub fn split_of(view: &SiteView, power_usd_per_mwh: f64) -> Split {
             }
             Err(_) => no_money(),
         };
-        blocks.push(BlockMoney { id: block.id.clone(), class: Class::Ai, money });
+        blocks.push(BlockMoney { id: block.id.clone(), class: Class::Ai, money, statement: None });
     }
     let side = |class| {
         let parts = || blocks.iter().filter(move |b| b.class == class).map(|b| &b.money);

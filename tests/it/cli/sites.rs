@@ -88,7 +88,7 @@ pub fn tenant() -> (SiteView, Split) {
     let power = Total { quality: Quality::Estimated, ..whole(kw(2_000.0)) };
     let mut money = money_of(328.77, Quality::Measured, power, 1.3, 0.0, Quality::Measured, false);
     money.it_power = Err(Missing::NotConfigured);
-    split.blocks.push(BlockMoney { id: "tenant-hall".into(), class: Class::Ai, money });
+    split.blocks.push(BlockMoney { id: "tenant-hall".into(), class: Class::Ai, money, statement: None });
     let power = Total { value: kw(2_016.5), ..power };
     split.ai = money_of(395.97, Quality::Measured, power, 1.3, 0.37, Quality::Measured, false);
     split.ai.share = Err(Missing::Unreachable);

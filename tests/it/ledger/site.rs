@@ -306,7 +306,10 @@ fn the_rows_are_in_the_file_once_also_in_one_of_the_version_before() {
     Ledger::open(&path).unwrap().close();
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection
-        .execute_batch("DROP TABLE site_interval; DROP TABLE decision; PRAGMA user_version = 3;")
+        .execute_batch(
+            "DROP TABLE site_interval; DROP TABLE decision; DROP TABLE hosting_interval;
+             PRAGMA user_version = 3;",
+        )
         .unwrap();
     drop(connection);
     let mut accruer = Accruer::default();

@@ -12,7 +12,8 @@ use wattsplit::economics::dispatch::{Block, Problem, Uncertainty};
 use wattsplit::economics::energy_capture::{SiteDay, band};
 use wattsplit::economics::pool_income::{Basis as IncomeBasis, Pay};
 use wattsplit::economics::{
-    BlockMoney, Class, IndexCheck, Metering, Money, Outlook, PoolIncome, Residual, Split,
+    BlockMoney, Class, IndexCheck, Metering, Money, Outlook, PoolIncome, Residual, RevenueBasis, Split,
+    Statement,
 };
 use wattsplit::ledger::decision::Regret;
 use wattsplit::publish::LedgerHealth;
@@ -469,7 +470,24 @@ fn money(state: State) -> Money {
 }
 
 fn block_money(state: State, id: &str, class: Class) -> BlockMoney {
-    BlockMoney { id: id.into(), class, money: money(state) }
+    BlockMoney {
+        id: id.into(),
+        class,
+        money: money(state),
+        statement: (class == Class::Ai).then(|| statement(state)),
+    }
+}
+
+/// Of a hosting with a commitment.
+fn statement(state: State) -> Statement {
+    let per_hour = |v| state.read(UsdPerHour::new(v).unwrap());
+    Statement {
+        basis: RevenueBasis::Theoretical,
+        gross: per_hour(32.0),
+        fee: per_hour(8.0),
+        penalty: Some(per_hour(1.876_543_211)),
+        net: per_hour(22.123_456_789),
+    }
 }
 
 fn usd(v: f64) -> Usd {

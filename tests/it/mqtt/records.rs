@@ -6,6 +6,7 @@ use wattsplit::clock::UnixMs;
 use wattsplit::economics::Class;
 use wattsplit::economics::energy::Method;
 use wattsplit::ledger::decision::DecisionRow;
+use wattsplit::ledger::hosting::HostingRow;
 use wattsplit::ledger::rollup::{Part, Period, Summed};
 use wattsplit::ledger::site::SiteRow;
 use wattsplit::ledger::{Accrued, Event, EventKind, Fresh, Message, Row, SettledNews, Settlement, Severity};
@@ -69,6 +70,15 @@ pub fn of_every_kind() -> Vec<Message> {
         residual_wh: known,
         program: "0.1.0",
     };
+    let missing = accrued(Err(Missing::Timeout));
+    let hosting = |known: Accrued, penalty| HostingRow {
+        start: DAY,
+        hosting: "market".into(),
+        basis: "theoretical".into(),
+        gross: known,
+        fee: known,
+        penalty,
+    };
     let decision = |micro_usd| DecisionRow { start: DAY, micro_usd, coverage: Fraction::new(0.5).unwrap() };
     let fresh = Fresh {
         rows: vec![row(known), row(accrued(Err(Missing::Timeout)))],
@@ -81,6 +91,11 @@ pub fn of_every_kind() -> Vec<Message> {
             SettledNews { settlement, corrects: Some(Sats(120)) },
         ],
         events: vec![event(1, EventKind::Started, ""), event(2, EventKind::Advice, "179-ab")],
+        hosting_rows: vec![
+            hosting(known, Some(known)),
+            hosting(missing, Some(missing)),
+            hosting(known, None),
+        ],
         site_rows: vec![meter(known), meter(accrued(Err(Missing::Timeout)))],
         decisions: vec![
             decision(Ok(([1_500_000, -2, 3_000_000], Quality::Stale))),

@@ -122,6 +122,7 @@ pub fn hosting(name: &str, terms: Terms) -> HostingConfig {
         server_factor: None,
         stoppable: Stoppable::No,
         gpus_installed: None,
+        committed_gpus: None,
         stop_penalty_usd_per_gpu_h: 0.0,
         start_usd_per_gpu: 0.0,
         stop_usd_per_gpu: 0.0,

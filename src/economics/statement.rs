@@ -1,0 +1,109 @@
+//! What a hosting earns, part by part: gross, what the platform keeps, the penalty of its SLA, and what is
+//! left.
+
+use crate::reading::{Missing, Quality, Read, Reading};
+use crate::site::AiBlock;
+use crate::units::UsdPerHour;
+
+use super::{HostingConfig, OccupiedFrom, Terms, hosting, occupied, sla};
+
+/// What a figure of revenue rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RevenueBasis {
+    /// Agreed: it is paid whatever happens.
+    Contract,
+    /// Reckoned from what is rented and the price of it. Nobody has confirmed it.
+    Theoretical,
+}
+
+impl RevenueBasis {
+    /// In payloads and in the ledger.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RevenueBasis::Contract => "contract",
+            RevenueBasis::Theoretical => "theoretical",
+        }
+    }
+}
+
+/// The parts of a hosting's revenue.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Statement {
+    pub basis: RevenueBasis,
+    /// Before fee and penalty.
+    pub gross: Read<UsdPerHour>,
+    /// What the platform keeps.
+    pub fee: Read<UsdPerHour>,
+    /// What is owed for committed GPUs that do not run. `None`: no commitment.
+    pub penalty: Option<Read<UsdPerHour>>,
+    /// Gross less fee and penalty. While the penalty is not known it is without, as an estimate.
+    pub net: Read<UsdPerHour>,
+}
+
+/// Revenue before the fee and after it.
+#[derive(Debug, Clone, Copy)]
+struct Earned {
+    gross: UsdPerHour,
+    net: UsdPerHour,
+    quality: Quality,
+    source: &'static str,
+}
+
+impl Statement {
+    pub(super) fn of(hosting: &HostingConfig, block: Option<&AiBlock>) -> Self {
+        let earned = earned(hosting, block);
+        let part = |of: fn(Earned) -> UsdPerHour| {
+            earned.map(|earned| Reading { value: of(earned), quality: earned.quality, source: earned.source })
+        };
+        let penalty = sla::penalty(hosting, block);
+        let net = part(|earned| earned.net).map(|net| match penalty {
+            None => net,
+            Some(Ok(owed)) => {
+                Reading { value: net.value - owed.value, quality: net.quality.max(owed.quality), ..net }
+            }
+            Some(Err(_)) => net.at_best(Quality::Estimated),
+        });
+        Self {
+            basis: basis(hosting),
+            gross: part(|earned| earned.gross),
+            fee: part(|earned| earned.gross - earned.net),
+            penalty,
+            net,
+        }
+    }
+}
+
+fn basis(hosting: &HostingConfig) -> RevenueBasis {
+    match (hosting.terms, hosting.occupied_from) {
+        (Terms::Reserved | Terms::KwMonth, _) | (Terms::Occupied, Some(OccupiedFrom::Contract)) => {
+            RevenueBasis::Contract
+        }
+        (Terms::Occupied, _) => RevenueBasis::Theoretical,
+    }
+}
+
+fn earned(hosting: &HostingConfig, block: Option<&AiBlock>) -> Result<Earned, Missing> {
+    let gpu_price = hosting.usd_per_gpu_h.ok_or(Missing::NotConfigured);
+    let gpus = |gpus: u32, price: f64| {
+        let gross = hosting::gpu_hours(f64::from(gpus), price, 0.0);
+        gross.zip(hosting::gpu_hours(f64::from(gpus), price, hosting.host_fee))
+    };
+    let (parts, quality, source) = match hosting.terms {
+        Terms::Reserved => {
+            let reserved = hosting.reserved_gpus.ok_or(Missing::NotConfigured)?;
+            (gpus(reserved, gpu_price?), Quality::Measured, "reserved GPUs x price")
+        }
+        Terms::Occupied => {
+            let occupied = occupied(hosting, block)?;
+            (gpus(occupied.value, gpu_price?), occupied.quality, "occupied GPUs x price")
+        }
+        Terms::KwMonth => {
+            let kw = hosting.contracted_kw.ok_or(Missing::NotConfigured)?;
+            let rent = hosting.usd_per_kw_month.ok_or(Missing::NotConfigured)?;
+            let rent = hosting::kw_month(kw, rent);
+            (rent.zip(rent), Quality::Measured, "contracted kW x rent")
+        }
+    };
+    let (gross, net) = parts.ok_or(Missing::Implausible)?;
+    Ok(Earned { gross, net, quality, source })
+}
