@@ -5,6 +5,7 @@
 
 mod asic;
 mod gpu;
+mod hosting;
 mod network;
 mod pool;
 mod price;
@@ -14,6 +15,7 @@ mod sweep;
 
 pub use asic::{Nameplate, Place};
 pub use gpu::*;
+pub use hosting::*;
 pub use network::*;
 pub use pool::*;
 pub use price::{FxRate, PowerPriceSample, PriceKind, PriceSlot};

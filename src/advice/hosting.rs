@@ -118,7 +118,7 @@ pub(super) fn sold(hosting: &HostingConfig, seen: Option<&AiBlock>) -> Read<u32>
             Reading { quality: Quality::Stale, .. } => Err(Missing::Expired),
             told => Ok(told),
         },
-        Terms::KwMonth => Err(Missing::Undefined),
+        Terms::KwMonth | Terms::Platform => Err(Missing::Undefined),
     }
 }
 
@@ -148,8 +148,8 @@ fn firm(
     };
     let revenue = split.blocks.iter().find(|b| b.class == Class::Ai && b.id == hosting.name);
     let revenue_usd_per_unit_h = match (hosting.terms, revenue.map(|b| b.money.revenue)) {
-        (Terms::Occupied, Some(Ok(revenue))) => Ok(revenue.value.get() / f64::from(units)),
-        (Terms::Occupied, _) => Err("revenue"),
+        (Terms::Occupied | Terms::Platform, Some(Ok(revenue))) => Ok(revenue.value.get() / f64::from(units)),
+        (Terms::Occupied | Terms::Platform, _) => Err("revenue"),
         // Paid whatever runs: nothing at the margin.
         (Terms::Reserved | Terms::KwMonth, _) => Ok(0.0),
     };

@@ -98,7 +98,7 @@ impl<'a> Shift<'a> {
             revenue_usd_per_unit_h: match self.hosting.terms {
                 Terms::Occupied => earned.ok_or("revenue"),
                 // Take-or-pay: the contract pays, whatever runs.
-                Terms::Reserved | Terms::KwMonth => Ok(0.0),
+                Terms::Reserved | Terms::KwMonth | Terms::Platform => Ok(0.0),
             },
             committed: self.hosting.committed_gpus.map_or(self.sold, |committed| committed.min(self.sold)),
             stop_penalty_usd_per_unit_h: self.hosting.stop_penalty_usd_per_gpu_h,

@@ -15,7 +15,7 @@ use crate::ledger::accrual::{Accruer, Closed};
 use crate::ledger::store::{Batch as Records, Ledger, Status};
 use crate::ledger::{Event, Outlet};
 use crate::publish::LedgerHealth;
-use crate::reading::Batch;
+use crate::reading::{Batch, EarnedDay, Settled};
 
 /// A process that is killed loses no more than this of what it observed.
 const KEEP_OPEN_EVERY: Duration = Duration::from_secs(60);
@@ -47,7 +47,8 @@ pub struct Books {
     accruer: Accruer,
     /// When the interval that is not over was last kept, monotonic.
     kept_open: Duration,
-    settlements: Told,
+    settlements: Told<Settled>,
+    earnings: Told<EarnedDay>,
     watch: Watch,
     history: History,
 }
@@ -97,7 +98,7 @@ impl Books {
         self.append(Records { events, advice, open, ..intervals });
     }
 
-    /// Keeps what the pools settled, where it is new.
+    /// Keeps what pools and platforms settled, where it is new.
     pub fn settle(&mut self, batch: &Batch) {
         if self.ledger.is_none() {
             return;
@@ -106,6 +107,11 @@ impl Books {
             if !self.append(settlements.into()) {
                 // The pool tells it again.
                 self.settlements.forget(&pool);
+            }
+        }
+        for (hosting, earnings) in self.earnings.earnings(batch) {
+            if !self.append(Records { earnings, ..Records::default() }) {
+                self.earnings.forget(&hosting);
             }
         }
     }

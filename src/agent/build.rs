@@ -1,13 +1,15 @@
 //! From the config to the sources.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::AgentError;
 use crate::config::{Config, Role};
 use crate::economics::{HostingConfig, OccupiedFrom, Terms};
 use crate::http::Http;
 use crate::sources::gpu::occupancy::{OccupancyConfig, OriginConfig};
-use crate::sources::{Source, asic, gpu, host, meter, network, pool, price};
+use crate::sources::hosting::EarningsConfig;
+use crate::sources::{Source, asic, gpu, host, hosting, meter, network, pool, price};
 
 /// All sources of a config, in the two groups that run apart: miners by the thousand, and the few
 /// feeds that must never wait for them.
@@ -32,6 +34,9 @@ pub fn sources(config: &Config) -> Result<Sources, AgentError> {
     let state_dir = state_dir(config);
     let mut feeds = gpu::sources(&config.gpu_host, &occupancies(config), &http, state_dir.as_deref())?;
     feeds.extend(pool::sources(&config.pool, &http, state_dir.as_deref())?);
+    for earnings in earnings(config) {
+        feeds.push(hosting::earnings_source(&earnings, &http)?);
+    }
     if let Some(power) = &config.power {
         feeds.push(price::power_source(power, &config.site.timezone, &http)?);
     }
@@ -69,6 +74,21 @@ fn occupancies(config: &Config) -> Vec<OccupancyConfig> {
             Some(OccupancyConfig { hosting: hosting.name.clone(), origin: origin(hosting)? })
         })
         .collect()
+}
+
+/// Of hostings whose revenue is a platform's statement.
+fn earnings(config: &Config) -> impl Iterator<Item = EarningsConfig> {
+    config.hosting.iter().filter_map(|hosting| {
+        let platform = hosting.platform.as_ref()?;
+        Some(EarningsConfig {
+            hosting: hosting.name.clone(),
+            platform: platform.kind,
+            base: platform.url.clone(),
+            token_file: platform.token_file.clone(),
+            fee: hosting.host_fee,
+            interval: Duration::from_secs(platform.interval_secs.max(1)),
+        })
+    })
 }
 
 /// Where somebody must be asked. `None`: the site counts the GPUs itself.

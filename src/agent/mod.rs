@@ -239,6 +239,7 @@ fn moves_money(batch: &Batch) -> bool {
                 | Sample::Network(_)
                 | Sample::PowerPrice(_)
                 | Sample::Occupancy(_)
+                | Sample::Earnings(_)
                 | Sample::Meter(_)
         )
     })

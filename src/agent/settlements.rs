@@ -1,36 +1,75 @@
-//! Which settlements the ledger has not been told yet.
+//! Which settlements of pools and platforms the ledger has not been told yet.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock::UnixMs;
 use crate::ledger::Settlement;
-use crate::reading::{Batch, Sample, Settled, SettledKind};
+use crate::ledger::earning::Earning;
+use crate::reading::{Batch, EarnedDay, EarningsSample, Sample, Settled, SettledKind};
 use crate::units::Sats;
 
-/// What each pool said last. A pool says the same again with every report.
-#[derive(Debug, Default)]
-pub struct Told(BTreeMap<Arc<str>, Vec<Settled>>);
+/// What each pool, or each platform of a hosting, said last. It says the same again with every report.
+#[derive(Debug)]
+pub struct Told<T>(BTreeMap<Arc<str>, Vec<T>>);
 
-impl Told {
+impl<T> Default for Told<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T: PartialEq + Clone> Told<T> {
+    /// Whether `name` says something else than last time.
+    fn differs(&mut self, name: &Arc<str>, now: &[T]) -> bool {
+        if now.is_empty() || self.0.get(name).is_some_and(|before| before == now) {
+            return false;
+        }
+        self.0.insert(Arc::clone(name), now.to_vec());
+        true
+    }
+
+    /// The next report of `name` is news again.
+    pub fn forget(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+}
+
+impl Told<Settled> {
     /// The settlements of the pools in `batch` that say something else than last time.
     pub fn news(&mut self, batch: &Batch) -> Vec<(Arc<str>, Vec<Settlement>)> {
         let mut news = Vec::new();
         for sample in &batch.samples {
             let Sample::Pool(pool) = sample else { continue };
             let Ok(report) = &pool.report else { continue };
-            if report.settled.is_empty() || self.0.get(&pool.name) == Some(&report.settled) {
-                continue;
+            if self.differs(&pool.name, &report.settled) {
+                news.push((pool.name.clone(), settlements(&pool.name, &report.settled, batch.at.wall)));
             }
-            news.push((pool.name.clone(), settlements(&pool.name, &report.settled, batch.at.wall)));
-            self.0.insert(pool.name.clone(), report.settled.clone());
         }
         news
     }
+}
 
-    /// The next report of the pool is news again.
-    pub fn forget(&mut self, pool: &str) {
-        self.0.remove(pool);
+impl Told<EarnedDay> {
+    /// The earnings of the hostings in `batch` whose platforms say something else than last time.
+    pub fn earnings(&mut self, batch: &Batch) -> Vec<(Arc<str>, Vec<Earning>)> {
+        let mut news = Vec::new();
+        for sample in &batch.samples {
+            let Sample::Earnings(EarningsSample { hosting, report: Ok(report), .. }) = sample else {
+                continue;
+            };
+            if self.differs(hosting, &report.days) {
+                let earning = |day: &EarnedDay| Earning {
+                    hosting: hosting.to_string(),
+                    day: day.day,
+                    gross_micro_usd: day.gross_micro_usd,
+                    fee_micro_usd: day.fee_micro_usd,
+                    seen: batch.at.wall,
+                };
+                news.push((Arc::clone(hosting), report.days.iter().map(earning).collect()));
+            }
+        }
+        news
     }
 }
 
@@ -49,7 +88,7 @@ fn settlements(pool: &str, told: &[Settled], seen: UnixMs) -> Vec<Settlement> {
 mod tests {
     use super::*;
     use crate::clock::Now;
-    use crate::reading::{Missing, PoolReport, PoolSample, RewardScheme};
+    use crate::reading::{Earnings, Missing, Platform, PoolReport, PoolSample, RewardScheme};
     use std::time::Duration;
 
     const DAY: i64 = 86_400_000;
@@ -82,5 +121,33 @@ mod tests {
         let (_, all) = &news[0];
         assert_eq!(all.len(), 1);
         assert_eq!((all[0].at, all[0].net, all[0].seen), (UnixMs(3 * DAY), Sats(12), UnixMs(5 * DAY)));
+    }
+
+    #[test]
+    fn a_day_that_a_platform_corrects_is_news_and_an_empty_statement_is_none() {
+        let mut told = Told::default();
+        let mut earned = |days: &[i64]| {
+            let day = |&gross_micro_usd: &i64| EarnedDay {
+                day: UnixMs(3 * DAY),
+                gross_micro_usd,
+                fee_micro_usd: 1,
+            };
+            let report = Earnings {
+                platform: Platform::Vast,
+                days: days.iter().map(day).collect(),
+                today: Err(Missing::NotReported),
+            };
+            let interval = Duration::from_secs(3600);
+            let sample = EarningsSample { hosting: "listed".into(), interval, report: Ok(report) };
+            let at = Now { wall: UnixMs(5 * DAY), mono: Duration::ZERO };
+            let news = told.earnings(&Batch { at, samples: vec![Sample::Earnings(sample)] });
+            news.into_iter()
+                .flat_map(|(_, all)| all)
+                .map(|earning| earning.net_micro_usd())
+                .collect::<Vec<_>>()
+        };
+        let told: Vec<_> =
+            [vec![], vec![10], vec![10], vec![12], vec![]].iter().map(|days| earned(days)).collect();
+        assert_eq!(told, [vec![], vec![9], vec![], vec![11], vec![]]);
     }
 }

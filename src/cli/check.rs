@@ -147,6 +147,10 @@ fn hosting(hosting: &HostingConfig) -> String {
             let (rent, kw) = (figure(hosting.usd_per_kw_month), figure(hosting.contracted_kw));
             format!("{kw} kW at {rent} USD per kW and month")
         }
+        Terms::Platform => {
+            let platform = hosting.platform.as_ref().map_or("a platform", |platform| platform.kind.as_str());
+            format!("as {platform} states, less {} %", percent(hosting.host_fee))
+        }
     };
     let stops = match hosting.stoppable {
         Stoppable::No => "",

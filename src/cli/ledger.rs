@@ -19,7 +19,7 @@ mod table;
 
 #[derive(Args)]
 #[command(group(ArgGroup::new("instead").args(
-    ["settlements", "capture", "meter", "regret", "events", "advice"]
+    ["settlements", "earnings", "capture", "meter", "regret", "events", "advice"]
 ).conflicts_with("by")))]
 pub struct LedgerArgs {
     /// One UTC day.
@@ -38,6 +38,9 @@ pub struct LedgerArgs {
     /// What the pools settled instead, in satoshis; a correction names the row that it corrects.
     #[arg(long)]
     settlements: bool,
+    /// What the platforms settled for hostings instead, in USD; a correction names the row that it corrects.
+    #[arg(long)]
+    earnings: bool,
     /// What was accrued against what each pool settled instead, by UTC day.
     #[arg(long)]
     capture: bool,
@@ -118,6 +121,10 @@ fn print(args: &LedgerArgs, path: &std::path::Path) -> anyhow::Result<()> {
         LedgerArgs { settlements: true, .. } => {
             let none = format!("no settlement {range}");
             show(&reader.settlements(from, to)?, &none, table::settlements, record::settlement, &mut out)
+        }
+        LedgerArgs { earnings: true, .. } => {
+            let none = format!("no earning of a platform {range}");
+            show(&reader.earnings(from, to)?, &none, table::earnings, record::earning, &mut out)
         }
         LedgerArgs { capture: true, .. } => {
             let none = format!("nothing accrued for a pool and nothing settled {days}");

@@ -61,6 +61,10 @@ pub fn resolve(config: &mut Config, places: &Places, report: &mut Report<'_>) {
         }
         let token = root.key("hosting").item(n).key("occupied_token_file");
         secret(hosting.occupied_token_file.as_mut(), places, &token, report);
+        if let Some(platform) = &mut hosting.platform {
+            let token = root.key("hosting").item(n).key("platform").key("token_file");
+            secret(Some(&mut platform.token_file), places, &token, report);
+        }
     }
     for (n, host) in config.gpu_host.iter_mut().enumerate() {
         // A bare name is for the dynamic linker to find.

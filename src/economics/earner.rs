@@ -47,11 +47,15 @@ pub(super) fn earners(
     let mut hostings: Vec<&HostingConfig> = terms.hostings.iter().collect();
     hostings.sort_by(|a, b| a.name.cmp(&b.name));
     for hosting in hostings {
-        let block = view.ai_blocks.iter().find(|block| block.id == hosting.name);
-        let earner = ai(hosting, block);
+        let earner = ai(hosting, view);
         note(issues, &earner.id, "power", earner.it_power);
-        if hosting.terms == Terms::Occupied {
-            note_read(issues, &format!("{}.occupied", earner.id), &earner.revenue);
+        let rests_on = match hosting.terms {
+            Terms::Occupied => Some("occupied"),
+            Terms::Platform => Some("platform"),
+            Terms::Reserved | Terms::KwMonth => None,
+        };
+        if let Some(input) = rests_on {
+            note_read(issues, &format!("{}.{input}", earner.id), &earner.revenue);
         }
         all.push(earner);
     }
@@ -101,12 +105,13 @@ pub fn accepted_share(block: &HashBlock) -> (f64, Quality) {
     }
 }
 
-fn ai(hosting: &HostingConfig, block: Option<&AiBlock>) -> Earner {
+fn ai(hosting: &HostingConfig, view: &SiteView) -> Earner {
+    let block = view.ai_blocks.iter().find(|block| block.id == hosting.name);
     let it_power = block.map_or(Err(Missing::NotConfigured), |block| block.it_power);
     let seen = block.map_or(0, |block| block.counts.units());
     // A hosting without a single GPU in sight still weighs something.
     let units = seen.max(hosting.reserved_gpus.unwrap_or(0)).max(1);
-    let statement = Statement::of(hosting, block);
+    let statement = Statement::of(hosting, view);
     Earner {
         id: hosting.name.clone(),
         class: Class::Ai,
@@ -115,7 +120,7 @@ fn ai(hosting: &HostingConfig, block: Option<&AiBlock>) -> Earner {
         statement: Some(statement),
         // The terms say what is paid for; that is known however few GPUs answer.
         revenue_coverage: 1.0,
-        marginal: hosting.terms == Terms::Occupied,
+        marginal: matches!(hosting.terms, Terms::Occupied | Terms::Platform),
         it_power,
         unread_power: it_power.map_or(Watts::ZERO, |total| {
             let read = total.coverage.get();
@@ -134,7 +139,7 @@ fn earning_share(hosting: &HostingConfig, block: Option<&AiBlock>, units: u32) -
     let sold = match hosting.terms {
         Terms::Reserved => hosting.reserved_gpus,
         Terms::Occupied => occupied(hosting, block).ok().map(|told| told.value),
-        Terms::KwMonth => None,
+        Terms::KwMonth | Terms::Platform => None,
     };
     let sold = sold.filter(|_| hosting.is_switchable());
     sold.map_or(1.0, |sold| (f64::from(sold) / f64::from(units)).min(1.0))

@@ -17,6 +17,7 @@ mod earner;
 pub mod energy;
 pub mod energy_capture;
 mod facility;
+mod feeds;
 pub mod hash_window;
 pub mod hashing;
 pub mod hashprice;
@@ -25,6 +26,7 @@ mod index;
 mod metering;
 mod money;
 pub mod network;
+pub mod platform;
 pub mod pool_income;
 pub mod profiles;
 pub mod regret;
@@ -35,6 +37,7 @@ pub mod switching;
 pub mod value;
 
 pub use earner::{accepted_share, occupied};
+pub use feeds::PlatformConfig;
 pub use index::IndexCheck;
 pub use metering::{Metering, Residual};
 pub use network::Outlook;
@@ -78,6 +81,8 @@ pub struct HostingConfig {
     pub usd_per_kw_month: Option<f64>,
     /// `kw_month`: kW under contract.
     pub contracted_kw: Option<f64>,
+    /// `platform`: whose statement is the revenue.
+    pub platform: Option<PlatformConfig>,
     /// Who pays for the energy. `tenant`: it is passed through and costs the site nothing.
     #[serde(default)]
     pub power_paid_by: PowerPaidBy,
@@ -116,7 +121,8 @@ pub struct HostingConfig {
 impl HostingConfig {
     /// Some of its GPUs may be stopped or started.
     pub fn is_switchable(&self) -> bool {
-        self.terms != Terms::KwMonth && (self.stoppable != Stoppable::No || self.gpus_installed.is_some())
+        let firm = matches!(self.terms, Terms::KwMonth | Terms::Platform);
+        !firm && (self.stoppable != Stoppable::No || self.gpus_installed.is_some())
     }
 }
 
@@ -160,6 +166,8 @@ pub enum Terms {
     Occupied,
     /// Rent for contracted power.
     KwMonth,
+    /// What a platform says that it has paid.
+    Platform,
 }
 
 /// Who pays for the energy of a hosting.

@@ -2,16 +2,18 @@
 //! left.
 
 use crate::reading::{Missing, Quality, Read, Reading};
-use crate::site::AiBlock;
+use crate::site::{AiBlock, SiteView};
 use crate::units::UsdPerHour;
 
-use super::{HostingConfig, OccupiedFrom, Terms, hosting, occupied, sla};
+use super::{HostingConfig, OccupiedFrom, Terms, hosting, occupied, platform, sla};
 
 /// What a figure of revenue rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RevenueBasis {
     /// Agreed: it is paid whatever happens.
     Contract,
+    /// By the statement of the platform, for a day that is over.
+    Settled,
     /// Reckoned from what is rented and the price of it. Nobody has confirmed it.
     Theoretical,
 }
@@ -21,6 +23,7 @@ impl RevenueBasis {
     pub fn as_str(self) -> &'static str {
         match self {
             RevenueBasis::Contract => "contract",
+            RevenueBasis::Settled => "settled",
             RevenueBasis::Theoretical => "theoretical",
         }
     }
@@ -50,8 +53,9 @@ struct Earned {
 }
 
 impl Statement {
-    pub(super) fn of(hosting: &HostingConfig, block: Option<&AiBlock>) -> Self {
-        let earned = earned(hosting, block);
+    pub(super) fn of(hosting: &HostingConfig, view: &SiteView) -> Self {
+        let block = view.ai_blocks.iter().find(|block| block.id == hosting.name);
+        let earned = earned(hosting, block, view);
         let part = |of: fn(Earned) -> UsdPerHour| {
             earned.map(|earned| Reading { value: of(earned), quality: earned.quality, source: earned.source })
         };
@@ -78,11 +82,12 @@ fn basis(hosting: &HostingConfig) -> RevenueBasis {
         (Terms::Reserved | Terms::KwMonth, _) | (Terms::Occupied, Some(OccupiedFrom::Contract)) => {
             RevenueBasis::Contract
         }
+        (Terms::Platform, _) => RevenueBasis::Settled,
         (Terms::Occupied, _) => RevenueBasis::Theoretical,
     }
 }
 
-fn earned(hosting: &HostingConfig, block: Option<&AiBlock>) -> Result<Earned, Missing> {
+fn earned(hosting: &HostingConfig, block: Option<&AiBlock>, view: &SiteView) -> Result<Earned, Missing> {
     let gpu_price = hosting.usd_per_gpu_h.ok_or(Missing::NotConfigured);
     let gpus = |gpus: u32, price: f64| {
         let gross = hosting::gpu_hours(f64::from(gpus), price, 0.0);
@@ -102,6 +107,11 @@ fn earned(hosting: &HostingConfig, block: Option<&AiBlock>) -> Result<Earned, Mi
             let rent = hosting.usd_per_kw_month.ok_or(Missing::NotConfigured)?;
             let rent = hosting::kw_month(kw, rent);
             (rent.zip(rent), Quality::Measured, "contracted kW x rent")
+        }
+        Terms::Platform => {
+            let feeds = view.hostings.get(hosting.name.as_str()).ok_or(Missing::NotYet)?;
+            let day = platform::last_day(feeds, view.at)?;
+            (day.per_hour(), day.quality, "platform's last day / 24 h")
         }
     };
     let (gross, net) = parts.ok_or(Missing::Implausible)?;

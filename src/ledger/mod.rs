@@ -16,6 +16,7 @@
 
 pub mod accrual;
 pub mod decision;
+pub mod earning;
 pub mod hosting;
 mod journal;
 pub mod meter;

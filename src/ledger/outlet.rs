@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::decision::DecisionRow;
+use super::earning::EarningNews;
 use super::hosting::HostingRow;
 use super::rollup::{Period, Summed};
 use super::site::SiteRow;
@@ -35,6 +36,8 @@ pub struct Fresh {
     /// Hours and days that ended with these rows.
     pub roll_ups: Vec<(Period, Summed)>,
     pub settlements: Vec<SettledNews>,
+    /// Of platforms.
+    pub earnings: Vec<EarningNews>,
     pub events: Vec<Event>,
 }
 
@@ -50,7 +53,8 @@ impl Fresh {
     pub fn numbered(&self) -> u64 {
         let rows = self.rows.len() + self.site_rows.len() + self.hosting_rows.len();
         let intervals = rows + self.decisions.len();
-        (intervals + self.roll_ups.len() + self.settlements.len()) as u64
+        let settled = self.settlements.len() + self.earnings.len();
+        (intervals + self.roll_ups.len() + settled) as u64
     }
 }
 

@@ -11,6 +11,7 @@ use crate::reading::Quality;
 use crate::units::Sats;
 
 use super::decision::{self, Decided};
+use super::earning::{self, StoredEarning};
 use super::journal::{self, AdviceRecord, StoredEvent};
 use super::reconcile;
 use super::rollup::{StoredAmount, StoredRow};
@@ -114,6 +115,15 @@ impl Reader {
             statement.query_map([from.0, to.0], settlement)?.collect()
         };
         read().map_err(failed(&self.path))
+    }
+
+    /// What platforms settled for the UTC days with `from <= start < to`, in order of time; a correction follows
+    /// what it corrects.
+    ///
+    /// # Errors
+    /// See [`Reader::span`].
+    pub fn earnings(&self, from: UnixMs, to: UnixMs) -> Result<Vec<StoredEarning>, LedgerError> {
+        earning::earnings(&self.connection, from, to).map_err(failed(&self.path))
     }
 
     /// Events with `from <= at < to`, in order of time.

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::accrual::OpenInterval;
 use super::decision;
+use super::earning;
 use super::hosting;
 use super::journal;
 use super::outlet::{Fresh, Message, Outlet, SettledNews};
@@ -23,7 +24,7 @@ use crate::units::Sats;
 pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 /// Step n brings a file of version n (`user_version`; 0: empty) to version n + 1. Readable by every
 /// SQLite since 3.8.2. An amount is NULL exactly where its `_missing` is not.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     "
 CREATE TABLE interval (
     start_ms INTEGER NOT NULL,
@@ -86,6 +87,7 @@ CREATE INDEX advice_at ON advice (issued_ms);
     site::STEP,
     decision::TABLE,
     hosting::TABLE,
+    earning::TABLE,
 ];
 /// `user_version` of the file.
 pub(super) const SCHEMA_VERSION: i64 = STEPS.len() as i64;
@@ -198,6 +200,7 @@ pub(super) fn write(
         hosting_rows: hosting::insert(&transaction, &batch.hosting_rows)?,
         decisions: decision::insert(&transaction, &batch.decisions)?,
         settlements: insert_settlements(&transaction, &batch.settlements)?,
+        earnings: earning::insert(&transaction, &batch.earnings)?,
         events: journal::insert_events(&transaction, &batch.events)?,
     };
     if let Some(advice) = &batch.advice {

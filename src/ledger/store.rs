@@ -19,6 +19,7 @@ use crate::economics::energy_capture::SiteDay;
 
 use super::accrual::OpenInterval;
 use super::decision::{self, DecisionRow, Regret};
+use super::earning::Earning;
 use super::hosting::HostingRow;
 use super::journal::{AdviceRecord, Event};
 use super::outlet::Outlet;
@@ -42,6 +43,8 @@ pub struct Batch {
     pub decisions: Vec<DecisionRow>,
     /// As the pools tell them: what is known already is left out.
     pub settlements: Vec<Settlement>,
+    /// As the platforms tell them, likewise.
+    pub earnings: Vec<Earning>,
     pub events: Vec<Event>,
     pub advice: Option<AdviceRecord>,
     /// What the next process goes on with if this one ends.
@@ -57,7 +60,8 @@ impl Batch {
     /// Records in it.
     pub fn len(&self) -> usize {
         let advice = usize::from(self.advice.is_some());
-        let told = self.settlements.len() + self.events.len() + advice;
+        let settled = self.settlements.len() + self.earnings.len();
+        let told = settled + self.events.len() + advice;
         self.intervals() + self.hosting_rows.len() + self.decisions.len() + told
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use self::flat::Flat;
 use super::{Health, Live, LiveSet, topics};
 use crate::advice::Advice;
-use crate::economics::{BlockMoney, Money, Split};
+use crate::economics::{BlockMoney, Class, Money, Split};
 use crate::reading::{GpuState, Missing};
 use crate::site::{AsicCounts, GpuCounts, HashBlock, SiteView, Sum, Tally};
 use crate::units::{Hashrate, Usd, Watts};
@@ -21,6 +21,7 @@ pub mod devices;
 mod feeds;
 mod flat;
 mod hashprice;
+mod hosting;
 mod meter;
 mod money;
 pub mod nodes;
@@ -47,8 +48,14 @@ pub fn live_set(site: &str, view: &SiteView, (split, advice): (&Split, &Advice),
         live.insert(topics::block(&block.id), block::hash(site, ts, block, money));
     }
     for block in &view.ai_blocks {
-        let money = money.get(block.id.as_str()).copied();
-        live.insert(topics::block(&block.id), block::ai(site, ts, block, money));
+        let told = (money.get(block.id.as_str()).copied(), view.hostings.get(block.id.as_str()));
+        live.insert(topics::block(&block.id), block::ai(site, view.at, block, told));
+    }
+    for money in split.blocks.iter().filter(|block| block.class == Class::Ai) {
+        if view.ai_blocks.iter().all(|block| block.id != money.id) {
+            let feeds = view.hostings.get(money.id.as_str());
+            live.insert(topics::block(&money.id), block::unread(site, view.at, money, feeds));
+        }
     }
     for pool in &view.pools {
         let income = split.income_of(&pool.name);

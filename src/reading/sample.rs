@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    GpuHostSample, HashpriceIndexSample, Missing, Nameplate, Place, PoolSample, PowerPriceSample, Read,
-    Retarget, WallPowerSample,
+    EarningsSample, GpuHostSample, HashpriceIndexSample, Missing, Nameplate, Place, PoolSample,
+    PowerPriceSample, Read, Retarget, WallPowerSample,
 };
 use crate::clock::{Now, UnixMs};
 use crate::units::{Celsius, Fraction, Hashrate, Sats, Usd, WattHours, Watts};
@@ -26,6 +26,7 @@ pub enum Sample {
     GpuHost(GpuHostSample),
     WallPower(WallPowerSample),
     Occupancy(OccupancySample),
+    Earnings(EarningsSample),
     Host(HostSample),
     Pool(PoolSample),
     BtcUsd(BtcUsdSample),

@@ -19,6 +19,7 @@ mod gpu_energy;
 mod gpus;
 mod groups;
 mod hosting_sum;
+mod hostings;
 mod meter;
 mod occupied;
 mod order;
@@ -60,6 +61,7 @@ pub struct Site {
     asics: asics::Asics,
     gpus: gpus::Gpus,
     prices: prices::Prices,
+    hostings: hostings::Hostings,
     meter: meter::Meter,
 }
 
@@ -87,6 +89,7 @@ impl Site {
                 Sample::GpuHost(sample) => self.gpus.apply(at, sample, node),
                 Sample::WallPower(sample) => self.gpus.apply_wall(at, sample),
                 Sample::Occupancy(sample) => self.gpus.apply_occupancy(at, sample),
+                Sample::Earnings(sample) => self.hostings.apply_earnings(at, sample),
                 Sample::Host(sample) => self.prices.apply_host(at, sample),
                 Sample::Pool(sample) => self.prices.apply_pool(at, sample),
                 Sample::BtcUsd(sample) => self.prices.apply_btc(at, sample),
@@ -108,6 +111,7 @@ impl Site {
             groups: groups::views(&self.asics, now),
             ai_blocks: self.gpus.sum(now),
             gpu_hosts: self.gpus.health(now),
+            hostings: self.hostings.views(now),
             silent_addresses,
             btc_quotes: self.prices.btc_quotes(now),
             network: self.prices.network(now),

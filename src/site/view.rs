@@ -1,12 +1,13 @@
 //! What the site looks like at one moment.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Now, UnixMs};
 use crate::reading::{
-    Algorithm, AsicReport, AsicState, HostSample, Missing, Nameplate, Place, PoolReport, PriceKind, Quality,
-    Read, Reading, Reasons, Retarget,
+    Algorithm, AsicReport, AsicState, Earnings, HostSample, Missing, Nameplate, Place, PoolReport, PriceKind,
+    Quality, Read, Reading, Reasons, Retarget,
 };
 use crate::units::{
     Celsius, Currency, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerMwh, UsdPerPhDay, WattHours,
@@ -56,6 +57,8 @@ pub struct SiteView {
     pub ai_blocks: Vec<AiBlock>,
     /// Machines with GPUs, in order of name.
     pub gpu_hosts: Vec<GpuHostHealth>,
+    /// What is said of hostings elsewhere, by their name.
+    pub hostings: BTreeMap<Arc<str>, HostingFeeds>,
     /// Addresses from ranges that never answered: perhaps nothing is there.
     pub silent_addresses: u32,
     /// By venue; `economics` makes one price of them.
@@ -190,6 +193,13 @@ impl Default for AgainstDevices {
         let (ratio_1h, ratio_24h) = (Err(Missing::NotYet), Err(Missing::NotYet));
         Self { ratio_1h, ratio_24h, ratio_24h_before: None, off_by: None }
     }
+}
+
+/// What is said of one hosting elsewhere, at one moment. [`Missing::NotConfigured`]: nobody is asked.
+#[derive(Debug, Clone)]
+pub struct HostingFeeds {
+    /// Its platform's statement.
+    pub earnings: Current<Arc<Earnings>>,
 }
 
 /// A machine that runs wattsplit, at one moment.

@@ -13,6 +13,7 @@ use crate::reading::{Missing, Sample};
 pub mod asic;
 pub mod gpu;
 pub mod host;
+pub mod hosting;
 pub mod meter;
 pub mod network;
 pub mod pool;

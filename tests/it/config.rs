@@ -303,7 +303,7 @@ fn every_example_in_the_shipped_config_is_valid() {
             |header: &str| SHIPPED.lines().filter(|line| line.trim_start_matches('#') == header).count();
         assert_eq!((config.asic.len(), config.gpu_host.len()), (2, 5));
         assert_eq!(config.pool.len(), blocks("[[pool]]"));
-        assert_eq!(config.hosting.len(), 8);
+        assert_eq!(config.hosting.len(), blocks("[[hosting]]"));
         assert!(config.power.is_some() && config.network.is_some() && config.meter.is_some());
         assert!(config.hashprice_index.is_some());
     }

@@ -6,6 +6,8 @@ mod clock;
 mod command;
 #[path = "ledger/decision.rs"]
 mod decision;
+#[path = "ledger/earnings.rs"]
+mod earnings;
 #[path = "ledger/hosting.rs"]
 mod hosting;
 #[path = "ledger/journal.rs"]

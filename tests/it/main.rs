@@ -16,6 +16,7 @@ mod economics;
 mod fake_http;
 mod fake_miner;
 mod gpu;
+mod hosting;
 mod http;
 mod ledger;
 mod log;

@@ -98,6 +98,8 @@ fn hosting(terms: &HostingConfig, block: &site::AiBlock, it_power: Watts, record
     let seen = block.counts.units();
     let price = terms.usd_per_gpu_h;
     let (sold, earns) = match terms.terms {
+        // What a platform will pay is in no record of prices.
+        Terms::Platform => return None,
         Terms::Reserved => {
             let gpus = terms.reserved_gpus?;
             (seen, Earns::Rent(economics::hosting::gpu_hours(f64::from(gpus), price?, terms.host_fee)?))

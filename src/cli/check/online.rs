@@ -8,10 +8,11 @@ use futures_util::future::join_all;
 use super::{gpus, power};
 use crate::agent;
 use crate::cli::table::cells;
-use crate::clock::{self, UnixMs};
+use crate::clock::{self, Now, UnixMs};
 use crate::config::Config;
+use crate::economics::{RevenueBasis, platform};
 use crate::publish::mqtt;
-use crate::reading::{Missing, Quality, Sample};
+use crate::reading::{Earnings, Missing, Quality, Sample};
 use crate::sources::runner;
 use crate::sources::{Failure, Source};
 
@@ -121,6 +122,18 @@ fn aged(observed: Option<UnixMs>) -> String {
     observed.map_or_else(|| "its age is not told".to_owned(), age)
 }
 
+/// The last day that is over, with its age and basis.
+///
+/// # Errors
+/// There is none.
+fn earned(report: &Earnings, now: Now) -> Result<String, Missing> {
+    let last = platform::newest(report, now)?;
+    let usd = last.stated.net_micro_usd() as f64 / 1e6;
+    let days = report.days.len();
+    let (basis, by, age) = (RevenueBasis::Settled.as_str(), report.platform.as_str(), cells::age(last.age));
+    Ok(format!("{usd:.2} USD net of the last day, {basis} by {by}, {age} old; {days} days stated"))
+}
+
 /// What a sample says, in a few words.
 ///
 /// # Errors
@@ -148,6 +161,10 @@ fn describe(sample: &Sample) -> Result<String, String> {
         Sample::Occupancy(o) => {
             let told = o.occupied_gpus.map_err(lacks("a number"))?;
             Ok(occupied(told.value, told.quality, told.source))
+        }
+        Sample::Earnings(sample) => {
+            let report = sample.report.as_ref().map_err(|why| lacks("a statement")(*why))?;
+            earned(report, clock::now()).map_err(lacks("a day that is over"))
         }
         Sample::Host(_) => Ok("this machine".into()),
         Sample::Pool(pool) => {

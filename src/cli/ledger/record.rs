@@ -9,6 +9,7 @@ use crate::clock::UnixMs;
 use crate::economics::capture::PoolDay;
 use crate::economics::energy_capture::SiteDay;
 use crate::ledger::decision::Decided;
+use crate::ledger::earning::StoredEarning;
 use crate::ledger::query::StoredSettlement;
 use crate::ledger::rollup::{Part, Period, Summed};
 use crate::ledger::{AdviceRecord, StoredEvent};
@@ -147,6 +148,21 @@ pub fn settlement(row: &StoredSettlement) -> Record {
         ("at_ts", Cell::Whole(row.at.0)),
         ("net_sats", Cell::Whole(row.net.0)),
         ("first_seen_ts", Cell::Whole(row.seen.0)),
+        ("corrects", row.corrects.map_or(Cell::Absent, Cell::Whole)),
+    ])
+}
+
+pub fn earning(row: &StoredEarning) -> Record {
+    let earning = &row.earning;
+    Record(vec![
+        ("id", Cell::Whole(row.id)),
+        ("hosting", Cell::Text(earning.hosting.clone())),
+        ("day", Cell::Text(super::table::day(earning.day))),
+        ("day_ts", Cell::Whole(earning.day.0)),
+        ("gross_usd", Cell::Usd(earning.gross_micro_usd)),
+        ("fee_usd", Cell::Usd(earning.fee_micro_usd)),
+        ("net_usd", Cell::Usd(earning.net_micro_usd())),
+        ("first_seen_ts", Cell::Whole(earning.seen.0)),
         ("corrects", row.corrects.map_or(Cell::Absent, Cell::Whole)),
     ])
 }

@@ -6,6 +6,7 @@ use crate::clock::UnixMs;
 use crate::economics::capture::PoolDay;
 use crate::economics::energy_capture::SiteDay;
 use crate::ledger::decision::Decided;
+use crate::ledger::earning::{Earning, StoredEarning};
 use crate::ledger::query::StoredSettlement;
 use crate::ledger::rollup::{Part, Period, Summed};
 use crate::ledger::{AdviceRecord, StoredEvent};
@@ -71,20 +72,40 @@ pub fn settlements(rows: &[StoredSettlement], width: usize) -> String {
         let at = if row.kind == "utc_day" { day(row.at) } else { minute(row.at) };
         format!("{at:<16}  {}", row.pool)
     });
-    let note = |row: &StoredSettlement| {
-        let corrected = rows.iter().find(|other| other.corrects == Some(row.id));
-        match (row.corrects, corrected) {
-            (_, Some(by)) => format!("corrected by {}", by.id),
-            (Some(id), None) => format!("corrects {id}"),
-            (None, None) => String::new(),
-        }
-    };
     let mut grid = Grid::new("for (UTC)         pool", names.collect(), false);
     grid.column("row", 0, rows.iter().map(|row| row.id.to_string()).collect());
     grid.column("net sats", 0, rows.iter().map(|row| number(row.net.0 as f64, 0)).collect());
     grid.column("first seen", 2, rows.iter().map(|row| minute(row.seen)).collect());
-    grid.column("correction", 0, rows.iter().map(note).collect());
+    grid.column("correction", 0, corrections(rows.iter().map(|row| (row.id, row.corrects)).collect()));
     grid.draw(width, &[]).0
+}
+
+pub fn earnings(rows: &[StoredEarning], width: usize) -> String {
+    let names = rows.iter().map(|row| format!("{}  {}", day(row.earning.day), row.earning.hosting));
+    let usd = |of: fn(&Earning) -> i64| -> Vec<String> {
+        rows.iter().map(|row| number(of(&row.earning) as f64 / 1e6, 2)).collect()
+    };
+    let mut grid = Grid::new("day (UTC)   hosting", names.collect(), false);
+    grid.column("row", 0, rows.iter().map(|row| row.id.to_string()).collect());
+    grid.column("gross USD", 1, usd(|earning| earning.gross_micro_usd));
+    grid.column("fee USD", 1, usd(|earning| earning.fee_micro_usd));
+    grid.column("net USD", 0, usd(Earning::net_micro_usd));
+    grid.column("first seen", 2, rows.iter().map(|row| minute(row.earning.seen)).collect());
+    grid.column("correction", 0, corrections(rows.iter().map(|row| (row.id, row.corrects)).collect()));
+    grid.draw(width, &[]).0
+}
+
+/// Which row corrects which, by the id of each and of the one that it corrects.
+fn corrections(rows: Vec<(i64, Option<i64>)>) -> Vec<String> {
+    let note = |&(id, corrects): &(i64, Option<i64>)| {
+        let corrected = rows.iter().find(|(_, other)| *other == Some(id));
+        match (corrects, corrected) {
+            (_, Some((by, _))) => format!("corrected by {by}"),
+            (Some(id), None) => format!("corrects {id}"),
+            (None, None) => String::new(),
+        }
+    };
+    rows.iter().map(note).collect()
 }
 
 pub fn captures(rows: &[(String, PoolDay)], width: usize) -> String {

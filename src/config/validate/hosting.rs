@@ -5,6 +5,8 @@ use crate::advice::unsold_id;
 use crate::config::document::Path;
 use crate::economics::{HostingConfig, OccupiedFrom, Stoppable, Terms};
 
+mod feeds;
+
 /// The ways to say how many GPUs are rented, of which there is one.
 const OCCUPANCIES: [&str; 3] = ["occupied_gpus", "occupied_file", "occupied_from"];
 
@@ -25,6 +27,7 @@ pub fn hostings(hostings: &[HostingConfig], check: &mut Checker<'_, '_>) {
         check.number(&section.key("overhead"), hosting.overhead, OVERHEAD, "facility kW per IT kW");
         check.server(&section, hosting.server_base_kw, hosting.server_factor);
         terms(hosting, &section, check);
+        feeds::feeds(hosting, &section, check);
         occupancy(hosting, &section, check);
         switching(hosting, &section, check);
     }
@@ -61,14 +64,19 @@ fn switching(hosting: &HostingConfig, section: &Path, check: &mut Checker<'_, '_
         return;
     };
     match (terms, stoppable) {
-        (Terms::KwMonth, _) => {
-            // The machines are the tenant's.
-            let choice = "terms = \"kw_month\"";
+        (Terms::KwMonth | Terms::Platform, _) => {
+            // The machines are the tenant's, or the platform's to fill.
+            let choice = match terms {
+                Terms::KwMonth => "terms = \"kw_month\"",
+                _ => "terms = \"platform\"",
+            };
             check.refuses(section, choice, "stoppable", stoppable != Stoppable::No);
             check.refuses(section, choice, "gpus_installed", hosting.gpus_installed.is_some());
-            check.refuses(section, choice, "committed_gpus", hosting.committed_gpus.is_some());
+            let sla = terms == Terms::Platform;
+            check.refuses(section, choice, "committed_gpus", hosting.committed_gpus.is_some() && !sla);
             for (name, value, ..) in costs {
-                check.refuses(section, choice, name, value != 0.0);
+                let part_of_sla = sla && name == "stop_penalty_usd_per_gpu_h";
+                check.refuses(section, choice, name, value != 0.0 && !part_of_sla);
             }
         }
         (Terms::Reserved, Stoppable::All) => {
@@ -98,6 +106,7 @@ fn terms(hosting: &HostingConfig, section: &Path, check: &mut Checker<'_, '_>) {
             Some(Terms::Reserved) => ("reserved", &["usd_per_gpu_h", "reserved_gpus"], &[]),
             Some(Terms::Occupied) => ("occupied", &["usd_per_gpu_h"], &OCCUPANCIES),
             Some(Terms::KwMonth) => ("kw_month", &["usd_per_kw_month", "contracted_kw"], &[]),
+            Some(Terms::Platform) => ("platform", &["platform"], &[]),
             None => return,
         };
     let choice = format!("terms = \"{terms}\"");
@@ -109,6 +118,7 @@ fn terms(hosting: &HostingConfig, section: &Path, check: &mut Checker<'_, '_>) {
         ("occupied_from", hosting.occupied_from.is_some()),
         ("usd_per_kw_month", hosting.usd_per_kw_month.is_some()),
         ("contracted_kw", hosting.contracted_kw.is_some()),
+        ("platform", hosting.platform.is_some()),
     ];
     for (key, given) in keys {
         if wanted.contains(&key) {

@@ -1,11 +1,11 @@
 //! `block/<id>`: what one block does, draws and earns.
 
 use super::flat::{Flat, seconds};
-use super::money;
-use crate::clock::UnixMs;
+use super::{hosting, money};
+use crate::clock::{Now, UnixMs};
 use crate::economics::{BlockMoney, Class, Money};
 use crate::reading::{DriverState, GpuState, Missing};
-use crate::site::{AiBlock, GpuCounts, GpuHostHealth, HashBlock};
+use crate::site::{AiBlock, GpuCounts, GpuHostHealth, HashBlock, HostingFeeds};
 use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, WattHours, Watts};
 
 pub fn hash(site: &str, ts: UnixMs, block: &HashBlock, money: Option<&Money>) -> Vec<u8> {
@@ -38,8 +38,13 @@ pub fn hash(site: &str, ts: UnixMs, block: &HashBlock, money: Option<&Money>) ->
     flat.finish()
 }
 
-pub fn ai(site: &str, ts: UnixMs, block: &AiBlock, money: Option<&BlockMoney>) -> Vec<u8> {
-    let mut flat = Flat::new(site, ts);
+pub fn ai(
+    site: &str,
+    now: Now,
+    block: &AiBlock,
+    (money, feeds): (Option<&BlockMoney>, Option<&HostingFeeds>),
+) -> Vec<u8> {
+    let mut flat = Flat::new(site, now.wall);
     flat.text("id", &block.id);
     flat.text("class", Class::Ai.as_str());
     match uncounted(block) {
@@ -62,11 +67,31 @@ pub fn ai(site: &str, ts: UnixMs, block: &AiBlock, money: Option<&BlockMoney>) -
     flat.sum("utilisation", "", &block.utilisation, Fraction::get);
     flat.read("temp_max", "c", &block.temp_max, Celsius::get);
     flat.current("occupied_gpus", "", &block.occupied, |gpus| gpus);
-    earnings(&mut flat, money.map(|money| &money.money));
-    if let Some(statement) = money.and_then(|money| money.statement.as_ref()) {
-        money::statement(&mut flat, statement);
-    }
+    hosting_money(&mut flat, now, money, feeds);
     flat.finish()
+}
+
+/// A hosting whose GPUs nobody reads: what it earns.
+pub fn unread(site: &str, now: Now, money: &BlockMoney, feeds: Option<&HostingFeeds>) -> Vec<u8> {
+    let mut flat = Flat::new(site, now.wall);
+    flat.text("id", &money.id);
+    flat.text("class", Class::Ai.as_str());
+    flat.missing("units", Missing::NotConfigured);
+    flat.figure("hosts", 0u32);
+    flat.figure("hosts_unreachable", 0u32);
+    flat.missing("it_power", money.money.it_power.err().unwrap_or(Missing::NotConfigured));
+    hosting_money(&mut flat, now, Some(money), feeds);
+    flat.finish()
+}
+
+fn hosting_money(flat: &mut Flat, now: Now, money: Option<&BlockMoney>, feeds: Option<&HostingFeeds>) {
+    earnings(flat, money.map(|money| &money.money));
+    if let Some(statement) = money.and_then(|money| money.statement.as_ref()) {
+        money::statement(flat, statement);
+    }
+    if let Some(feeds) = feeds {
+        hosting::feeds(flat, feeds, now);
+    }
 }
 
 /// `gpu_host/<name>`: how one machine with GPUs is doing. Its age counts on while it does not answer.

@@ -5,7 +5,9 @@
 
 use super::flat::Flat;
 use crate::clock::UnixMs;
+use crate::economics::RevenueBasis;
 use crate::ledger::decision::DecisionRow;
+use crate::ledger::earning::EarningNews;
 use crate::ledger::hosting::HostingRow;
 use crate::ledger::rollup::{Part, Period, Summed};
 use crate::ledger::site::SiteRow;
@@ -45,6 +47,9 @@ pub fn compose(site: &str, boot: &str, fresh: &Fresh, first: u64) -> Vec<Message
     }
     for (news, seq) in fresh.settlements.iter().zip(&mut seq) {
         rows.push(of_settlement(row("settlement", news.settlement.at, seq), news));
+    }
+    for (news, seq) in fresh.earnings.iter().zip(&mut seq) {
+        rows.push(of_earning(row("earning", news.earning.day, seq), news));
     }
     let mut messages = Vec::new();
     let mut rows = rows.into_iter().peekable();
@@ -153,6 +158,20 @@ fn of_settlement(mut flat: Flat, news: &SettledNews) -> Flat {
     if let Some(before) = news.corrects {
         flat.figure("corrects_net_sats", before);
     }
+    flat
+}
+
+/// What a platform settled for a UTC day.
+fn of_earning(mut flat: Flat, news: &EarningNews) -> Flat {
+    let usd = |micro: i64| micro as f64 / 1e6;
+    let earning = &news.earning;
+    flat.text("hosting", &earning.hosting);
+    flat.text("basis", RevenueBasis::Settled.as_str());
+    flat.figure("gross_usd", usd(earning.gross_micro_usd));
+    flat.figure("fee_usd", usd(earning.fee_micro_usd));
+    flat.figure("net_usd", usd(earning.net_micro_usd()));
+    flat.time("first_seen_ts", earning.seen);
+    flat.known("corrects_net_usd", news.corrects_net_micro_usd.map(usd));
     flat
 }
 

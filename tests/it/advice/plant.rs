@@ -76,6 +76,7 @@ impl Plant {
             overhead: 1.3,
             stoppable: Stoppable::No,
             gpus_installed: None,
+            platform: None,
             committed_gpus: None,
             stop_penalty_usd_per_gpu_h: 0.0,
             start_usd_per_gpu: 0.0,

@@ -100,6 +100,31 @@ async fn it_says_what_power_costs_now_and_what_that_is_made_of() {
 }
 
 #[tokio::test]
+async fn it_says_what_a_platform_stated_last_and_on_what_basis() {
+    let yesterday = wattsplit::clock::now().wall.secs() / 86_400 - 1;
+    let reply = format!(
+        r#"{{"email":"mallory@hosts.example","per_day":[{{"day":{yesterday},"gpu_earn":80,"sto_earn":15,"bwu_earn":4,"bwd_earn":1}}]}}"#
+    );
+    let vast = FakeHttp::always(Reply::Ok(reply)).await;
+    let empty = FakeHttp::always(Reply::Ok(r#"{"data":{"myself":{"machineEarnings":[]}}}"#.into())).await;
+    let of = |name: &str, kind: &str, url: &str| {
+        format!(
+            "[[hosting]]\nname = \"{name}\"\nterms = \"platform\"\nhost_fee = 0.25\n\
+             [hosting.platform]\nkind = \"{kind}\"\ntoken_file = \"password\"\nurl = \"{url}\"\n"
+        )
+    };
+    let text = said(&[of("listed", "vast", &vast.url), of("new", "runpod", &empty.url)].concat()).await;
+    let listed = line(&text, "earnings/listed");
+    assert!(
+        listed.starts_with("ok") && listed.contains("75.00 USD net of the last day, settled by vast, "),
+        "{listed}"
+    );
+    assert!(listed.ends_with(" old; 1 days stated") && !text.contains("mallory"), "{text}");
+    let new = line(&text, "earnings/new");
+    assert!(new.starts_with("FAIL") && new.ends_with("without a day that is over: not_reported"), "{new}");
+}
+
+#[tokio::test]
 async fn it_says_what_the_index_is_for_and_how_old_it_is() {
     let index = FakeHttp::start(|request| match request.header("x-hi-api-key") {
         Some("hunter2") => {

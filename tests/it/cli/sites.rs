@@ -1,5 +1,6 @@
 //! Sites at one moment, put together by hand: what the table and the JSON are tested on.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -207,6 +208,7 @@ fn site(hash_blocks: Vec<HashBlock>, ai_blocks: Vec<AiBlock>) -> (SiteView, Spli
         groups: Vec::new(),
         ai_blocks,
         gpu_hosts: Vec::new(),
+        hostings: BTreeMap::new(),
         silent_addresses: 0,
         btc_quotes: vec![
             ("coinbase", Ok(aged(usd(84_115.0), Quality::Measured, "ticker", 12))),

@@ -308,6 +308,7 @@ fn the_rows_are_in_the_file_once_also_in_one_of_the_version_before() {
     connection
         .execute_batch(
             "DROP TABLE site_interval; DROP TABLE decision; DROP TABLE hosting_interval;
+             DROP TABLE earning;
              PRAGMA user_version = 3;",
         )
         .unwrap();

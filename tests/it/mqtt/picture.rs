@@ -19,12 +19,12 @@ use wattsplit::ledger::decision::Regret;
 use wattsplit::publish::LedgerHealth;
 use wattsplit::publish::{Health, LiveSet, wire};
 use wattsplit::reading::{
-    DriverState, HostSample, Missing, PoolReport, PriceKind, Quality, Read, Reading, Reasons, RewardScheme,
-    Settled, SettledKind, Sweep,
+    DriverState, EarnedDay, Earnings, HostSample, Missing, Platform, PoolReport, PriceKind, Quality, Read,
+    Reading, Reasons, RewardScheme, Settled, SettledKind, Sweep,
 };
 use wattsplit::site::{
     AgainstDevices, Aged, AiBlock, AsicCounts, Current, GpuCounts, GpuHostHealth, HashBlock, HostView,
-    MeterView, Network, PoolView, PowerBasis, SiteView, Sum, Total, WallView,
+    HostingFeeds, MeterView, Network, PoolView, PowerBasis, SiteView, Sum, Total, WallView,
 };
 use wattsplit::units::{
     Celsius, Currency, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay,
@@ -102,6 +102,7 @@ pub fn site(state: State) -> Picture {
         groups: Vec::new(),
         ai_blocks: vec![ai_block(state)],
         gpu_hosts: gpu_hosts(state),
+        hostings: [("h100".into(), feeds(state, at))].into(),
         silent_addresses: 3,
         btc_quotes: vec![
             ("coinbase", state.current(usd(91_234.565))),
@@ -475,6 +476,19 @@ fn block_money(state: State, id: &str, class: Class) -> BlockMoney {
         class,
         money: money(state),
         statement: (class == Class::Ai).then(|| statement(state)),
+    }
+}
+
+/// Of a hosting on a platform, whose last day ended an hour ago.
+fn feeds(state: State, at: Now) -> HostingFeeds {
+    let day = EarnedDay {
+        day: UnixMs(at.wall.0 - 25 * 3_600_000),
+        gross_micro_usd: 768_000_000,
+        fee_micro_usd: 192_000_000,
+    };
+    let today = state.read(usd(12.5));
+    HostingFeeds {
+        earnings: state.current(Arc::new(Earnings { platform: Platform::Vast, days: vec![day], today })),
     }
 }
 

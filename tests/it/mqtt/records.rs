@@ -6,6 +6,7 @@ use wattsplit::clock::UnixMs;
 use wattsplit::economics::Class;
 use wattsplit::economics::energy::Method;
 use wattsplit::ledger::decision::DecisionRow;
+use wattsplit::ledger::earning::{Earning, EarningNews};
 use wattsplit::ledger::hosting::HostingRow;
 use wattsplit::ledger::rollup::{Part, Period, Summed};
 use wattsplit::ledger::site::SiteRow;
@@ -79,6 +80,16 @@ pub fn of_every_kind() -> Vec<Message> {
         fee: known,
         penalty,
     };
+    let earning = |corrects_net_micro_usd| EarningNews {
+        earning: Earning {
+            hosting: "market".into(),
+            day: DAY,
+            gross_micro_usd: 768_000_000,
+            fee_micro_usd: 192_000_000,
+            seen: DAY,
+        },
+        corrects_net_micro_usd,
+    };
     let decision = |micro_usd| DecisionRow { start: DAY, micro_usd, coverage: Fraction::new(0.5).unwrap() };
     let fresh = Fresh {
         rows: vec![row(known), row(accrued(Err(Missing::Timeout)))],
@@ -91,6 +102,7 @@ pub fn of_every_kind() -> Vec<Message> {
             SettledNews { settlement, corrects: Some(Sats(120)) },
         ],
         events: vec![event(1, EventKind::Started, ""), event(2, EventKind::Advice, "179-ab")],
+        earnings: vec![earning(None), earning(Some(-1_500_000))],
         hosting_rows: vec![
             hosting(known, Some(known)),
             hosting(missing, Some(missing)),

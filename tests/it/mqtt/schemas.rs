@@ -269,8 +269,8 @@ fn records_are_flat_and_what_a_schema_calls_a_number_has_a_decimal_point() {
 }
 
 /// Definitions that are objects of their own.
-const PARTS: [&str; 9] =
-    ["hash", "ai", "accrual", "meter", "hosting", "decision", "settlement", "miner", "gpu"];
+const PARTS: [&str; 10] =
+    ["hash", "ai", "accrual", "meter", "hosting", "decision", "settlement", "earning", "miner", "gpu"];
 
 /// Names of properties that are integers, wherever the schema has them.
 fn integers(schema: &Value) -> BTreeSet<String> {

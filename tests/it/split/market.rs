@@ -1,5 +1,6 @@
 //! A site and its terms in round figures.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use wattsplit::clock::{Now, UnixMs};
@@ -37,6 +38,7 @@ pub fn market() -> SiteView {
         groups: Vec::new(),
         ai_blocks: Vec::new(),
         gpu_hosts: Vec::new(),
+        hostings: BTreeMap::new(),
         silent_addresses: 0,
         btc_quotes: ["a", "b", "c"].map(|venue| (venue, Ok(aged(btc_usd)))).to_vec(),
         network: Ok(aged(Network {
@@ -122,6 +124,7 @@ pub fn hosting(name: &str, terms: Terms) -> HostingConfig {
         server_factor: None,
         stoppable: Stoppable::No,
         gpus_installed: None,
+        platform: None,
         committed_gpus: None,
         stop_penalty_usd_per_gpu_h: 0.0,
         start_usd_per_gpu: 0.0,
