@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::economics::dispatch::Block;
-use crate::economics::{Class, HostingConfig, SiteTerms, Split, Terms, occupied};
+use crate::economics::{Class, HostingConfig, SiteTerms, Split, Terms, gpu_price, occupied};
 use crate::reading::{Missing, Quality, Read, Reading};
 use crate::site::{AiBlock, SiteView};
 
@@ -67,7 +67,8 @@ impl Hostings {
                 all.blocks.push(firm(inputs, hosting, (seen, split), capped));
                 continue;
             };
-            let shift = |sold| Shift::new(hosting, rack, sold, (memory, view.at));
+            let price = gpu_price(hosting, view);
+            let shift = |sold| Shift::new(hosting, rack, (sold, price), (memory, view.at));
             let told = sold(hosting, seen);
             let (least, most) = match told {
                 Ok(told) => (told.value, told.value),

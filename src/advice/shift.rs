@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::Now;
 use crate::economics::dispatch::Block;
 use crate::economics::{Class, HostingConfig, PowerPaidBy, Stoppable, Terms, hosting};
-use crate::reading::{Missing, Read, Reading};
+use crate::reading::{Missing, Quality, Read, Reading};
 use crate::units::{UsdPerHour, Watts};
 
 use super::basis::Inputs;
@@ -22,6 +22,8 @@ pub(super) struct Shift<'a> {
     pub hosting: &'a HostingConfig,
     pub lots: Lots,
     sold: u32,
+    /// Price of a GPU-hour, USD.
+    price: Read<f64>,
     /// GPUs that are sold and off, and may be started.
     startable: u32,
     /// Of a sold GPU, and how old that is.
@@ -35,7 +37,7 @@ impl<'a> Shift<'a> {
     pub fn new(
         hosting: &'a HostingConfig,
         rack: &Rack<'_>,
-        sold: u32,
+        (sold, price): (u32, Read<f64>),
         (memory, now): (&Memory, Now),
     ) -> Option<Self> {
         let lots = rack.lots(sold)?;
@@ -59,7 +61,7 @@ impl<'a> Shift<'a> {
             + f64::from(presumed) * unit.map_or(0.0, |(unit, _)| unit.value.kw())
             + f64::from(stopped) * hosting.stopped_kw_per_gpu;
         let other_kw = it_kw * hosting.overhead;
-        Some(Self { hosting, lots, sold, startable, unit, other_kw })
+        Some(Self { hosting, lots, sold, price, startable, unit, other_kw })
     }
 
     fn running(&self) -> u32 {
@@ -87,8 +89,10 @@ impl<'a> Shift<'a> {
         if units == 0 {
             return block(self.hosting, 0);
         }
-        let price = self.hosting.usd_per_gpu_h.unwrap_or(0.0);
-        let earned = hosting::gpu_hours(1.0, price, self.hosting.host_fee).map(UsdPerHour::get);
+        // A price that is stale decides nothing.
+        let price = self.price.ok().filter(|price| price.quality < Quality::Stale);
+        let earned = price.and_then(|price| hosting::gpu_hours(1.0, price.value, self.hosting.host_fee));
+        let earned = earned.map(UsdPerHour::get);
         Block {
             units,
             min_units: if self.hosting.stoppable == Stoppable::All { 0 } else { running },
@@ -124,6 +128,9 @@ impl<'a> Shift<'a> {
         let blocks = self.blocks();
         let moves = blocks.iter().any(|block| !block.is_fixed());
         inputs.push(name("sold"), "gpus", sold.map(|n| n.map(f64::from)), age, moves);
+        if self.hosting.price.is_some() {
+            inputs.push(name("price"), "usd_per_gpu_h", self.price, None, moves);
+        }
         let running = Reading::measured(f64::from(self.running()), "GPUs that tell their power");
         inputs.push(name("running"), "gpus", Ok(running), None, moves);
         if self.running() > 0 && sold.is_err() {

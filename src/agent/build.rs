@@ -8,7 +8,8 @@ use crate::config::{Config, Role};
 use crate::economics::{HostingConfig, OccupiedFrom, Terms};
 use crate::http::Http;
 use crate::sources::gpu::occupancy::{OccupancyConfig, OriginConfig};
-use crate::sources::hosting::EarningsConfig;
+use crate::sources::gpu::rent::{ListingConfig, RentConfig, RentSource};
+use crate::sources::hosting::{EarningsConfig, MarketConfig};
 use crate::sources::{Source, asic, gpu, host, hosting, meter, network, pool, price};
 
 /// All sources of a config, in the two groups that run apart: miners by the thousand, and the few
@@ -34,6 +35,14 @@ pub fn sources(config: &Config) -> Result<Sources, AgentError> {
     let state_dir = state_dir(config);
     let mut feeds = gpu::sources(&config.gpu_host, &occupancies(config), &http, state_dir.as_deref())?;
     feeds.extend(pool::sources(&config.pool, &http, state_dir.as_deref())?);
+    for hosting in &config.hosting {
+        if let Some(rent) = rent(hosting) {
+            feeds.push(Box::new(RentSource::new(&rent, http.clone())?));
+        }
+        if let Some(market) = market(hosting) {
+            feeds.push(hosting::market_source(&market, &http)?);
+        }
+    }
     for earnings in earnings(config) {
         feeds.push(hosting::earnings_source(&earnings, &http)?);
     }
@@ -74,6 +83,33 @@ fn occupancies(config: &Config) -> Vec<OccupancyConfig> {
             Some(OccupancyConfig { hosting: hosting.name.clone(), origin: origin(hosting)? })
         })
         .collect()
+}
+
+/// Where the price of a GPU-hour is listed. A checked config names one place.
+fn rent(hosting: &HostingConfig) -> Option<RentConfig> {
+    let price = hosting.price.as_ref()?;
+    let listing = match price.file.clone() {
+        Some(file) => ListingConfig::File(file),
+        None => ListingConfig::Page {
+            url: price.url.clone()?,
+            pointer: price.key.clone()?,
+            token_file: price.token_file.clone(),
+        },
+    };
+    let interval = Duration::from_secs(price.interval_secs.max(1));
+    Some(RentConfig { hosting: hosting.name.clone(), interval, listing })
+}
+
+fn market(hosting: &HostingConfig) -> Option<MarketConfig> {
+    let market = hosting.market.as_ref()?;
+    Some(MarketConfig {
+        hosting: hosting.name.clone(),
+        platform: market.kind,
+        gpu: market.gpu.clone(),
+        base: market.url.clone(),
+        token_file: market.token_file.clone(),
+        interval: Duration::from_secs(market.interval_secs.max(1)),
+    })
 }
 
 /// Of hostings whose revenue is a platform's statement.

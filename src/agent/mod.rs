@@ -240,6 +240,7 @@ fn moves_money(batch: &Batch) -> bool {
                 | Sample::PowerPrice(_)
                 | Sample::Occupancy(_)
                 | Sample::Earnings(_)
+                | Sample::GpuPrice(_)
                 | Sample::Meter(_)
         )
     })

@@ -135,7 +135,10 @@ fn percent(fraction: f64) -> f64 {
 }
 
 fn hosting(hosting: &HostingConfig) -> String {
-    let price = figure(hosting.usd_per_gpu_h);
+    let price = match &hosting.price {
+        Some(_) => "a listed price in".to_owned(),
+        None => figure(hosting.usd_per_gpu_h),
+    };
     let terms = match hosting.terms {
         Terms::Reserved => {
             let gpus = figure(hosting.reserved_gpus);

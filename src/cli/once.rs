@@ -95,6 +95,6 @@ pub fn json<'a>(
             hash: view.hash_blocks.iter().map(money::HashBlock::of).collect(),
             ai: view.ai_blocks.iter().map(money::AiBlock::of).collect(),
         },
-        split: Revenue::of(split),
+        split: Revenue::of(view, split),
     })
 }

@@ -61,6 +61,15 @@ pub fn resolve(config: &mut Config, places: &Places, report: &mut Report<'_>) {
         }
         let token = root.key("hosting").item(n).key("occupied_token_file");
         secret(hosting.occupied_token_file.as_mut(), places, &token, report);
+        if let Some(price) = &mut hosting.price {
+            price.file = price.file.take().map(|file| places.base.join(file));
+            let token = root.key("hosting").item(n).key("price").key("token_file");
+            secret(price.token_file.as_mut(), places, &token, report);
+        }
+        if let Some(market) = &mut hosting.market {
+            let token = root.key("hosting").item(n).key("market").key("token_file");
+            secret(market.token_file.as_mut(), places, &token, report);
+        }
         if let Some(platform) = &mut hosting.platform {
             let token = root.key("hosting").item(n).key("platform").key("token_file");
             secret(Some(&mut platform.token_file), places, &token, report);

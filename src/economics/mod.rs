@@ -36,14 +36,15 @@ mod statement;
 pub mod switching;
 pub mod value;
 
+pub use crate::reading::Platform;
 pub use earner::{accepted_share, occupied};
-pub use feeds::PlatformConfig;
+pub use feeds::{GpuPriceConfig, MarketConfig, PlatformConfig};
 pub use index::IndexCheck;
 pub use metering::{Metering, Residual};
 pub use network::Outlook;
 pub use pool_income::{PoolIncome, PoolTerms};
 pub use split::split;
-pub use statement::{RevenueBasis, Statement};
+pub use statement::{RevenueBasis, Statement, gpu_price};
 
 /// `[[hosting]]`: GPUs that are sold on the same terms.
 #[derive(Debug, Clone, Deserialize)]
@@ -83,6 +84,10 @@ pub struct HostingConfig {
     pub contracted_kw: Option<f64>,
     /// `platform`: whose statement is the revenue.
     pub platform: Option<PlatformConfig>,
+    /// `occupied`: where the price of a GPU-hour is listed, instead of `usd_per_gpu_h`.
+    pub price: Option<GpuPriceConfig>,
+    /// What others ask for such GPUs. No money goes by it.
+    pub market: Option<MarketConfig>,
     /// Who pays for the energy. `tenant`: it is passed through and costs the site nothing.
     #[serde(default)]
     pub power_paid_by: PowerPaidBy,

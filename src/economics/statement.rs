@@ -77,6 +77,22 @@ impl Statement {
     }
 }
 
+/// Price of one GPU-hour, USD: by the contract, or as the operator lists it now.
+///
+/// # Errors
+/// Nobody says it.
+pub fn gpu_price(hosting: &HostingConfig, view: &SiteView) -> Read<f64> {
+    match (hosting.usd_per_gpu_h, &hosting.price) {
+        (Some(agreed), _) => Ok(Reading::measured(agreed, "usd_per_gpu_h")),
+        (None, Some(_)) => {
+            let feeds = view.hostings.get(hosting.name.as_str()).ok_or(Missing::NotYet)?;
+            let listed = feeds.usd_per_gpu_h?;
+            Ok(Reading { value: listed.value.get(), quality: listed.quality, source: listed.source })
+        }
+        (None, None) => Err(Missing::NotConfigured),
+    }
+}
+
 fn basis(hosting: &HostingConfig) -> RevenueBasis {
     match (hosting.terms, hosting.occupied_from) {
         (Terms::Reserved | Terms::KwMonth, _) | (Terms::Occupied, Some(OccupiedFrom::Contract)) => {
@@ -88,7 +104,7 @@ fn basis(hosting: &HostingConfig) -> RevenueBasis {
 }
 
 fn earned(hosting: &HostingConfig, block: Option<&AiBlock>, view: &SiteView) -> Result<Earned, Missing> {
-    let gpu_price = hosting.usd_per_gpu_h.ok_or(Missing::NotConfigured);
+    let gpu_price = gpu_price(hosting, view);
     let gpus = |gpus: u32, price: f64| {
         let gross = hosting::gpu_hours(f64::from(gpus), price, 0.0);
         gross.zip(hosting::gpu_hours(f64::from(gpus), price, hosting.host_fee))
@@ -96,11 +112,13 @@ fn earned(hosting: &HostingConfig, block: Option<&AiBlock>, view: &SiteView) -> 
     let (parts, quality, source) = match hosting.terms {
         Terms::Reserved => {
             let reserved = hosting.reserved_gpus.ok_or(Missing::NotConfigured)?;
-            (gpus(reserved, gpu_price?), Quality::Measured, "reserved GPUs x price")
+            (gpus(reserved, gpu_price?.value), Quality::Measured, "reserved GPUs x price")
         }
         Terms::Occupied => {
             let occupied = occupied(hosting, block)?;
-            (gpus(occupied.value, gpu_price?), occupied.quality, "occupied GPUs x price")
+            let price = gpu_price?;
+            let quality = occupied.quality.max(price.quality);
+            (gpus(occupied.value, price.value), quality, "occupied GPUs x price")
         }
         Terms::KwMonth => {
             let kw = hosting.contracted_kw.ok_or(Missing::NotConfigured)?;

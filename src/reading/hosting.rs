@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Missing, Read};
 use crate::clock::UnixMs;
-use crate::units::Usd;
+use crate::units::{Usd, UsdPerHour};
 
 /// A marketplace that rents out the operator's GPUs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -61,4 +61,30 @@ impl EarnedDay {
     pub fn net_micro_usd(&self) -> i64 {
         self.gross_micro_usd.saturating_sub(self.fee_micro_usd)
     }
+}
+
+/// The price that the operator lists for one GPU-hour.
+#[derive(Debug, Clone)]
+pub struct GpuPriceSample {
+    pub hosting: Arc<str>,
+    pub interval: Duration,
+    /// For one GPU.
+    pub usd_per_gpu_h: Read<UsdPerHour>,
+}
+
+/// What the market asks for GPUs like those of a hosting. For comparison: it is nobody's income.
+#[derive(Debug, Clone)]
+pub struct MarketSample {
+    pub hosting: Arc<str>,
+    pub interval: Duration,
+    pub price: Read<MarketPrice>,
+}
+
+/// An asking price.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MarketPrice {
+    /// For one GPU.
+    pub usd_per_gpu_h: UsdPerHour,
+    /// Offers that it is the median of; `None`: it is a list price.
+    pub offers: Option<u32>,
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    EarningsSample, GpuHostSample, HashpriceIndexSample, Missing, Nameplate, Place, PoolSample,
-    PowerPriceSample, Read, Retarget, WallPowerSample,
+    EarningsSample, GpuHostSample, GpuPriceSample, HashpriceIndexSample, MarketSample, Missing, Nameplate,
+    Place, PoolSample, PowerPriceSample, Read, Retarget, WallPowerSample,
 };
 use crate::clock::{Now, UnixMs};
 use crate::units::{Celsius, Fraction, Hashrate, Sats, Usd, WattHours, Watts};
@@ -27,6 +27,8 @@ pub enum Sample {
     WallPower(WallPowerSample),
     Occupancy(OccupancySample),
     Earnings(EarningsSample),
+    GpuPrice(GpuPriceSample),
+    Market(MarketSample),
     Host(HostSample),
     Pool(PoolSample),
     BtcUsd(BtcUsdSample),

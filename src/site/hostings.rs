@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock::Now;
-use crate::reading::{Earnings, EarningsSample, Missing};
+use crate::reading::{Earnings, EarningsSample, GpuPriceSample, MarketPrice, MarketSample, Missing, Reading};
+use crate::units::UsdPerHour;
 
 use super::prices::Slow;
 use super::view::{Aged, Current, HostingFeeds};
@@ -17,6 +18,8 @@ pub(super) struct Hostings {
 #[derive(Debug, Default)]
 struct Feeds {
     earnings: Option<Slow<Arc<Earnings>>>,
+    price: Option<Slow<Reading<UsdPerHour>>>,
+    market: Option<Slow<Reading<MarketPrice>>>,
 }
 
 impl Hostings {
@@ -25,9 +28,23 @@ impl Hostings {
         earnings.get_or_insert_default().record(at, sample.interval, sample.report.map(Arc::new));
     }
 
+    pub fn apply_price(&mut self, at: Now, sample: GpuPriceSample) {
+        let price = &mut self.feeds.entry(sample.hosting).or_default().price;
+        price.get_or_insert_default().record(at, sample.interval, sample.usd_per_gpu_h);
+    }
+
+    pub fn apply_market(&mut self, at: Now, sample: MarketSample) {
+        let market = &mut self.feeds.entry(sample.hosting).or_default().market;
+        market.get_or_insert_default().record(at, sample.interval, sample.price);
+    }
+
     /// By name of the hosting, those of which somebody says something.
     pub fn views(&self, now: Now) -> BTreeMap<Arc<str>, HostingFeeds> {
-        let view = |feeds: &Feeds| HostingFeeds { earnings: earnings(feeds.earnings.as_ref(), now) };
+        let view = |feeds: &Feeds| HostingFeeds {
+            earnings: earnings(feeds.earnings.as_ref(), now),
+            usd_per_gpu_h: reading(feeds.price.as_ref(), now),
+            market: reading(feeds.market.as_ref(), now),
+        };
         self.feeds.iter().map(|(hosting, feeds)| (Arc::clone(hosting), view(feeds))).collect()
     }
 }
@@ -36,4 +53,10 @@ fn earnings(slow: Option<&Slow<Arc<Earnings>>>, now: Now) -> Current<Arc<Earning
     let (holding, quality) = slow.ok_or(Missing::NotConfigured)?.current(now)?;
     let source = holding.value.platform.as_str();
     Ok(Aged { value: Arc::clone(holding.value), quality, source, age: holding.age })
+}
+
+fn reading<T: Copy>(slow: Option<&Slow<Reading<T>>>, now: Now) -> Current<T> {
+    let (holding, quality) = slow.ok_or(Missing::NotConfigured)?.current(now)?;
+    let Reading { value, quality, source } = holding.value.at_best(quality);
+    Ok(Aged { value, quality, source, age: holding.age })
 }

@@ -90,6 +90,8 @@ impl Site {
                 Sample::WallPower(sample) => self.gpus.apply_wall(at, sample),
                 Sample::Occupancy(sample) => self.gpus.apply_occupancy(at, sample),
                 Sample::Earnings(sample) => self.hostings.apply_earnings(at, sample),
+                Sample::GpuPrice(sample) => self.hostings.apply_price(at, sample),
+                Sample::Market(sample) => self.hostings.apply_market(at, sample),
                 Sample::Host(sample) => self.prices.apply_host(at, sample),
                 Sample::Pool(sample) => self.prices.apply_pool(at, sample),
                 Sample::BtcUsd(sample) => self.prices.apply_btc(at, sample),

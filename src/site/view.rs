@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use crate::clock::{Now, UnixMs};
 use crate::reading::{
-    Algorithm, AsicReport, AsicState, Earnings, HostSample, Missing, Nameplate, Place, PoolReport, PriceKind,
-    Quality, Read, Reading, Reasons, Retarget,
+    Algorithm, AsicReport, AsicState, Earnings, HostSample, MarketPrice, Missing, Nameplate, Place,
+    PoolReport, PriceKind, Quality, Read, Reading, Reasons, Retarget,
 };
 use crate::units::{
-    Celsius, Currency, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerMwh, UsdPerPhDay, WattHours,
-    Watts,
+    Celsius, Currency, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay,
+    WattHours, Watts,
 };
 
 mod gpus;
@@ -200,6 +200,10 @@ impl Default for AgainstDevices {
 pub struct HostingFeeds {
     /// Its platform's statement.
     pub earnings: Current<Arc<Earnings>>,
+    /// The price that the operator lists for one GPU-hour.
+    pub usd_per_gpu_h: Current<UsdPerHour>,
+    /// What the market asks. Never revenue.
+    pub market: Current<MarketPrice>,
 }
 
 /// A machine that runs wattsplit, at one moment.

@@ -9,6 +9,8 @@ mod committed;
 mod hall;
 #[path = "advice/hosting.rs"]
 mod hosting;
+#[path = "advice/listed.rs"]
+mod listed;
 #[path = "advice/live.rs"]
 mod live;
 #[path = "advice/meter.rs"]

@@ -1,6 +1,7 @@
 //! Platforms that rent out GPUs, on loopback: what they state, and what is made of it.
 
 mod earnings;
+mod market;
 mod statement;
 
 use wattsplit::clock::UnixMs;

@@ -166,6 +166,15 @@ fn describe(sample: &Sample) -> Result<String, String> {
             let report = sample.report.as_ref().map_err(|why| lacks("a statement")(*why))?;
             earned(report, clock::now()).map_err(lacks("a day that is over"))
         }
+        Sample::GpuPrice(price) => {
+            let listed = price.usd_per_gpu_h.map_err(lacks("a price"))?;
+            Ok(format!("{:.2} USD per GPU-hour by the {}", listed.value.get(), listed.source))
+        }
+        Sample::Market(market) => {
+            let asked = market.price.map_err(lacks("a price"))?;
+            let usd = asked.value.usd_per_gpu_h.get();
+            Ok(format!("{usd:.2} USD per GPU-hour asked ({}), for comparison only", asked.source))
+        }
         Sample::Host(_) => Ok("this machine".into()),
         Sample::Pool(pool) => {
             let report = pool.report.as_ref().map_err(|why| lacks("a report")(*why))?;

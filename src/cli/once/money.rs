@@ -9,7 +9,7 @@ use crate::site::{self, PoolView, SiteView};
 use crate::units::{Celsius, Fraction, Hashrate, Sats, Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay, Watts};
 
 use super::hashprice::{Index, Retarget};
-use super::hosting::Statement;
+use super::hosting::{Feeds, Statement};
 use super::meter::Meter;
 use super::value::{Report, Value, current, missing, read, secs, sum};
 
@@ -324,15 +324,19 @@ struct BlockMoney<'a> {
     /// The parts of the revenue of a hosting.
     #[serde(skip_serializing_if = "Option::is_none")]
     statement: Option<Statement>,
+    /// What is said of a hosting elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    feeds: Option<Feeds>,
 }
 
 impl<'a> Revenue<'a> {
-    pub fn of(split: &'a Split) -> Self {
+    pub fn of(view: &SiteView, split: &'a Split) -> Self {
         let block = |b: &'a economics::BlockMoney| BlockMoney {
             id: &b.id,
             class: b.class.as_str(),
             money: Side::of(&b.money),
             statement: b.statement.as_ref().map(Statement::of),
+            feeds: view.hostings.get(b.id.as_str()).map(|feeds| Feeds::of(feeds, view.at)),
         };
         Self {
             site_power_w: read(split.site_power, Quality::Measured, Watts::get),

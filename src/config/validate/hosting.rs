@@ -104,6 +104,7 @@ fn terms(hosting: &HostingConfig, section: &Path, check: &mut Checker<'_, '_>) {
     let (terms, wanted, either): (&str, &[&str], &[&str]) =
         match check.choice(section, "terms", hosting.terms) {
             Some(Terms::Reserved) => ("reserved", &["usd_per_gpu_h", "reserved_gpus"], &[]),
+            Some(Terms::Occupied) if hosting.price.is_some() => ("occupied", &["price"], &OCCUPANCIES),
             Some(Terms::Occupied) => ("occupied", &["usd_per_gpu_h"], &OCCUPANCIES),
             Some(Terms::KwMonth) => ("kw_month", &["usd_per_kw_month", "contracted_kw"], &[]),
             Some(Terms::Platform) => ("platform", &["platform"], &[]),
@@ -119,12 +120,14 @@ fn terms(hosting: &HostingConfig, section: &Path, check: &mut Checker<'_, '_>) {
         ("usd_per_kw_month", hosting.usd_per_kw_month.is_some()),
         ("contracted_kw", hosting.contracted_kw.is_some()),
         ("platform", hosting.platform.is_some()),
+        ("price", hosting.price.is_some()),
     ];
     for (key, given) in keys {
         if wanted.contains(&key) {
             check.needs(section, &choice, key, given);
         } else if !either.contains(&key) {
-            check.refuses(section, &choice, key, given);
+            let listed = key == "usd_per_gpu_h" && wanted.contains(&"price");
+            check.refuses(section, if listed { "price" } else { &choice }, key, given);
         }
     }
     let given = |wanted: &&&str| keys.iter().any(|(key, given)| key == *wanted && *given);

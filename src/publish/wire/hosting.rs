@@ -5,11 +5,19 @@ use crate::clock::Now;
 use crate::economics::{RevenueBasis, platform};
 use crate::reading::{Missing, at_best};
 use crate::site::HostingFeeds;
-use crate::units::Usd;
+use crate::units::{Usd, UsdPerHour};
 
 pub fn feeds(flat: &mut Flat, feeds: &HostingFeeds, now: Now) {
     if !matches!(feeds.earnings, Err(Missing::NotConfigured)) {
         earnings(flat, feeds, now);
+    }
+    if feeds.usd_per_gpu_h != Err(Missing::NotConfigured) {
+        flat.current("listed", "usd_per_gpu_h", &feeds.usd_per_gpu_h, UsdPerHour::get);
+    }
+    if feeds.market != Err(Missing::NotConfigured) {
+        flat.current("market", "usd_per_gpu_h", &feeds.market, |market| market.usd_per_gpu_h.get());
+        flat.word("market_source", feeds.market.ok().map(|market| market.source));
+        flat.known("market_offers", feeds.market.ok().and_then(|market| market.value.offers));
     }
 }
 

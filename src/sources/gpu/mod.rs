@@ -21,6 +21,7 @@ pub mod nvml;
 pub mod occupancy;
 pub mod redfish;
 pub mod release;
+pub mod rent;
 mod roster;
 mod state;
 mod throttle;

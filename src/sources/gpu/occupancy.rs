@@ -14,7 +14,7 @@ use crate::secret::{Secret, SecretError};
 use crate::sources::web::{json, number_at};
 use crate::sources::{Failure, Fetch, Schedule, Source};
 
-mod files;
+pub(super) mod files;
 mod vast;
 
 use self::files::Pending;
@@ -60,8 +60,8 @@ pub struct OccupancySource {
 
 enum Origin {
     Declared(u32),
-    File { path: PathBuf, pending: Pending },
-    Slurm { dirs: Vec<PathBuf>, pending: Pending },
+    File { path: PathBuf, pending: Pending<u32> },
+    Slurm { dirs: Vec<PathBuf>, pending: Pending<u32> },
     Page { url: String, pointer: String, token: Option<Secret> },
     Vast { base: Option<String>, key: Secret, machines: Vec<u64> },
 }

@@ -16,8 +16,11 @@ use crate::sources::{Failure, Source};
 use crate::units::Usd;
 
 mod earnings;
+mod market;
 pub mod runpod;
 pub mod vast;
+
+pub use market::{MarketConfig, market_source};
 
 const DAY_S: i64 = 86_400;
 const MICRO: f64 = 1e6;

@@ -6,8 +6,8 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{ByDay, DAY_S, micro_usd};
-use crate::reading::Missing;
+use super::{ByDay, DAY_S, market, micro_usd};
+use crate::reading::{MarketPrice, Missing};
 use crate::sources::Failure;
 use crate::sources::web::{Decimal, json};
 
@@ -61,6 +61,43 @@ pub fn earnings(body: &[u8]) -> Result<ByDay, Failure> {
         *sum = sum.saturating_add(micro_usd(row.host_total_earnings.as_ref())?);
     }
     Ok(days)
+}
+
+pub(super) const GPU_TYPES: &str =
+    r#"{"query":"query { gpuTypes { id displayName securePrice communityPrice } }"}"#;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PriceList {
+    gpu_types: Option<Vec<GpuType>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GpuType {
+    id: Option<String>,
+    display_name: Option<String>,
+    secure_price: Option<Decimal>,
+    community_price: Option<Decimal>,
+}
+
+/// What is asked for `gpu`, by its id or name: on the machines of hosts, else in data centres; and which.
+///
+/// # Errors
+/// If the list has no such GPU or no price of it.
+pub fn gpu_type(body: &[u8], gpu: &str) -> Result<(MarketPrice, &'static str), Failure> {
+    let none = || Failure::new(Missing::NotReported, format!("the list has no price of `{gpu}`"));
+    let list: PriceList = data(body)?;
+    let called = |name: &Option<String>| name.as_deref() == Some(gpu);
+    let types = list.gpu_types.unwrap_or_default();
+    let found = types.iter().find(|one| called(&one.id) || called(&one.display_name)).ok_or_else(none)?;
+    let usd = |price: &Option<Decimal>| price.as_ref().and_then(Decimal::f64).filter(|usd| *usd > 0.0);
+    let (usd, source) = match (usd(&found.community_price), usd(&found.secure_price)) {
+        (Some(usd), _) => (usd, "runpod, community price"),
+        (None, Some(usd)) => (usd, "runpod, secure price"),
+        (None, None) => return Err(none()),
+    };
+    Ok((market::price(usd, None)?, source))
 }
 
 /// The data of an answer without errors.

@@ -125,6 +125,26 @@ async fn it_says_what_a_platform_stated_last_and_on_what_basis() {
 }
 
 #[tokio::test]
+async fn it_says_what_the_operator_lists_and_what_the_market_asks() {
+    let offers = r#"{"offers":[{"gpu_name":"H100 SXM","num_gpus":8,"dph_total":20}]}"#;
+    let vast = FakeHttp::always(Reply::Ok(offers.into())).await;
+    let page = FakeHttp::always(Reply::Ok(r#"{"price":0.45}"#.into())).await;
+    let config = format!(
+        "[[hosting]]\nname = \"spot\"\nterms = \"occupied\"\noccupied_gpus = 1\n\
+         [hosting.price]\nurl = \"{}\"\nkey = \"/price\"\n\
+         [hosting.market]\nkind = \"vast\"\ngpu = \"H100 SXM\"\nurl = \"{}\"\n",
+        page.url, vast.url
+    );
+    let text = said(&config).await;
+    assert!(line(&text, "price/spot").ends_with("0.45 USD per GPU-hour by the price page"), "{text}");
+    let market = line(&text, "market/spot");
+    assert!(
+        market.ends_with("2.50 USD per GPU-hour asked (vast, median of offers), for comparison only"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
 async fn it_says_what_the_index_is_for_and_how_old_it_is() {
     let index = FakeHttp::start(|request| match request.header("x-hi-api-key") {
         Some("hunter2") => {

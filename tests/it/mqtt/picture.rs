@@ -19,8 +19,8 @@ use wattsplit::ledger::decision::Regret;
 use wattsplit::publish::LedgerHealth;
 use wattsplit::publish::{Health, LiveSet, wire};
 use wattsplit::reading::{
-    DriverState, EarnedDay, Earnings, HostSample, Missing, Platform, PoolReport, PriceKind, Quality, Read,
-    Reading, Reasons, RewardScheme, Settled, SettledKind, Sweep,
+    DriverState, EarnedDay, Earnings, HostSample, MarketPrice, Missing, Platform, PoolReport, PriceKind,
+    Quality, Read, Reading, Reasons, RewardScheme, Settled, SettledKind, Sweep,
 };
 use wattsplit::site::{
     AgainstDevices, Aged, AiBlock, AsicCounts, Current, GpuCounts, GpuHostHealth, HashBlock, HostView,
@@ -489,6 +489,9 @@ fn feeds(state: State, at: Now) -> HostingFeeds {
     let today = state.read(usd(12.5));
     HostingFeeds {
         earnings: state.current(Arc::new(Earnings { platform: Platform::Vast, days: vec![day], today })),
+        usd_per_gpu_h: state.current(UsdPerHour::new(0.42).unwrap()),
+        market: state
+            .current(MarketPrice { usd_per_gpu_h: UsdPerHour::new(2.19).unwrap(), offers: Some(64) }),
     }
 }
 

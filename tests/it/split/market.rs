@@ -125,6 +125,8 @@ pub fn hosting(name: &str, terms: Terms) -> HostingConfig {
         stoppable: Stoppable::No,
         gpus_installed: None,
         platform: None,
+        price: None,
+        market: None,
         committed_gpus: None,
         stop_penalty_usd_per_gpu_h: 0.0,
         start_usd_per_gpu: 0.0,

@@ -21,18 +21,18 @@ const MAX_BYTES: u64 = 64;
 const MAX_FILES: usize = 4096;
 
 /// A number, and when it was written, where that can be told.
-pub(super) type Content = Result<(u32, Option<UnixMs>), Failure>;
+pub(in crate::sources::gpu) type Content<N> = Result<(N, Option<UnixMs>), Failure>;
 
 /// Set while a look has not returned. Outlives a fetch that was dropped at its deadline.
-pub(super) type Pending = Option<JoinHandle<Content>>;
+pub(in crate::sources::gpu) type Pending<N> = Option<JoinHandle<Content<N>>>;
 
 /// Looks on a thread of its own: a mount that hangs must not stop the rest, and costs one thread
 /// however often it is asked. `what` names the place.
-pub(super) async fn look(
-    pending: &mut Pending,
+pub(in crate::sources::gpu) async fn look<N: Send + 'static>(
+    pending: &mut Pending<N>,
     what: &Path,
-    look: impl FnOnce() -> Content + Send + 'static,
-) -> Content {
+    look: impl FnOnce() -> Content<N> + Send + 'static,
+) -> Content<N> {
     if pending.as_ref().is_some_and(|look| !look.is_finished()) {
         return Err(Failure::new(Missing::Timeout, format!("{}: the file system hangs", what.display())));
     }
@@ -42,7 +42,18 @@ pub(super) async fn look(
 }
 
 /// The number that is all that a file holds.
-pub(super) fn number(path: &Path) -> Content {
+pub(super) fn number(path: &Path) -> Content<u32> {
+    only(path, parse, "does not hold one whole number")
+}
+
+/// A file that holds one number, decimals allowed, and nothing else.
+pub(in crate::sources::gpu) fn decimal(path: &Path) -> Content<f64> {
+    let number =
+        |text: &[u8]| std::str::from_utf8(text).ok()?.trim().parse().ok().filter(|n: &f64| n.is_finite());
+    only(path, number, "does not hold one number")
+}
+
+fn only<N>(path: &Path, parse: impl Fn(&[u8]) -> Option<N>, otherwise: &str) -> Content<N> {
     let fail = |reason, what: &str| fail(path, reason, what);
     let io = |error| io_failure(path, &error);
     let metadata = std::fs::metadata(path).map_err(io)?;
@@ -54,14 +65,14 @@ pub(super) fn number(path: &Path) -> Content {
         return Err(fail(Missing::TooLarge, "is longer than one number"));
     }
     let text = start(path).map_err(io)?;
-    let gpus = parse(&text).ok_or_else(|| fail(Missing::Garbage, "does not hold one whole number"))?;
-    Ok((gpus, metadata.modified().ok().and_then(unix_ms)))
+    let number = parse(&text).ok_or_else(|| fail(Missing::Garbage, otherwise))?;
+    Ok((number, metadata.modified().ok().and_then(unix_ms)))
 }
 
 /// GPUs that a job has, by directories of dcgm-exporter's `--hpc-job-mapping-dir`, one for each host: a
 /// file is called after its GPU (`0`) or instance (`0.1`) and holds the jobs, one in a line; nobody has a
 /// GPU whose file is empty or absent. Other files are no part of it.
-pub(super) fn with_jobs(hosts: &[PathBuf]) -> Content {
+pub(super) fn with_jobs(hosts: &[PathBuf]) -> Content<u32> {
     let mut gpus: u32 = 0;
     for dir in hosts {
         let busy = busy(dir).map_err(|error| io_failure(dir, &error))?;
