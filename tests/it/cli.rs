@@ -4,6 +4,7 @@ mod discover;
 mod money;
 mod once_json;
 mod online;
+mod outlook;
 mod pipe;
 mod sites;
 

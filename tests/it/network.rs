@@ -90,7 +90,7 @@ async fn a_mempool_instance_gives_height_difficulty_and_fees() {
     assert_eq!(report.mean_fee.unwrap().value, Sats(1_600_000));
     let retarget = report.retarget.unwrap();
     assert_eq!(retarget.quality, Quality::Estimated);
-    assert_eq!(retarget.value.difficulty_change_percent, -2.718_281);
+    assert_eq!(retarget.value.difficulty_change_percent, -2.618_033);
     assert_eq!(retarget.value.at, UnixMs(1_790_897_600_123));
 }
 
@@ -108,7 +108,7 @@ fn a_date_in_seconds_is_told_from_one_in_milliseconds_by_its_size() {
 #[test]
 fn a_forecast_that_is_none_yet_or_of_another_epoch_is_no_forecast_of_zero() {
     let parse = |change: &str, height| {
-        let reply = ADJUSTMENT.replace("-2.718281", change);
+        let reply = ADJUSTMENT.replace("-2.618033", change);
         mempool::parse_retarget(reply.as_bytes(), height).map(|retarget| retarget.value)
     };
     assert_eq!(parse("0", 968_201), Err(Missing::NotYet));
