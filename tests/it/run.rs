@@ -169,9 +169,16 @@ async fn a_mixed_site_is_published_and_the_end_is_announced() {
             })
         })
         .await;
-    for topic in
-        ["summary", "advice", "price/power", "price/btc", "price/hashprice", "pool/braiins-demo", "host/demo"]
-    {
+    for topic in [
+        "summary",
+        "advice",
+        "price/power",
+        "price/btc",
+        "price/network",
+        "price/hashprice",
+        "pool/braiins-demo",
+        "host/demo",
+    ] {
         subscriber.until(topic, |seen| seen.newest.contains_key(&format!("wattsplit/demo/{topic}"))).await;
     }
     let block = |topic: &String| topic.starts_with("wattsplit/demo/block/");

@@ -129,9 +129,9 @@ fn aged(observed: Option<UnixMs>) -> String {
 fn earned(report: &Earnings, now: Now) -> Result<String, Missing> {
     let last = platform::newest(report, now)?;
     let usd = last.stated.net_micro_usd() as f64 / 1e6;
-    let days = report.days.len();
+    let days = super::count(report.days.len(), "day", "days");
     let (basis, by, age) = (RevenueBasis::Settled.as_str(), report.platform.as_str(), cells::age(last.age));
-    Ok(format!("{usd:.2} USD net of the last day, {basis} by {by}, {age} old; {days} days stated"))
+    Ok(format!("{usd:.2} USD net of the last day, {basis} by {by}, {age} old; {days} stated"))
 }
 
 /// What a sample says, in a few words.

@@ -71,15 +71,20 @@ pub fn ai(
     flat.finish()
 }
 
+/// What only GPUs and their hosts tell.
+const READ_FROM_GPUS: [&str; 7] =
+    ["units", "board_power", "board_energy", "it_power", "utilisation", "temp_max", "occupied_gpus"];
+
 /// A hosting whose GPUs nobody reads: what it earns.
 pub fn unread(site: &str, now: Now, money: &BlockMoney, feeds: Option<&HostingFeeds>) -> Vec<u8> {
     let mut flat = Flat::new(site, now.wall);
     flat.text("id", &money.id);
     flat.text("class", Class::Ai.as_str());
-    flat.missing("units", Missing::NotConfigured);
+    for base in READ_FROM_GPUS {
+        flat.missing(base, Missing::NotConfigured);
+    }
     flat.figure("hosts", 0u32);
     flat.figure("hosts_unreachable", 0u32);
-    flat.missing("it_power", money.money.it_power.err().unwrap_or(Missing::NotConfigured));
     hosting_money(&mut flat, now, Some(money), feeds);
     flat.finish()
 }

@@ -119,7 +119,7 @@ async fn it_says_what_a_platform_stated_last_and_on_what_basis() {
         listed.starts_with("ok") && listed.contains("75.00 USD net of the last day, settled by vast, "),
         "{listed}"
     );
-    assert!(listed.ends_with(" old; 1 days stated") && !text.contains("mallory"), "{text}");
+    assert!(listed.ends_with(" old; 1 day stated") && !text.contains("mallory"), "{text}");
     let new = line(&text, "earnings/new");
     assert!(new.starts_with("FAIL") && new.ends_with("without a day that is over: not_reported"), "{new}");
 }

@@ -102,6 +102,19 @@ fn gpus_that_nobody_has_seen_are_not_zero_gpus() {
 }
 
 #[test]
+fn a_hosting_whose_gpus_nobody_reads_still_tells_what_it_earns() {
+    let mut picture = picture::site(State::Known(Quality::Measured));
+    picture.view.ai_blocks.clear();
+    let block = check("block/h100", &picture.live()["block/h100"]);
+    assert_eq!((&block["units_missing"], block.get("units")), (&"not_configured".into(), None));
+    assert_eq!(
+        (&block["revenue_usd_per_h"], &block["revenue_gross_usd_per_h"]),
+        (&22.123457.into(), &32.0.into())
+    );
+    assert_eq!((&block["earned_last_usd"], &block["earned_last_age_s"]), (&576.0.into(), &3600.0.into()));
+}
+
+#[test]
 fn every_reason_is_one_that_the_schemas_know() {
     let reasons: Vec<&str> = Missing::ALL.iter().map(|why| why.as_str()).collect();
     for name in [
