@@ -49,7 +49,10 @@ fn of_view(
         let name = &terms_of.name;
         let Some(block) = view.ai_blocks.iter().find(|block| block.id == *name) else { continue };
         let power = block.it_power.ok().filter(|power| power.coverage.get() >= 1.0).map(|power| power.value);
-        match power.map(|power| (power, hosting(terms_of, block, power, recorded))) {
+        match power.map(|power| {
+            let price = economics::gpu_price(terms_of, view).ok().map(|price| price.value);
+            (power, hosting(terms_of, block, (power, price), recorded))
+        }) {
             Some((_, Some(hosting))) => hostings.push(hosting),
             Some((power, None)) => {
                 base_load = base_load + power * terms_of.overhead;
@@ -94,9 +97,13 @@ fn hash_block(
 }
 
 /// `None` where it is not known what is sold.
-fn hosting(terms: &HostingConfig, block: &site::AiBlock, it_power: Watts, recorded: bool) -> Option<Hosting> {
+fn hosting(
+    terms: &HostingConfig,
+    block: &site::AiBlock,
+    (it_power, price): (Watts, Option<f64>),
+    recorded: bool,
+) -> Option<Hosting> {
     let seen = block.counts.units();
-    let price = terms.usd_per_gpu_h;
     let (sold, earns) = match terms.terms {
         // What a platform will pay is in no record of prices.
         Terms::Platform => return None,
