@@ -4,6 +4,8 @@
 mod gpus;
 #[path = "run/outage.rs"]
 mod outage;
+#[path = "run/platform.rs"]
+mod platform;
 #[path = "run/records.rs"]
 mod records;
 
