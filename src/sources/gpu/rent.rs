@@ -63,7 +63,7 @@ impl RentSource {
                 token: token_file.as_deref().map(Secret::from_file).transpose()?,
             },
         };
-        let id = format!("price/{}", config.hosting);
+        let id = format!("listing/{}", config.hosting);
         Ok(Self { id, hosting: config.hosting.as_str().into(), interval: config.interval, http, listing })
     }
 

@@ -136,7 +136,7 @@ async fn it_says_what_the_operator_lists_and_what_the_market_asks() {
         page.url, vast.url
     );
     let text = said(&config).await;
-    assert!(line(&text, "price/spot").ends_with("0.45 USD per GPU-hour by the price page"), "{text}");
+    assert!(line(&text, "listing/spot").ends_with("0.45 USD per GPU-hour by the price page"), "{text}");
     let market = line(&text, "market/spot");
     assert!(
         market.ends_with("2.50 USD per GPU-hour asked (vast, median of offers), for comparison only"),
