@@ -2,6 +2,7 @@
 
 mod account;
 mod antpool;
+mod lists;
 mod parsers;
 
 use wattsplit::reading::{Missing, Read};

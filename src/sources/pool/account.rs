@@ -60,6 +60,9 @@ struct Part {
     trouble: Option<Missing>,
 }
 
+/// What the pages before gave, the number of this one, and this one.
+type Told = (Option<Piece>, u32, Page);
+
 impl Account {
     pub(super) fn new(
         cfg: &PoolConfig,
@@ -120,7 +123,7 @@ impl Account {
                 Some(Failure::new(Missing::TooLarge, format!("a list of more than {MAX_PAGES} pages")))
             }
             Ok(reply) => {
-                self.settle(next, now, Ok((begun, reply)), None);
+                self.settle(next, now, Ok((begun, page, reply)), None);
                 None
             }
             Err(failure) => {
@@ -197,7 +200,7 @@ impl Account {
         &mut self,
         index: usize,
         now: Now,
-        outcome: Result<(Option<Piece>, Page), Missing>,
+        outcome: Result<Told, Missing>,
         retry_after: Option<Duration>,
     ) {
         if let Some(part) = self.parts.get_mut(index) {
@@ -233,20 +236,20 @@ fn ahead(own: UnixMs, theirs: UnixMs) -> i64 {
 }
 
 impl Part {
-    fn settle(&mut self, now: Now, outcome: Result<(Option<Piece>, Page), Missing>, retry_after: Duration) {
+    fn settle(&mut self, now: Now, outcome: Result<Told, Missing>, retry_after: Duration) {
         let mut pause = retry_after.max(self.period);
         self.pages = None;
         match outcome {
-            Ok((begun, Page { piece, more })) => {
+            Ok((begun, page, Page { piece, more })) => {
                 let mut all = begun.unwrap_or_default();
                 all.go_on(piece);
                 if more {
-                    self.page = self.page.saturating_add(1);
+                    self.page = page.saturating_add(1);
                     self.pages = Some(all);
                     pause = Duration::ZERO;
                 } else {
                     self.page = 0;
-                    all.once_each();
+                    all.in_order();
                     self.held = Some((now, all));
                     self.trouble = None;
                 }

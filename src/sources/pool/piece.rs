@@ -121,7 +121,7 @@ impl Piece {
         }
     }
 
-    /// Goes on with the next page of the same list.
+    /// Goes on with the next page of the same list. A row that was on the page before moved on: it is paid once.
     pub(super) fn go_on(&mut self, next: Piece) {
         let Piece { rates, rejects, balance, workers, settled } = next;
         self.rates = rates.or(self.rates.take());
@@ -132,16 +132,22 @@ impl Piece {
             (known, more) => *known = more.or(known.take()),
         }
         match (&mut self.settled, settled) {
-            (Some(known), Some(more)) => known.extend(more),
+            (Some(known), Some(more)) => {
+                let new: Vec<_> = more.into_iter().filter(|row| !known.contains(row)).collect();
+                known.extend(new);
+            }
             (known, more) => *known = more.or(known.take()),
         }
     }
 
-    /// A list that moved between two pages may tell a worker or a row twice.
-    pub(super) fn once_each(&mut self) {
+    /// A list that moved between two pages may tell a worker twice, and pages may begin with the oldest row.
+    pub(super) fn in_order(&mut self) {
         if let Some(workers) = &mut self.workers {
             workers.sort_by(|a, b| a.name.cmp(&b.name));
             workers.dedup_by(|a, b| a.name == b.name);
+        }
+        if let Some(settled) = &mut self.settled {
+            settled.sort_by_key(|row| std::cmp::Reverse(row.at));
         }
     }
 
