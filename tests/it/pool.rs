@@ -3,6 +3,7 @@
 mod account;
 mod antpool;
 mod lists;
+mod misbehaving;
 mod parsers;
 
 use wattsplit::reading::{Missing, Read};

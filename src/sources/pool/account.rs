@@ -116,7 +116,12 @@ impl Account {
         let begun_at = clock::now();
         let outcome = self.ask(next, page, now).await;
         let replied = now.mono.saturating_add(clock::now().since(begun_at));
-        self.gate.close(replied.max(now.mono.saturating_add(self.spacing())));
+        let mut free = replied.max(now.mono.saturating_add(self.spacing()));
+        if let Err(Failure { reason: Missing::RemoteError, retry_after: Some(wait), .. }) = &outcome {
+            // A pool that is busy is so for every request and every account.
+            free = free.max(now.mono.saturating_add(*wait));
+        }
+        self.gate.close(free);
         let failure = match outcome {
             Ok(reply) if reply.more && page >= MAX_PAGES => {
                 self.settle(next, now, Err(Missing::TooLarge), None);
@@ -175,12 +180,18 @@ impl Account {
         if let Some(told) = told {
             self.clock_ahead_ms = Some(ahead(clock::now().wall, told));
         }
-        let reply = reply.map_err(|error| self.with_clock(error.into()))?;
+        let reply = reply.map_err(|error| self.in_words(error.into()))?;
         let context = Context { now, hashes_per_unit: self.hashes_per_unit };
         (request.parse)(&reply.body, &context).map_err(|failure| {
             let detail = format!("{}: {}", crate::http::redacted(&url), failure.detail);
-            self.with_clock(Failure { detail, ..failure })
+            self.in_words(Failure { detail, ..failure })
         })
+    }
+
+    /// As it may be shown.
+    fn in_words(&self, failure: Failure) -> Failure {
+        let detail = self.keys.hide(&failure.detail);
+        self.with_clock(Failure { detail, ..failure })
     }
 
     /// To a pool that checks signatures a wrong clock looks like a wrong key.
