@@ -26,6 +26,7 @@ mod gate;
 mod nonce;
 pub mod ocean;
 mod piece;
+mod settled;
 mod sign;
 mod wire;
 

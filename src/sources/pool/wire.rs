@@ -2,7 +2,7 @@
 
 use super::HashrateUnit;
 use crate::clock::UnixMs;
-use crate::reading::{Missing, Read, Reading};
+use crate::reading::{Missing, Quality, Read, Reading};
 use crate::sources::Failure;
 use crate::sources::web::{Decimal, excerpt, read};
 use crate::units::{Fraction, Hashrate};
@@ -38,6 +38,12 @@ pub(super) fn hashes_per(unit: &str) -> Option<f64> {
     Some(unit.hashes())
 }
 
+/// Both together, as good as the worse of them.
+pub(super) fn sum(a: Read<f64>, b: Read<f64>) -> Read<f64> {
+    let (a, b) = (a?, b?);
+    Ok(Reading { value: a.value + b.value, quality: Quality::max(a.quality, b.quality), source: a.source })
+}
+
 /// `part` of `part + rest`; both in the same unit. Of no work at all there is no part.
 pub(super) fn part_of(part: Read<f64>, rest: Read<f64>) -> Read<Fraction> {
     let (part, rest) = (part?, rest?);
@@ -45,8 +51,13 @@ pub(super) fn part_of(part: Read<f64>, rest: Read<f64>) -> Read<Fraction> {
     if whole == 0.0 {
         return Err(Missing::Undefined);
     }
-    let value = Fraction::new(part.value / whole).ok_or(Missing::Implausible)?;
+    let value = fraction(part.value / whole)?;
     Ok(Reading { value, quality: part.quality.max(rest.quality), source: part.source })
+}
+
+fn fraction(value: f64) -> Result<Fraction, Missing> {
+    let in_range = (0.0..=1.0).contains(&value);
+    Fraction::new(value).filter(|_| in_range).ok_or(Missing::Implausible)
 }
 
 /// Unix time in seconds or milliseconds, told apart by size, or a date and time in UTC with or without its
