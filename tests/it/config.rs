@@ -242,6 +242,7 @@ fn folder_with_the_files() -> tempfile::TempDir {
         "braiins-token",
         "antpool-key",
         "antpool-secret",
+        "f2pool-token",
         "bitcoind-password",
         "meter-token",
         "miner-password",

@@ -22,6 +22,8 @@ mod account;
 pub mod antpool;
 mod api;
 pub mod braiins;
+pub mod f2pool;
+pub mod f2pool_v2;
 mod gate;
 mod nonce;
 pub mod ocean;
@@ -31,7 +33,7 @@ mod sign;
 mod wire;
 
 pub use api::{Api, Ask, Asking, Body, Context, Key, Keys, Page, Request};
-pub use piece::{Balance, Piece, Rates, Rejects};
+pub use piece::{Balance, Counts, Piece, Rates, Rejects};
 
 /// `[[pool]]`: one account at one pool.
 #[derive(Debug, Clone, Deserialize)]
@@ -66,6 +68,8 @@ pub struct PoolConfig {
 pub enum PoolKind {
     Antpool,
     Braiins,
+    F2pool,
+    F2poolV2,
     Ocean,
 }
 
@@ -74,6 +78,8 @@ impl PoolKind {
         match self {
             PoolKind::Antpool => &antpool::API,
             PoolKind::Braiins => &braiins::API,
+            PoolKind::F2pool => &f2pool::API,
+            PoolKind::F2poolV2 => &f2pool_v2::API,
             PoolKind::Ocean => &ocean::API,
         }
     }

@@ -3,6 +3,7 @@
 use crate::reading::{
     Missing, PoolReport, PoolWorker, Quality, Read, Reading, RewardScheme, Settled, at_best,
 };
+use crate::sources::Failure;
 use crate::units::{Fraction, Hashrate, Sats};
 
 /// What one request contributes. What it does not speak of stays as it is.
@@ -11,6 +12,8 @@ pub struct Piece {
     pub rates: Option<Rates>,
     pub rejects: Option<Rejects>,
     pub balance: Option<Balance>,
+    /// Of the rates, where those leave it open.
+    pub counts: Option<Counts>,
     pub workers: Option<Vec<PoolWorker>>,
     pub settled: Option<Vec<Settled>>,
 }
@@ -23,6 +26,13 @@ pub struct Rates {
     pub hashrate_24h: Read<Hashrate>,
     pub workers_online: Read<u32>,
     pub workers_offline: Read<u32>,
+}
+
+/// Workers by state, from a list of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Counts {
+    pub online: Read<u32>,
+    pub offline: Read<u32>,
 }
 
 /// Work that earns nothing, as parts of all work.
@@ -50,6 +60,17 @@ impl Rates {
         }
     }
 
+    /// # Errors
+    /// If none of the hashrates is there: the reply is about something else.
+    pub(super) fn told(self) -> Result<Self, Failure> {
+        let absent = Err(Missing::NotReported);
+        let all = [self.hashrate_now, self.hashrate_1h, self.hashrate_24h];
+        match all.iter().all(|rate| *rate == absent) {
+            true => Err(Failure::new(Missing::NotReported, "the reply has no hashrates")),
+            false => Ok(self),
+        }
+    }
+
     fn at_best(self, quality: Quality) -> Self {
         Self {
             hashrate_now: at_best(self.hashrate_now, quality),
@@ -58,6 +79,12 @@ impl Rates {
             workers_online: at_best(self.workers_online, quality),
             workers_offline: at_best(self.workers_offline, quality),
         }
+    }
+}
+
+impl Counts {
+    fn at_best(self, quality: Quality) -> Self {
+        Self { online: at_best(self.online, quality), offline: at_best(self.offline, quality) }
     }
 }
 
@@ -117,16 +144,18 @@ impl Piece {
             rates: self.rates.map(|rates| rates.at_best(quality)),
             rejects: self.rejects.map(|rejects| rejects.at_best(quality)),
             balance: self.balance.map(|balance| balance.at_best(quality)),
+            counts: self.counts.map(|counts| counts.at_best(quality)),
             ..self
         }
     }
 
     /// Goes on with the next page of the same list. A row that was on the page before moved on: it is paid once.
     pub(super) fn go_on(&mut self, next: Piece) {
-        let Piece { rates, rejects, balance, workers, settled } = next;
+        let Piece { rates, rejects, balance, counts, workers, settled } = next;
         self.rates = rates.or(self.rates.take());
         self.rejects = rejects.or(self.rejects.take());
         self.balance = balance.or(self.balance.take());
+        self.counts = counts.or(self.counts.take());
         match (&mut self.workers, workers) {
             (Some(known), Some(more)) => known.extend(more),
             (known, more) => *known = more.or(known.take()),
@@ -167,6 +196,16 @@ impl Piece {
         if let Some(balance) = self.balance {
             report.unpaid = balance.unpaid;
             report.today_estimate = balance.today_estimate;
+        }
+        if let Some(counts) = self.counts {
+            let open = Err(Missing::NotSupported);
+            for (told, count) in
+                [(&mut report.workers_online, counts.online), (&mut report.workers_offline, counts.offline)]
+            {
+                if *told == open {
+                    *told = count;
+                }
+            }
         }
         report.workers = self.workers.unwrap_or(std::mem::take(&mut report.workers));
         report.settled = self.settled.unwrap_or(std::mem::take(&mut report.settled));

@@ -1,10 +1,13 @@
 //! What the pools' replies have in common: hashrates in some unit, parts of all work, times.
 
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
 use super::HashrateUnit;
 use crate::clock::UnixMs;
 use crate::reading::{Missing, Quality, Read, Reading};
 use crate::sources::Failure;
-use crate::sources::web::{Decimal, excerpt, read};
+use crate::sources::web::{Decimal, excerpt, json, read};
 use crate::units::{Fraction, Hashrate};
 
 /// A hashrate in hashes per second as a plausible reading: not negative, and below ten times the
@@ -77,6 +80,19 @@ pub(super) fn time(field: &Option<Decimal>) -> Option<UnixMs> {
     let civil: jiff::civil::DateTime = text.parse().ok()?;
     let instant = jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()?;
     Some(UnixMs(instant.as_millisecond()))
+}
+
+/// A reply, unless it is an object with a `message` or `msg`: so say most pools that they refuse.
+pub(super) fn open<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    #[derive(Deserialize)]
+    struct Refusal {
+        #[serde(alias = "msg")]
+        message: String,
+    }
+    match serde_json::from_slice(body) {
+        Ok(Refusal { message }) if !message.is_empty() => Err(said(&message)),
+        _ => json(body),
+    }
 }
 
 /// An error in the pool's own words. One about the credential is a refused login: asking again soon gets the

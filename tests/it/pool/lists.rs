@@ -27,15 +27,26 @@ struct Shape {
     workers: (&'static str, &'static str),
 }
 
-const SHAPES: [Shape; 1] = [Shape {
-    kind: "antpool",
-    days_at: "paymentHistoryV2",
-    day: |date, _, btc| format!(r#"{{"timestamp":"{date} 00:00:00","amount":"{btc}"}}"#),
-    days: (r#"{"code":0,"data":{"rows":["#, "]}}"),
-    workers_at: "workers.htm",
-    worker: |name| format!(r#"{{"worker":"{name}"}}"#),
-    workers: (r#"{"code":0,"data":{"rows":["#, "]}}"),
-}];
+const SHAPES: [Shape; 2] = [
+    Shape {
+        kind: "antpool",
+        days_at: "paymentHistoryV2",
+        day: |date, _, btc| format!(r#"{{"timestamp":"{date} 00:00:00","amount":"{btc}"}}"#),
+        days: (r#"{"code":0,"data":{"rows":["#, "]}}"),
+        workers_at: "workers.htm",
+        worker: |name| format!(r#"{{"worker":"{name}"}}"#),
+        workers: (r#"{"code":0,"data":{"rows":["#, "]}}"),
+    },
+    Shape {
+        kind: "f2pool_v2",
+        days_at: "/transactions/list",
+        day: |_, secs, btc| format!(r#"{{"changed_balance":{btc},"mining_extra":{{"mining_date":{secs}}}}}"#),
+        days: (r#"{"transactions":["#, "]}"),
+        workers_at: "/worker/list",
+        worker: |name| format!(r#"{{"hash_rate_info":{{"name":"{name}"}},"status":0}}"#),
+        workers: (r#"{"workers":["#, "]}"),
+    },
+];
 
 impl Shape {
     fn answer(&self, request: &Request, amounts: Amounts, names: &[&str]) -> Reply {
