@@ -243,6 +243,7 @@ fn folder_with_the_files() -> tempfile::TempDir {
         "antpool-key",
         "antpool-secret",
         "f2pool-token",
+        "foundry-key",
         "bitcoind-password",
         "meter-token",
         "miner-password",

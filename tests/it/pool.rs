@@ -3,6 +3,7 @@
 mod account;
 mod antpool;
 mod f2pool;
+mod foundry;
 mod lists;
 mod misbehaving;
 mod parsers;

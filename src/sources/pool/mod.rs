@@ -24,6 +24,7 @@ mod api;
 pub mod braiins;
 pub mod f2pool;
 pub mod f2pool_v2;
+pub mod foundry;
 mod gate;
 mod nonce;
 pub mod ocean;
@@ -70,6 +71,7 @@ pub enum PoolKind {
     Braiins,
     F2pool,
     F2poolV2,
+    Foundry,
     Ocean,
 }
 
@@ -80,6 +82,7 @@ impl PoolKind {
             PoolKind::Braiins => &braiins::API,
             PoolKind::F2pool => &f2pool::API,
             PoolKind::F2poolV2 => &f2pool_v2::API,
+            PoolKind::Foundry => &foundry::API,
             PoolKind::Ocean => &ocean::API,
         }
     }

@@ -27,7 +27,7 @@ struct Shape {
     workers: (&'static str, &'static str),
 }
 
-const SHAPES: [Shape; 2] = [
+const SHAPES: [Shape; 3] = [
     Shape {
         kind: "antpool",
         days_at: "paymentHistoryV2",
@@ -45,6 +45,15 @@ const SHAPES: [Shape; 2] = [
         workers_at: "/worker/list",
         worker: |name| format!(r#"{{"hash_rate_info":{{"name":"{name}"}},"status":0}}"#),
         workers: (r#"{"workers":["#, "]}"),
+    },
+    Shape {
+        kind: "foundry",
+        days_at: "/v2/earnings/",
+        day: |date, _, btc| format!(r#"{{"startTime":"{date}T00:00:00.000+00:00","totalAmount":{btc}}}"#),
+        days: ("[", "]"),
+        workers_at: "/workers/",
+        worker: |name| format!(r#"{{"workerName":"{name}"}}"#),
+        workers: (r#"{"workersList":["#, "]}"),
     },
 ];
 
