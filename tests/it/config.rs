@@ -244,6 +244,7 @@ fn folder_with_the_files() -> tempfile::TempDir {
         "antpool-secret",
         "f2pool-token",
         "foundry-key",
+        "luxor-key",
         "bitcoind-password",
         "meter-token",
         "miner-password",

@@ -5,6 +5,7 @@ mod antpool;
 mod f2pool;
 mod foundry;
 mod lists;
+mod luxor;
 mod misbehaving;
 mod parsers;
 

@@ -26,6 +26,7 @@ pub mod f2pool;
 pub mod f2pool_v2;
 pub mod foundry;
 mod gate;
+pub mod luxor;
 mod nonce;
 pub mod ocean;
 mod piece;
@@ -72,6 +73,7 @@ pub enum PoolKind {
     F2pool,
     F2poolV2,
     Foundry,
+    Luxor,
     Ocean,
 }
 
@@ -83,6 +85,7 @@ impl PoolKind {
             PoolKind::F2pool => &f2pool::API,
             PoolKind::F2poolV2 => &f2pool_v2::API,
             PoolKind::Foundry => &foundry::API,
+            PoolKind::Luxor => &luxor::API,
             PoolKind::Ocean => &ocean::API,
         }
     }

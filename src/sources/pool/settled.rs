@@ -23,6 +23,12 @@ pub(super) fn since(now: UnixMs) -> UnixMs {
     UnixMs(now.0.saturating_sub(BACK_MS))
 }
 
+/// The UTC day of `at` as `2026-09-21`.
+pub(super) fn date(at: UnixMs) -> String {
+    let instant = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
+    instant.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
+}
+
 /// Start of the UTC day of `at`.
 pub(super) fn day_of(at: UnixMs) -> UnixMs {
     UnixMs(at.0.div_euclid(DAY_MS).saturating_mul(DAY_MS))

@@ -58,6 +58,13 @@ pub(super) fn part_of(part: Read<f64>, rest: Read<f64>) -> Read<Fraction> {
     Ok(Reading { value, quality: part.quality.max(rest.quality), source: part.source })
 }
 
+/// A part of all work that the pool tells as one number, and its document does not say that it is a fraction: an
+/// estimate.
+pub(super) fn untold_part(field: &Option<Decimal>, source: &'static str) -> Read<Fraction> {
+    let part = read(field, source, Decimal::f64)?;
+    Ok(Reading::estimated(fraction(part.value)?, source))
+}
+
 fn fraction(value: f64) -> Result<Fraction, Missing> {
     let in_range = (0.0..=1.0).contains(&value);
     Fraction::new(value).filter(|_| in_range).ok_or(Missing::Implausible)

@@ -27,7 +27,7 @@ struct Shape {
     workers: (&'static str, &'static str),
 }
 
-const SHAPES: [Shape; 3] = [
+const SHAPES: [Shape; 4] = [
     Shape {
         kind: "antpool",
         days_at: "paymentHistoryV2",
@@ -54,6 +54,15 @@ const SHAPES: [Shape; 3] = [
         workers_at: "/workers/",
         worker: |name| format!(r#"{{"workerName":"{name}"}}"#),
         workers: (r#"{"workersList":["#, "]}"),
+    },
+    Shape {
+        kind: "luxor",
+        days_at: "/revenue/",
+        day: |date, _, btc| format!(r#"{{"date_time":"{date}T00:00:00Z","revenue":{{"revenue":{btc}}}}}"#),
+        days: (r#"{"revenue":["#, "]}"),
+        workers_at: "/workers/",
+        worker: |name| format!(r#"{{"name":"{name}"}}"#),
+        workers: (r#"{"workers":["#, "]}"),
     },
 ];
 
