@@ -245,6 +245,7 @@ fn folder_with_the_files() -> tempfile::TempDir {
         "f2pool-token",
         "foundry-key",
         "luxor-key",
+        "viabtc-key",
         "bitcoind-password",
         "meter-token",
         "miner-password",

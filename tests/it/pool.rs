@@ -8,6 +8,7 @@ mod lists;
 mod luxor;
 mod misbehaving;
 mod parsers;
+mod viabtc;
 
 use wattsplit::reading::{Missing, Read};
 use wattsplit::units::{Fraction, Hashrate};

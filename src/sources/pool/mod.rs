@@ -32,6 +32,7 @@ pub mod ocean;
 mod piece;
 mod settled;
 mod sign;
+pub mod viabtc;
 mod wire;
 
 pub use api::{Api, Ask, Asking, Body, Context, Key, Keys, Page, Request};
@@ -75,6 +76,7 @@ pub enum PoolKind {
     Foundry,
     Luxor,
     Ocean,
+    Viabtc,
 }
 
 impl PoolKind {
@@ -87,6 +89,7 @@ impl PoolKind {
             PoolKind::Foundry => &foundry::API,
             PoolKind::Luxor => &luxor::API,
             PoolKind::Ocean => &ocean::API,
+            PoolKind::Viabtc => &viabtc::API,
         }
     }
 }

@@ -27,7 +27,7 @@ struct Shape {
     workers: (&'static str, &'static str),
 }
 
-const SHAPES: [Shape; 4] = [
+const SHAPES: [Shape; 5] = [
     Shape {
         kind: "antpool",
         days_at: "paymentHistoryV2",
@@ -63,6 +63,15 @@ const SHAPES: [Shape; 4] = [
         workers_at: "/workers/",
         worker: |name| format!(r#"{{"name":"{name}"}}"#),
         workers: (r#"{"workers":["#, "]}"),
+    },
+    Shape {
+        kind: "viabtc",
+        days_at: "/profit/history",
+        day: |date, _, btc| format!(r#"{{"date":"{date}","total_profit":"{btc}"}}"#),
+        days: (r#"{"code":0,"data":{"data":["#, "]}}"),
+        workers_at: "/hashrate/worker",
+        worker: |name| format!(r#"{{"worker_name":"{name}"}}"#),
+        workers: (r#"{"code":0,"data":{"data":["#, "]}}"),
     },
 ];
 
