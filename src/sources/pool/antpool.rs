@@ -8,16 +8,15 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::settled::{self, day, days_over};
 use super::sign::hmac_sha256;
-use super::wire::{hashrate, part_of, said, sum, time};
+use super::wire::{data, hashrate, part_of, sum, time};
 use super::{Api, Ask, Asking, Balance, Body, Context, Key, Page, Piece, Rates, Request};
 use crate::clock::UnixMs;
 use crate::reading::{Missing, PoolWorker, Read, RewardScheme, Settled};
 use crate::sources::Failure;
-use crate::sources::web::{Decimal, json, read};
+use crate::sources::web::{Decimal, read};
 
 const MHS: f64 = 1e6;
 
@@ -76,13 +75,6 @@ fn signed(asking: &Asking<'_>, path: &'static str, more: &[(&'static str, &str)]
 }
 
 #[derive(Deserialize)]
-struct Envelope<T> {
-    code: Option<Decimal>,
-    message: Option<String>,
-    data: Option<T>,
-}
-
-#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Overview {
     hs_last10m: Option<Decimal>,
@@ -98,7 +90,7 @@ struct Overview {
 /// # Errors
 /// If the reply is no overview; the pool's own errors are [`Missing::RemoteError`].
 pub fn overview(body: &[u8]) -> Result<Piece, Failure> {
-    let account: Overview = open(body)?;
+    let account: Overview = data(body, &[])?;
     let rates = Rates {
         hashrate_now: hashrate(&account.hs_last10m, 1.0, "accountOverview.hsLast10m"),
         hashrate_1h: hashrate(&account.hs_last1h, 1.0, "accountOverview.hsLast1h"),
@@ -139,7 +131,7 @@ struct Worker {
 /// # Errors
 /// As [`overview`].
 pub fn workers(body: &[u8], context: &Context) -> Result<Page, Failure> {
-    let list: Rows<Worker> = open(body)?;
+    let list: Rows<Worker> = data(body, &[])?;
     let rows = list.rows.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no rows"))?;
     let hashes = context.hashes_per_unit.unwrap_or(MHS);
     let number = |field: &Option<Decimal>| field.as_ref().and_then(Decimal::u32);
@@ -177,19 +169,10 @@ struct Received {
 /// # Errors
 /// As [`overview`], or if one of the rows cannot be read.
 pub fn received(body: &[u8], now: UnixMs) -> Result<Piece, Failure> {
-    let list: Rows<Received> = open(body)?;
+    let list: Rows<Received> = data(body, &[])?;
     let rows = list.rows.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no rows"))?;
     let amount = |row: &Received| row.amount.as_ref().and_then(Decimal::sats_from_btc);
     // What `fee` counts is not documented: the amount is what was credited.
     let days = rows.iter().map(|row| day(time(&row.timestamp), amount(row), None));
     days_over(days, "paymentHistoryV2", now)
-}
-
-fn open<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
-    let envelope: Envelope<T> = json(body)?;
-    if envelope.code.as_ref().and_then(Decimal::i64) != Some(0) {
-        let message = envelope.message.unwrap_or_else(|| "no reason given".to_owned());
-        return Err(said(&message));
-    }
-    envelope.data.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no data"))
 }

@@ -7,19 +7,18 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::settled::{self, date, day, days_over};
-use super::wire::{hashrate, said, time, untold_part};
+use super::wire::{data, hashrate, time, untold_part};
 use super::{Api, Ask, Asking, Balance, Context, Key, Page, Piece, Rates, Request};
 use crate::clock::UnixMs;
 use crate::reading::{Missing, PoolWorker, Read, RewardScheme, Settled};
 use crate::sources::Failure;
-use crate::sources::web::{Decimal, json, read};
+use crate::sources::web::{Decimal, read};
 use crate::units::Sats;
 
-/// Key, signature, time of the signature, address that is not allowed.
-const OF_LOGIN: std::ops::RangeInclusive<i64> = 12_001..=12_004;
+/// Key, signature, time of the signature, address that is not allowed. The words beside them may be Chinese.
+const OF_LOGIN: [i64; 4] = [12_001, 12_002, 12_003, 12_004];
 const NO_ESTIMATE: Read<Sats> = Err(Missing::NotSupported);
 
 pub static API: Api = Api {
@@ -84,7 +83,7 @@ struct AccountRates {
 /// # Errors
 /// If the reply is about no account; the pool's own errors are [`Missing::RemoteError`] or [`Missing::Denied`].
 pub fn account_rates(body: &[u8], context: &Context) -> Result<Piece, Failure> {
-    let account: AccountRates = open(body)?;
+    let account: AccountRates = data(body, &OF_LOGIN)?;
     let hashes = context.hashes_per_unit.unwrap_or(1.0);
     let rates = Rates {
         hashrate_now: hashrate(&account.hashrate_10min, hashes, "hashrate.hashrate_10min"),
@@ -125,7 +124,7 @@ struct Worker {
 /// # Errors
 /// As [`account_rates`].
 pub fn workers(body: &[u8], context: &Context) -> Result<Page, Failure> {
-    let (rows, more) = open::<List<Worker>>(body)?.rows()?;
+    let (rows, more) = data::<List<Worker>>(body, &OF_LOGIN)?.rows()?;
     let hashes = context.hashes_per_unit.unwrap_or(1.0);
     let workers = rows.iter().filter_map(|row| worker(row, hashes));
     Ok(Page { piece: workers.collect::<Vec<_>>().into(), more })
@@ -163,7 +162,7 @@ struct CoinBalance {
 /// # Errors
 /// As [`account_rates`].
 pub fn balance(body: &[u8]) -> Result<Piece, Failure> {
-    let account: Account = open(body)?;
+    let account: Account = data(body, &OF_LOGIN)?;
     let coins =
         account.balance.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no balance"))?;
     let bitcoin = coins.iter().find(|row| row.coin.as_deref() == Some("BTC"));
@@ -183,29 +182,8 @@ struct Profit {
 /// # Errors
 /// As [`account_rates`], or if one of the rows cannot be read.
 pub fn profit(body: &[u8], now: UnixMs) -> Result<Page, Failure> {
-    let (rows, more) = open::<List<Profit>>(body)?.rows()?;
+    let (rows, more) = data::<List<Profit>>(body, &OF_LOGIN)?.rows()?;
     let amount = |row: &Profit| row.total_profit.as_ref().and_then(Decimal::sats_from_btc);
     let days = rows.iter().map(|row| day(time(&row.date), amount(row), None));
     Ok(Page { piece: days_over(days, "profit/history", now)?, more })
-}
-
-#[derive(Deserialize)]
-struct Envelope<T> {
-    code: Option<Decimal>,
-    message: Option<String>,
-    data: Option<T>,
-}
-
-fn open<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
-    let envelope: Envelope<T> = json(body)?;
-    let code = envelope.code.as_ref().and_then(Decimal::i64);
-    if code != Some(0) {
-        let failure = said(&envelope.message.unwrap_or_else(|| "no reason given".to_owned()));
-        // The message may be in Chinese.
-        return Err(match code.is_some_and(|code| OF_LOGIN.contains(&code)) {
-            true => Failure::denied(failure.detail),
-            false => failure,
-        });
-    }
-    envelope.data.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no data"))
 }

@@ -102,6 +102,32 @@ pub(super) fn open<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
     }
 }
 
+/// What a reply holds whose `code` is 0. Another code is an error in the pool's words, and one of `of_login` a
+/// refused login whatever the words are.
+pub(super) fn data<T: DeserializeOwned>(body: &[u8], of_login: &[i64]) -> Result<T, Failure> {
+    /// Read apart: what an error has for `data` is anything.
+    #[derive(Deserialize)]
+    struct Outcome {
+        code: Option<Decimal>,
+        message: Option<String>,
+    }
+    #[derive(Deserialize)]
+    struct Reply<T> {
+        data: Option<T>,
+    }
+    let Outcome { code, message } = json(body)?;
+    let code = code.as_ref().and_then(Decimal::i64);
+    if code != Some(0) {
+        let failure = said(message.as_deref().unwrap_or("no reason given"));
+        return Err(match code.is_some_and(|code| of_login.contains(&code)) {
+            true => Failure::denied(failure.detail),
+            false => failure,
+        });
+    }
+    let Reply { data } = json(body)?;
+    data.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no data"))
+}
+
 /// An error in the pool's own words. One about the credential is a refused login: asking again soon gets the
 /// address banned.
 pub(super) fn said(message: &str) -> Failure {

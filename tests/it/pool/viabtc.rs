@@ -76,6 +76,15 @@ async fn a_code_of_the_login_is_a_refused_login_in_any_language() {
 }
 
 #[test]
+fn whatever_data_an_error_carries_it_is_the_error_that_is_told() {
+    for data in ["null", "[]", "\"\"", "{}"] {
+        let body = format!(r#"{{"code":12004,"data":{data},"message":"address"}}"#);
+        let failure = viabtc::balance(body.as_bytes()).unwrap_err();
+        assert_eq!((failure.reason, failure.detail.as_str()), (Missing::Denied, "the pool says: address"));
+    }
+}
+
+#[test]
 fn another_code_is_an_error_of_the_pool() {
     let failure = viabtc::profit(br#"{"code":2,"message":"busy"}"#, moment(0).wall).unwrap_err();
     assert_eq!((failure.reason, failure.detail.as_str()), (Missing::RemoteError, "the pool says: busy"));
