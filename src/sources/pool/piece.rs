@@ -1,5 +1,7 @@
 //! What replies contribute to the report of an account.
 
+use std::collections::BTreeSet;
+
 use crate::reading::{
     Missing, PoolReport, PoolWorker, Quality, Read, Reading, RewardScheme, Settled, at_best,
 };
@@ -162,8 +164,9 @@ impl Piece {
         }
         match (&mut self.settled, settled) {
             (Some(known), Some(more)) => {
-                let new: Vec<_> = more.into_iter().filter(|row| !known.contains(row)).collect();
-                known.extend(new);
+                let key = |row: &Settled| (row.at, row.net.0, row.fee.map(|fee| fee.0));
+                let before: BTreeSet<_> = known.iter().map(key).collect();
+                known.extend(more.into_iter().filter(|row| !before.contains(&key(row))));
             }
             (known, more) => *known = more.or(known.take()),
         }
@@ -255,4 +258,21 @@ fn mean(workers: &[PoolWorker], part: fn(&PoolWorker) -> Read<Fraction>) -> Read
     }
     let value = Fraction::new(lost / work).ok_or(Missing::Implausible)?;
     Ok(Reading::estimated(value, source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::UnixMs;
+    use crate::reading::SettledKind;
+
+    #[test]
+    fn a_row_that_moved_to_the_next_page_is_taken_once_and_two_on_one_page_are_two() {
+        let row =
+            |at, sats| Settled { at: UnixMs(at), kind: SettledKind::UtcDay, net: Sats(sats), fee: None };
+        let mut all = Piece::from(vec![row(1, 5), row(2, 7), row(2, 7)]);
+        all.go_on(vec![row(2, 7), row(3, 7)].into());
+        all.in_order();
+        assert_eq!(all.settled, Some(vec![row(3, 7), row(2, 7), row(2, 7), row(1, 5)]));
+    }
 }
