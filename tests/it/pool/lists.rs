@@ -166,13 +166,15 @@ async fn a_list_is_read_page_after_page_to_its_last_and_one_without_an_end_is_gi
     for (all, listed, asked) in [(4, 4, 4), (1_000, 0, 201)] {
         let server = FakeHttp::start(move |request| pages(request, all)).await;
         let (mut account, _dir) = keyed_account("antpool", &server.url, "user = \"ridge\"");
-        let (mut secs, mut workers) = (0, 0);
-        while !account.whole() {
+        let mut workers = 0;
+        for secs in (0..1_000).step_by(2) {
             let samples = account.fetch(moment(secs)).await.unwrap();
             if let [Sample::Pool(sample)] = samples.as_slice() {
                 workers = sample.report.as_ref().unwrap().workers.len();
             }
-            secs += 2;
+            if account.whole() {
+                break;
+            }
         }
         assert_eq!(workers, listed);
         let sent: Vec<String> = server

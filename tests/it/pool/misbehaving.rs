@@ -21,6 +21,17 @@ fn kinds() -> Vec<(&'static str, PoolKind)> {
     names.iter().map(read).collect()
 }
 
+/// All that is ever posted to a pool: questions that have no other form.
+const POSTED: [&str; 7] = [
+    "POST /api/accountOverview.htm",
+    "POST /api/paymentHistoryV2.htm",
+    "POST /api/workers.htm",
+    "POST /v2/assets/balance",
+    "POST /v2/assets/transactions/list",
+    "POST /v2/hash_rate/info",
+    "POST /v2/hash_rate/worker/list",
+];
+
 fn text(code: u16, headers: &[(&'static str, &str)], body: &'static str) -> Reply {
     Reply::Status(code, headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(), body)
 }
@@ -81,6 +92,8 @@ async fn each_request_of_each_pool_fails_for_the_reason_that_there_is_and_shows_
             asked.sort();
             asked.dedup();
             assert_eq!(asked.len(), requests, "{name}: each request is another one");
+            let reads = |line: &String| line.starts_with("GET ") || POSTED.contains(&line.as_str());
+            assert!(asked.iter().all(reads), "{name}: {asked:?}");
         }
     }
 }
