@@ -12,6 +12,7 @@ use crate::economics::{HostingConfig, OccupiedFrom, Stoppable, Terms};
 use crate::sources::asic::{AsicConfig, AsicReader, hosts, labels};
 use crate::sources::gpu::GpuReader;
 use crate::sources::network::NetworkKind;
+use crate::sources::pool::PoolConfig;
 use crate::sources::price::{HashpriceIndexConfig, MarketRun, PowerPriceConfig, TariffKind};
 
 /// Validates a file without asking anything of the network. Returns the config and a summary for a
@@ -44,7 +45,7 @@ fn summary(config: &Config) -> Vec<(&'static str, Vec<String>)> {
         ("site", vec![site(config)]),
         ("mqtt", vec![mqtt(config)]),
         ("asic", asics(config)),
-        ("pool", listed(config.pool.iter().map(pool), "none")),
+        ("pool", listed(config.pool.iter().flat_map(pool), "none")),
         ("hosting", listed(config.hosting.iter().map(hosting), "none")),
         ("gpu_host", gpu_hosts(config)),
         ("power", vec![power(config)]),
@@ -120,8 +121,10 @@ fn labels(asic: &AsicConfig) -> Option<String> {
     Some(text)
 }
 
-fn pool(pool: &crate::sources::pool::PoolConfig) -> String {
-    format!("{}: {}, fee {} %", pool.name, pool.kind.api().name, percent(pool.fee))
+fn pool(pool: &PoolConfig) -> impl Iterator<Item = String> {
+    let api = pool.kind.api();
+    let line = format!("{}: {}, fee {} %", pool.name, api.name, percent(pool.fee));
+    std::iter::once(line).chain(api.warning.map(|warning| format!("  warning: {warning}")))
 }
 
 /// A checked config has every key that its terms need, and no figure is made up for another.

@@ -12,6 +12,11 @@ use crate::{agent, service};
 pub async fn run(config: &Config) -> anyhow::Result<()> {
     let shutdown = service::termination()?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), site = config.site.name, "wattsplit starts");
+    for pool in &config.pool {
+        if let Some(warning) = pool.kind.api().warning {
+            tracing::warn!(pool = %pool.name, "{warning}");
+        }
+    }
     match config.site.role {
         Role::Site => {
             let (observer, _) = watch::channel(None);

@@ -159,6 +159,16 @@ impl Decimal {
         Sats::parse_btc(kept).filter(exists)
     }
 
+    /// An amount in bitcoin that went through a float, to the nearest satoshi: what the float adds below that is
+    /// noise.
+    pub fn nearest_sats_from_btc(&self) -> Option<Sats> {
+        let (text, whole) = (self.text()?, self.whole_sats_from_btc()?.0);
+        let ninth = text.find('.').and_then(|point| text.as_bytes().get(point + 9));
+        let rest = i64::from(ninth.is_some_and(|digit| *digit >= b'5'));
+        let nearest = if text.starts_with('-') { whole - rest } else { whole + rest };
+        Some(Sats(nearest)).filter(exists)
+    }
+
     /// A whole number of satoshis.
     pub fn sats(&self) -> Option<Sats> {
         self.i64().map(Sats).filter(exists)
@@ -273,6 +283,23 @@ mod tests {
         assert_eq!(decimal("\"5E-2\"").shifted(3), Some(50.0));
         assert_eq!(decimal("\"n/a\"").shifted(1), None);
         assert_eq!(decimal("null").shifted(1), None);
+    }
+
+    #[test]
+    fn what_a_float_adds_below_a_satoshi_is_rounded_away() {
+        for (text, sats) in [
+            ("0.00051234", 51_234),
+            ("0.0005123399999999999", 51_234),
+            ("0.00051234000000000003", 51_234),
+            ("0.000000005", 1),
+            ("-0.0000000149", -1),
+            ("3", 300_000_000),
+        ] {
+            assert_eq!(decimal(text).nearest_sats_from_btc(), Some(Sats(sats)), "{text}");
+            assert_eq!(decimal(&format!("\"{text}\"")).nearest_sats_from_btc(), Some(Sats(sats)), "{text}");
+        }
+        assert_eq!(decimal("\"0.00016666x\"").nearest_sats_from_btc(), None);
+        assert_eq!(decimal("\"21000000.000000005\"").nearest_sats_from_btc(), None);
     }
 
     #[test]

@@ -2,10 +2,16 @@
 
 mod account;
 mod antpool;
+mod f2pool;
+mod foundry;
+mod lists;
+mod luxor;
+mod misbehaving;
 mod parsers;
+mod viabtc;
 
 use wattsplit::reading::{Missing, Read};
-use wattsplit::units::Hashrate;
+use wattsplit::units::{Fraction, Hashrate};
 
 const PROFILE: &str = include_str!("../fixtures/pool/braiins_profile.json");
 const WORKERS: &str = include_str!("../fixtures/pool/braiins_workers.json");
@@ -24,4 +30,9 @@ fn field(form: &str, name: &str) -> String {
 
 fn ths(read: &Read<Hashrate>) -> Result<f64, Missing> {
     read.map(|reading| reading.value.ths())
+}
+
+/// To seven decimals.
+fn part(read: &Read<Fraction>) -> Result<f64, Missing> {
+    read.map(|reading| (reading.value.get() * 1e7).round() / 1e7)
 }

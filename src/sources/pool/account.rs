@@ -60,6 +60,9 @@ struct Part {
     trouble: Option<Missing>,
 }
 
+/// What the pages before gave, the number of this one, and this one.
+type Told = (Option<Piece>, u32, Page);
+
 impl Account {
     pub(super) fn new(
         cfg: &PoolConfig,
@@ -113,14 +116,19 @@ impl Account {
         let begun_at = clock::now();
         let outcome = self.ask(next, page, now).await;
         let replied = now.mono.saturating_add(clock::now().since(begun_at));
-        self.gate.close(replied.max(now.mono.saturating_add(self.spacing())));
+        let mut free = replied.max(now.mono.saturating_add(self.spacing()));
+        if let Err(Failure { reason: Missing::RemoteError, retry_after: Some(wait), .. }) = &outcome {
+            // A pool that is busy is so for every request and every account.
+            free = free.max(now.mono.saturating_add(*wait));
+        }
+        self.gate.close(free);
         let failure = match outcome {
             Ok(reply) if reply.more && page >= MAX_PAGES => {
                 self.settle(next, now, Err(Missing::TooLarge), None);
                 Some(Failure::new(Missing::TooLarge, format!("a list of more than {MAX_PAGES} pages")))
             }
             Ok(reply) => {
-                self.settle(next, now, Ok((begun, reply)), None);
+                self.settle(next, now, Ok((begun, page, reply)), None);
                 None
             }
             Err(failure) => {
@@ -172,12 +180,18 @@ impl Account {
         if let Some(told) = told {
             self.clock_ahead_ms = Some(ahead(clock::now().wall, told));
         }
-        let reply = reply.map_err(|error| self.with_clock(error.into()))?;
+        let reply = reply.map_err(|error| self.in_words(error.into()))?;
         let context = Context { now, hashes_per_unit: self.hashes_per_unit };
         (request.parse)(&reply.body, &context).map_err(|failure| {
             let detail = format!("{}: {}", crate::http::redacted(&url), failure.detail);
-            self.with_clock(Failure { detail, ..failure })
+            self.in_words(Failure { detail, ..failure })
         })
+    }
+
+    /// As it may be shown.
+    fn in_words(&self, failure: Failure) -> Failure {
+        let detail = self.keys.hide(&failure.detail);
+        self.with_clock(Failure { detail, ..failure })
     }
 
     /// To a pool that checks signatures a wrong clock looks like a wrong key.
@@ -197,7 +211,7 @@ impl Account {
         &mut self,
         index: usize,
         now: Now,
-        outcome: Result<(Option<Piece>, Page), Missing>,
+        outcome: Result<Told, Missing>,
         retry_after: Option<Duration>,
     ) {
         if let Some(part) = self.parts.get_mut(index) {
@@ -233,20 +247,20 @@ fn ahead(own: UnixMs, theirs: UnixMs) -> i64 {
 }
 
 impl Part {
-    fn settle(&mut self, now: Now, outcome: Result<(Option<Piece>, Page), Missing>, retry_after: Duration) {
+    fn settle(&mut self, now: Now, outcome: Result<Told, Missing>, retry_after: Duration) {
         let mut pause = retry_after.max(self.period);
         self.pages = None;
         match outcome {
-            Ok((begun, Page { piece, more })) => {
+            Ok((begun, page, Page { piece, more })) => {
                 let mut all = begun.unwrap_or_default();
                 all.go_on(piece);
                 if more {
-                    self.page = self.page.saturating_add(1);
+                    self.page = page.saturating_add(1);
                     self.pages = Some(all);
                     pause = Duration::ZERO;
                 } else {
                     self.page = 0;
-                    all.once_each();
+                    all.in_order();
                     self.held = Some((now, all));
                     self.trouble = None;
                 }

@@ -8,17 +8,16 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
+use super::settled::{self, day, days_over};
 use super::sign::hmac_sha256;
-use super::wire::{hashrate, part_of, said, time};
+use super::wire::{data, hashrate, part_of, sum, time};
 use super::{Api, Ask, Asking, Balance, Body, Context, Key, Page, Piece, Rates, Request};
-use crate::reading::{Missing, PoolWorker, Quality, Read, Reading, RewardScheme, Settled, SettledKind};
+use crate::clock::UnixMs;
+use crate::reading::{Missing, PoolWorker, Read, RewardScheme, Settled};
 use crate::sources::Failure;
-use crate::sources::web::{Decimal, json, read};
+use crate::sources::web::{Decimal, read};
 
-const HOUR: Duration = Duration::from_secs(3600);
-const DAY_MS: i64 = 86_400_000;
 const MHS: f64 = 1e6;
 
 pub static API: Api = Api {
@@ -49,9 +48,9 @@ pub static API: Api = Api {
             ask: |asking| {
                 signed(asking, "/api/paymentHistoryV2.htm", &[("type", "recv"), ("pageSize", "50")])
             },
-            period: |interval| interval.max(HOUR),
+            period: settled::hourly,
             // The newest 50 days are enough: the ledger knows the others.
-            parse: |body, _| Ok(received(body)?.into()),
+            parse: |body, context| Ok(received(body, context.now.wall)?.into()),
             missing: |_| Vec::<Settled>::new().into(),
         },
     ],
@@ -76,13 +75,6 @@ fn signed(asking: &Asking<'_>, path: &'static str, more: &[(&'static str, &str)]
 }
 
 #[derive(Deserialize)]
-struct Envelope<T> {
-    code: Option<Decimal>,
-    message: Option<String>,
-    data: Option<T>,
-}
-
-#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Overview {
     hs_last10m: Option<Decimal>,
@@ -98,7 +90,7 @@ struct Overview {
 /// # Errors
 /// If the reply is no overview; the pool's own errors are [`Missing::RemoteError`].
 pub fn overview(body: &[u8]) -> Result<Piece, Failure> {
-    let account: Overview = open(body)?;
+    let account: Overview = data(body, &[])?;
     let rates = Rates {
         hashrate_now: hashrate(&account.hs_last10m, 1.0, "accountOverview.hsLast10m"),
         hashrate_1h: hashrate(&account.hs_last1h, 1.0, "accountOverview.hsLast1h"),
@@ -139,7 +131,7 @@ struct Worker {
 /// # Errors
 /// As [`overview`].
 pub fn workers(body: &[u8], context: &Context) -> Result<Page, Failure> {
-    let list: Rows<Worker> = open(body)?;
+    let list: Rows<Worker> = data(body, &[])?;
     let rows = list.rows.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no rows"))?;
     let hashes = context.hashes_per_unit.unwrap_or(MHS);
     let number = |field: &Option<Decimal>| field.as_ref().and_then(Decimal::u32);
@@ -166,44 +158,21 @@ fn worker(row: &Worker, hashes: f64) -> Option<PoolWorker> {
     })
 }
 
-fn sum(a: Read<f64>, b: Read<f64>) -> Read<f64> {
-    let (a, b) = (a?, b?);
-    Ok(Reading { value: a.value + b.value, quality: Quality::max(a.quality, b.quality), source: a.source })
-}
-
 #[derive(Deserialize)]
 struct Received {
     timestamp: Option<Decimal>,
     amount: Option<Decimal>,
 }
 
-/// What was credited by UTC day, newest first.
+/// What was credited for each UTC day that is over, newest first.
 ///
 /// # Errors
-/// As [`overview`], or if one of the rows cannot be read: a list with a day left out would look like a day
-/// without income.
-pub fn received(body: &[u8]) -> Result<Piece, Failure> {
-    let list: Rows<Received> = open(body)?;
+/// As [`overview`], or if one of the rows cannot be read.
+pub fn received(body: &[u8], now: UnixMs) -> Result<Piece, Failure> {
+    let list: Rows<Received> = data(body, &[])?;
     let rows = list.rows.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no rows"))?;
-    let mut settled = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let net = row.amount.as_ref().and_then(Decimal::sats_from_btc);
-        let (Some(mut at), Some(net)) = (time(&row.timestamp), net) else {
-            return Err(Failure::new(Missing::Garbage, "a row of paymentHistoryV2 cannot be read"));
-        };
-        at.0 = at.0.div_euclid(DAY_MS).saturating_mul(DAY_MS);
-        // What `fee` counts is not documented: the amount is what was credited.
-        settled.push(Settled { at, kind: SettledKind::UtcDay, net, fee: None });
-    }
-    settled.sort_by_key(|row| std::cmp::Reverse(row.at));
-    Ok(settled.into())
-}
-
-fn open<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
-    let envelope: Envelope<T> = json(body)?;
-    if envelope.code.as_ref().and_then(Decimal::i64) != Some(0) {
-        let message = envelope.message.unwrap_or_else(|| "no reason given".to_owned());
-        return Err(said(&message));
-    }
-    envelope.data.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no data"))
+    let amount = |row: &Received| row.amount.as_ref().and_then(Decimal::sats_from_btc);
+    // What `fee` counts is not documented: the amount is what was credited.
+    let days = rows.iter().map(|row| day(time(&row.timestamp), amount(row), None));
+    days_over(days, "paymentHistoryV2", now)
 }

@@ -76,6 +76,24 @@ impl Keys {
     pub fn secret(&self) -> &str {
         self.secret.as_ref().map_or("", Secret::reveal)
     }
+
+    /// `text` of a pool that repeats the token or the secret, also where it breaks off within one.
+    pub(super) fn hide(&self, text: &str) -> String {
+        /// What is shorter is part of a word.
+        const LEAST: usize = 4;
+        let mut secrets = [self.token(), self.secret()];
+        // Longest first, so that a part never uncovers the rest.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        let mut text = text.to_owned();
+        for secret in secrets.into_iter().filter(|secret| secret.len() >= LEAST) {
+            text = text.replace(secret, "…");
+            let mut starts = (LEAST..secret.len()).rev().filter_map(|end| secret.get(..end));
+            if let Some(kept) = starts.find_map(|start| text.strip_suffix(start)) {
+                text = format!("{kept}…");
+            }
+        }
+        text
+    }
 }
 
 /// What a question is made of.
@@ -140,5 +158,32 @@ pub struct Page {
 impl From<Piece> for Page {
     fn from(piece: Piece) -> Self {
         Self { piece, more: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_a_pool_repeats_is_hidden_whole_or_cut_off() {
+        let secret = |text: &str| Some(Secret::received(text.to_owned()));
+        let keys = Keys {
+            token: secret("hunter2"),
+            secret: secret("hunter2-and-more"),
+            address: String::new(),
+            user: "ridge".into(),
+        };
+        for (said, shown) in [
+            ("no such key: hunter2", "no such key: …"),
+            ("hunter2-and-more is wrong for ridge", "… is wrong for ridge"),
+            ("the key begins with hunte", "the key begins with …"),
+            ("a hunt", "a …"),
+            ("nothing", "nothing"),
+        ] {
+            assert_eq!(keys.hide(said), shown);
+        }
+        let open = Keys { token: None, secret: None, ..keys };
+        assert_eq!(open.hide("hunter2"), "hunter2");
     }
 }

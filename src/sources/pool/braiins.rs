@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::settled::{self, is_over, newest_first};
 use super::wire::{hashes_per, plausible};
 use super::{Api, Ask, Asking, Balance, Key, Piece, Rates, Request};
 use crate::clock::UnixMs;
@@ -17,7 +18,6 @@ use crate::sources::Failure;
 use crate::sources::web::{Decimal, json, read};
 use crate::units::Hashrate;
 
-const HOUR: Duration = Duration::from_secs(3600);
 const DAY_SECS: i64 = 86_400;
 
 pub static API: Api = Api {
@@ -43,7 +43,7 @@ pub static API: Api = Api {
         },
         Request {
             ask: |asking| get(asking, "/accounts/rewards/json/btc"),
-            period: |interval| interval.max(HOUR),
+            period: settled::hourly,
             parse: |body, context| Ok(rewards(body, context.now.wall)?.into()),
             missing: |_| Vec::<Settled>::new().into(),
         },
@@ -164,21 +164,21 @@ pub fn rewards(body: &[u8], now: UnixMs) -> Result<Piece, Failure> {
     let rows = reply
         .daily_rewards
         .ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no daily_rewards"))?;
-    let mut settled = Vec::with_capacity(rows.len());
-    for row in rows {
-        let day = row.date.as_ref().and_then(Decimal::i64).filter(|secs| secs.rem_euclid(DAY_SECS) == 0);
-        let net = row.total_reward.as_ref().and_then(Decimal::sats_from_btc);
-        let (Some(day), Some(net)) = (day, net) else {
-            return Err(Failure::new(Missing::Garbage, "a row of daily_rewards cannot be read"));
-        };
-        // The pool's own word on when it settled, else this machine's clock.
-        let known_until = row.calculation_date.as_ref().and_then(Decimal::i64).unwrap_or(now.secs());
-        if day.saturating_add(DAY_SECS) <= known_until {
-            settled.push(Settled { at: UnixMs::from_secs(day), kind: SettledKind::UtcDay, net, fee: None });
-        }
-    }
-    settled.sort_by_key(|row| std::cmp::Reverse(row.at));
-    Ok(settled.into())
+    // The pool's own word on when it settled, else this machine's clock.
+    let known = |row: &DailyReward| {
+        row.calculation_date.as_ref().and_then(Decimal::i64).map_or(now, UnixMs::from_secs)
+    };
+    let days = rows.iter().filter_map(|row| match reward(row) {
+        Some(day) => is_over(day.at, known(row)).then_some(Some(day)),
+        None => Some(None),
+    });
+    newest_first(days, "daily_rewards")
+}
+
+fn reward(row: &DailyReward) -> Option<Settled> {
+    let day = row.date.as_ref().and_then(Decimal::i64).filter(|secs| secs.rem_euclid(DAY_SECS) == 0);
+    let net = row.total_reward.as_ref().and_then(Decimal::sats_from_btc);
+    Some(Settled { at: UnixMs::from_secs(day?), kind: SettledKind::UtcDay, net: net?, fee: None })
 }
 
 fn open<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {

@@ -22,15 +22,21 @@ mod account;
 pub mod antpool;
 mod api;
 pub mod braiins;
+pub mod f2pool;
+pub mod f2pool_v2;
+pub mod foundry;
 mod gate;
+pub mod luxor;
 mod nonce;
 pub mod ocean;
 mod piece;
+mod settled;
 mod sign;
+pub mod viabtc;
 mod wire;
 
 pub use api::{Api, Ask, Asking, Body, Context, Key, Keys, Page, Request};
-pub use piece::{Balance, Piece, Rates, Rejects};
+pub use piece::{Balance, Counts, Piece, Rates, Rejects};
 
 /// `[[pool]]`: one account at one pool.
 #[derive(Debug, Clone, Deserialize)]
@@ -65,7 +71,12 @@ pub struct PoolConfig {
 pub enum PoolKind {
     Antpool,
     Braiins,
+    F2pool,
+    F2poolV2,
+    Foundry,
+    Luxor,
     Ocean,
+    Viabtc,
 }
 
 impl PoolKind {
@@ -73,7 +84,12 @@ impl PoolKind {
         match self {
             PoolKind::Antpool => &antpool::API,
             PoolKind::Braiins => &braiins::API,
+            PoolKind::F2pool => &f2pool::API,
+            PoolKind::F2poolV2 => &f2pool_v2::API,
+            PoolKind::Foundry => &foundry::API,
+            PoolKind::Luxor => &luxor::API,
             PoolKind::Ocean => &ocean::API,
+            PoolKind::Viabtc => &viabtc::API,
         }
     }
 }

@@ -10,16 +10,13 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::settled::{self, newest_first};
 use super::wire::{hashrate, said, time};
 use super::{Api, Ask, Balance, Key, Piece, Rates, Request};
 use crate::reading::{Missing, PoolWorker, Read, RewardScheme, Settled, SettledKind};
 use crate::sources::Failure;
 use crate::sources::web::{Decimal, json, read};
 use crate::units::Hashrate;
-
-const HOUR: Duration = Duration::from_secs(3600);
-/// Earnings are asked for this far back.
-const EARNINGS_SECS: i64 = 30 * 86_400;
 
 pub static API: Api = Api {
     name: "ocean",
@@ -49,10 +46,11 @@ pub static API: Api = Api {
         },
         Request {
             ask: |asking| {
-                let (address, end) = (&asking.keys.address, asking.now.wall.secs());
-                Ask::get(format!("/v1/earnpay/{address}/{}/{end}", end.saturating_sub(EARNINGS_SECS)))
+                let (address, now) = (&asking.keys.address, asking.now.wall);
+                let start = settled::since(now);
+                Ask::get(format!("/v1/earnpay/{address}/{}/{}", start.secs(), now.secs()))
             },
-            period: |interval| interval.max(HOUR),
+            period: settled::hourly,
             parse: |body, _| Ok(earnpay(body)?.into()),
             missing: |_| Vec::<Settled>::new().into(),
         },
@@ -170,23 +168,16 @@ struct Earning {
 /// What was credited for each block, net of the fee, newest first.
 ///
 /// # Errors
-/// As [`user_hashrate`], or if one of the rows cannot be read: a list with a block left out would
-/// look like less income.
+/// As [`user_hashrate`], or if one of the rows cannot be read.
 pub fn earnpay(body: &[u8]) -> Result<Piece, Failure> {
     let reply: EarnPay = open(body)?;
     let rows =
         reply.earnings.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no earnings"))?;
-    let mut settled = Vec::with_capacity(rows.len());
-    for row in rows {
-        let at = time(&row.ts);
-        let net = row.satoshis_net_earned.as_ref().and_then(Decimal::sats);
-        let (Some(at), Some(net)) = (at, net) else {
-            return Err(Failure::new(Missing::Garbage, "a row of earnings cannot be read"));
-        };
-        settled.push(Settled { at, kind: SettledKind::Block, net, fee: None });
-    }
-    settled.sort_by_key(|row| std::cmp::Reverse(row.at));
-    Ok(settled.into())
+    let blocks = rows.iter().map(|row| {
+        let (at, net) = (time(&row.ts)?, row.satoshis_net_earned.as_ref().and_then(Decimal::sats)?);
+        Some(Settled { at, kind: SettledKind::Block, net, fee: None })
+    });
+    newest_first(blocks, "earnings")
 }
 
 fn open<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {

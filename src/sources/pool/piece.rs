@@ -1,7 +1,9 @@
 //! What replies contribute to the report of an account.
 
 use crate::reading::{Missing, PoolReport, PoolWorker, Quality, Read, Reading, Settled, at_best};
+use crate::sources::Failure;
 use crate::units::{Fraction, Hashrate, Sats};
+use std::collections::BTreeSet;
 
 /// What one request contributes. What it does not speak of stays as it is.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -9,6 +11,8 @@ pub struct Piece {
     pub rates: Option<Rates>,
     pub rejects: Option<Rejects>,
     pub balance: Option<Balance>,
+    /// Of the rates, where those leave it open.
+    pub counts: Option<Counts>,
     pub workers: Option<Vec<PoolWorker>>,
     pub settled: Option<Vec<Settled>>,
 }
@@ -21,6 +25,13 @@ pub struct Rates {
     pub hashrate_24h: Read<Hashrate>,
     pub workers_online: Read<u32>,
     pub workers_offline: Read<u32>,
+}
+
+/// Workers by state, from a list of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Counts {
+    pub online: Read<u32>,
+    pub offline: Read<u32>,
 }
 
 /// Work that earns nothing, as parts of all work.
@@ -48,6 +59,17 @@ impl Rates {
         }
     }
 
+    /// # Errors
+    /// If none of the hashrates is there: the reply is about something else.
+    pub(super) fn told(self) -> Result<Self, Failure> {
+        let absent = Err(Missing::NotReported);
+        let all = [self.hashrate_now, self.hashrate_1h, self.hashrate_24h];
+        match all.iter().all(|rate| *rate == absent) {
+            true => Err(Failure::new(Missing::NotReported, "the reply has no hashrates")),
+            false => Ok(self),
+        }
+    }
+
     fn at_best(self, quality: Quality) -> Self {
         Self {
             hashrate_now: at_best(self.hashrate_now, quality),
@@ -56,6 +78,12 @@ impl Rates {
             workers_online: at_best(self.workers_online, quality),
             workers_offline: at_best(self.workers_offline, quality),
         }
+    }
+}
+
+impl Counts {
+    fn at_best(self, quality: Quality) -> Self {
+        Self { online: at_best(self.online, quality), offline: at_best(self.offline, quality) }
     }
 }
 
@@ -115,31 +143,40 @@ impl Piece {
             rates: self.rates.map(|rates| rates.at_best(quality)),
             rejects: self.rejects.map(|rejects| rejects.at_best(quality)),
             balance: self.balance.map(|balance| balance.at_best(quality)),
+            counts: self.counts.map(|counts| counts.at_best(quality)),
             ..self
         }
     }
 
-    /// Goes on with the next page of the same list.
+    /// Goes on with the next page of the same list. A row that was on the page before moved on: it is paid once.
     pub(super) fn go_on(&mut self, next: Piece) {
-        let Piece { rates, rejects, balance, workers, settled } = next;
+        let Piece { rates, rejects, balance, counts, workers, settled } = next;
         self.rates = rates.or(self.rates.take());
         self.rejects = rejects.or(self.rejects.take());
         self.balance = balance.or(self.balance.take());
+        self.counts = counts.or(self.counts.take());
         match (&mut self.workers, workers) {
             (Some(known), Some(more)) => known.extend(more),
             (known, more) => *known = more.or(known.take()),
         }
         match (&mut self.settled, settled) {
-            (Some(known), Some(more)) => known.extend(more),
+            (Some(known), Some(more)) => {
+                let key = |row: &Settled| (row.at, row.net.0, row.fee.map(|fee| fee.0));
+                let before: BTreeSet<_> = known.iter().map(key).collect();
+                known.extend(more.into_iter().filter(|row| !before.contains(&key(row))));
+            }
             (known, more) => *known = more.or(known.take()),
         }
     }
 
-    /// A list that moved between two pages may tell a worker or a row twice.
-    pub(super) fn once_each(&mut self) {
+    /// A list that moved between two pages may tell a worker twice, and pages may begin with the oldest row.
+    pub(super) fn in_order(&mut self) {
         if let Some(workers) = &mut self.workers {
             workers.sort_by(|a, b| a.name.cmp(&b.name));
             workers.dedup_by(|a, b| a.name == b.name);
+        }
+        if let Some(settled) = &mut self.settled {
+            settled.sort_by_key(|row| std::cmp::Reverse(row.at));
         }
     }
 
@@ -159,6 +196,16 @@ impl Piece {
         if let Some(balance) = self.balance {
             report.unpaid = balance.unpaid;
             report.today_estimate = balance.today_estimate;
+        }
+        if let Some(counts) = self.counts {
+            let open = Err(Missing::NotSupported);
+            for (told, count) in
+                [(&mut report.workers_online, counts.online), (&mut report.workers_offline, counts.offline)]
+            {
+                if *told == open {
+                    *told = count;
+                }
+            }
         }
         report.workers = self.workers.unwrap_or(std::mem::take(&mut report.workers));
         report.settled = self.settled.unwrap_or(std::mem::take(&mut report.settled));
@@ -189,4 +236,21 @@ fn mean(workers: &[PoolWorker], part: fn(&PoolWorker) -> Read<Fraction>) -> Read
     }
     let value = Fraction::new(lost / work).ok_or(Missing::Implausible)?;
     Ok(Reading::estimated(value, source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::UnixMs;
+    use crate::reading::SettledKind;
+
+    #[test]
+    fn a_row_that_moved_to_the_next_page_is_taken_once_and_two_on_one_page_are_two() {
+        let row =
+            |at, sats| Settled { at: UnixMs(at), kind: SettledKind::UtcDay, net: Sats(sats), fee: None };
+        let mut all = Piece::from(vec![row(1, 5), row(2, 7), row(2, 7)]);
+        all.go_on(vec![row(2, 7), row(3, 7)].into());
+        all.in_order();
+        assert_eq!(all.settled, Some(vec![row(3, 7), row(2, 7), row(2, 7), row(1, 5)]));
+    }
 }

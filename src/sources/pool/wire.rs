@@ -1,10 +1,13 @@
 //! What the pools' replies have in common: hashrates in some unit, parts of all work, times.
 
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
 use super::HashrateUnit;
 use crate::clock::UnixMs;
-use crate::reading::{Missing, Read, Reading};
+use crate::reading::{Missing, Quality, Read, Reading};
 use crate::sources::Failure;
-use crate::sources::web::{Decimal, excerpt, read};
+use crate::sources::web::{Decimal, excerpt, json, read};
 use crate::units::{Fraction, Hashrate};
 
 /// A hashrate in hashes per second as a plausible reading: not negative, and below ten times the
@@ -38,6 +41,12 @@ pub(super) fn hashes_per(unit: &str) -> Option<f64> {
     Some(unit.hashes())
 }
 
+/// Both together, as good as the worse of them.
+pub(super) fn sum(a: Read<f64>, b: Read<f64>) -> Read<f64> {
+    let (a, b) = (a?, b?);
+    Ok(Reading { value: a.value + b.value, quality: Quality::max(a.quality, b.quality), source: a.source })
+}
+
 /// `part` of `part + rest`; both in the same unit. Of no work at all there is no part.
 pub(super) fn part_of(part: Read<f64>, rest: Read<f64>) -> Read<Fraction> {
     let (part, rest) = (part?, rest?);
@@ -45,8 +54,20 @@ pub(super) fn part_of(part: Read<f64>, rest: Read<f64>) -> Read<Fraction> {
     if whole == 0.0 {
         return Err(Missing::Undefined);
     }
-    let value = Fraction::new(part.value / whole).ok_or(Missing::Implausible)?;
+    let value = fraction(part.value / whole)?;
     Ok(Reading { value, quality: part.quality.max(rest.quality), source: part.source })
+}
+
+/// A part of all work that the pool tells as one number, and its document does not say that it is a fraction: an
+/// estimate.
+pub(super) fn untold_part(field: &Option<Decimal>, source: &'static str) -> Read<Fraction> {
+    let part = read(field, source, Decimal::f64)?;
+    Ok(Reading::estimated(fraction(part.value)?, source))
+}
+
+fn fraction(value: f64) -> Result<Fraction, Missing> {
+    let in_range = (0.0..=1.0).contains(&value);
+    Fraction::new(value).filter(|_| in_range).ok_or(Missing::Implausible)
 }
 
 /// Unix time in seconds or milliseconds, told apart by size, or a date and time in UTC with or without its
@@ -66,6 +87,45 @@ pub(super) fn time(field: &Option<Decimal>) -> Option<UnixMs> {
     let civil: jiff::civil::DateTime = text.parse().ok()?;
     let instant = jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()?;
     Some(UnixMs(instant.as_millisecond()))
+}
+
+/// A reply, unless it is an object with a `message` or `msg`: so say most pools that they refuse.
+pub(super) fn open<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    #[derive(Deserialize)]
+    struct Refusal {
+        #[serde(alias = "msg")]
+        message: String,
+    }
+    match serde_json::from_slice(body) {
+        Ok(Refusal { message }) if !message.is_empty() => Err(said(&message)),
+        _ => json(body),
+    }
+}
+
+/// What a reply holds whose `code` is 0. Another code is an error in the pool's words, and one of `of_login` a
+/// refused login whatever the words are.
+pub(super) fn data<T: DeserializeOwned>(body: &[u8], of_login: &[i64]) -> Result<T, Failure> {
+    /// Read apart: what an error has for `data` is anything.
+    #[derive(Deserialize)]
+    struct Outcome {
+        code: Option<Decimal>,
+        message: Option<String>,
+    }
+    #[derive(Deserialize)]
+    struct Reply<T> {
+        data: Option<T>,
+    }
+    let Outcome { code, message } = json(body)?;
+    let code = code.as_ref().and_then(Decimal::i64);
+    if code != Some(0) {
+        let failure = said(message.as_deref().unwrap_or("no reason given"));
+        return Err(match code.is_some_and(|code| of_login.contains(&code)) {
+            true => Failure::denied(failure.detail),
+            false => failure,
+        });
+    }
+    let Reply { data } = json(body)?;
+    data.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no data"))
 }
 
 /// An error in the pool's own words. One about the credential is a refused login: asking again soon gets the

@@ -9,7 +9,7 @@ use wattsplit::units::Sats;
 
 use super::account::{failed, keyed_account, report};
 use super::*;
-use crate::fake_http::{FakeHttp, Reply, Request};
+use crate::fake_http::{FakeHttp, Reply, Request, moment};
 
 const OVERVIEW: &str = include_str!("../../fixtures/pool/antpool_overview.json");
 const WORKERS_1: &str = include_str!("../../fixtures/pool/antpool_workers_1.json");
@@ -86,10 +86,13 @@ async fn a_wrong_secret_is_a_refused_login_that_waits_a_quarter_of_an_hour() {
 
 #[test]
 fn days_are_settled_newest_first() {
-    let rows = antpool::received(RECEIVED.as_bytes()).unwrap().settled.unwrap();
+    let rows = antpool::received(RECEIVED.as_bytes(), moment(0).wall).unwrap().settled.unwrap();
     let told: Vec<_> = rows.iter().map(|row| (row.at.secs(), row.kind, row.net.0)).collect();
     let day = SettledKind::UtcDay;
     assert_eq!(told, [(1_789_862_400, day, 80_115), (1_789_776_000, day, 79_812)]);
     let unreadable = RECEIVED.replace("0.00080115", "soon");
-    assert_eq!(antpool::received(unreadable.as_bytes()).unwrap_err().reason, Missing::Garbage);
+    assert_eq!(
+        antpool::received(unreadable.as_bytes(), moment(0).wall).unwrap_err().reason,
+        Missing::Garbage
+    );
 }
