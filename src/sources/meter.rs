@@ -12,8 +12,10 @@ use serde_json::Value;
 use crate::clock::Now;
 use crate::http::Http;
 use crate::reading::{MeterReport, MeterSample, Missing, Read, Reading, Sample};
-use crate::secret::{Secret, SecretError};
-use crate::sources::web::{json, number_at};
+use crate::secret::SecretError;
+use crate::sources::value::amount::{Measure, amount};
+use crate::sources::value::page;
+use crate::sources::value::query::{Query, RequestConfig};
 use crate::sources::{Failure, Fetch, Schedule, Source};
 use crate::units::{WattHours, Watts};
 
@@ -33,6 +35,9 @@ pub struct MeterConfig {
     pub energy_unit: EnergyUnit,
     /// File with a token, sent as `Authorization: Bearer …`.
     pub token_file: Option<PathBuf>,
+    /// What else the request holds.
+    #[serde(default)]
+    pub request: RequestConfig,
     /// Seconds between two requests.
     #[serde(default = "default_interval")]
     pub interval_secs: u64,
@@ -90,16 +95,16 @@ impl EnergyUnit {
     }
 }
 
-/// The numbers that the keys of `cfg` point at. One of them may be missing.
+/// What the keys of `cfg` point at in a page. One of the two may be missing.
 ///
 /// # Errors
-/// The page is no JSON, or holds neither.
-pub fn parse(body: &[u8], cfg: &MeterConfig) -> Result<MeterReport, Failure> {
-    let page: Value = json(body)?;
-    let watts = number_at(&page, &cfg.power_key).map(|value| value * cfg.power_unit.watts());
+/// The page holds neither.
+pub fn parse(page: &Value, cfg: &MeterConfig) -> Result<MeterReport, Failure> {
+    let amount_at = |key: &str, measure, factor| amount(page::at(page, key)?, measure, factor);
+    let watts = amount_at(&cfg.power_key, Measure::Power, cfg.power_unit.watts());
     let power = watts.and_then(|watts| reading(watts, &POWER_W, "meter.power", Watts::new));
     let counter = cfg.energy_key.as_deref().ok_or(Missing::NotConfigured);
-    let watt_hours = counter.and_then(|key| number_at(&page, key)).map(|n| n * cfg.energy_unit.watt_hours());
+    let watt_hours = counter.and_then(|key| amount_at(key, Measure::Energy, cfg.energy_unit.watt_hours()));
     let energy = watt_hours.and_then(|wh| reading(wh, &ENERGY_WH, "meter.energy", WattHours::new));
     match (power, energy) {
         (Err(why), Err(_)) => Err(Failure::new(why, format!("no power at `{}` of the page", cfg.power_key))),
@@ -120,15 +125,15 @@ fn reading<T>(
 /// The source of the meter.
 ///
 /// # Errors
-/// If the file with the token cannot be read.
+/// If a file with a secret cannot be read.
 pub fn source(cfg: &MeterConfig, http: &Http) -> Result<Box<dyn Source>, SecretError> {
-    let token = cfg.token_file.as_deref().map(Secret::from_file).transpose()?;
-    Ok(Box::new(MeterSource { config: cfg.clone(), token, http: http.clone() }))
+    let query = Query::new(&cfg.url, cfg.token_file.as_deref(), &cfg.request)?;
+    Ok(Box::new(MeterSource { config: cfg.clone(), query, http: http.clone() }))
 }
 
 struct MeterSource {
     config: MeterConfig,
-    token: Option<Secret>,
+    query: Query,
     http: Http,
 }
 
@@ -138,11 +143,7 @@ impl MeterSource {
     }
 
     async fn report(&self) -> Result<MeterReport, Failure> {
-        let bearer = self.token.as_ref().map(|token| format!("Bearer {}", token.reveal()));
-        let headers: Vec<(&str, &str)> =
-            bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
-        let reply = self.http.get(&self.config.url, &headers, REPLY_LIMIT).await?;
-        parse(&reply.body, &self.config)
+        parse(&self.query.page(&self.http, REPLY_LIMIT).await?, &self.config)
     }
 
     fn sample(&self, report: Result<MeterReport, Missing>) -> Vec<Sample> {
@@ -178,7 +179,7 @@ mod tests {
 
     /// Watts and watt-hours of a page.
     fn read(page: &str, keys: &str) -> (Result<f64, Missing>, Result<f64, Missing>) {
-        match parse(page.as_bytes(), &config(keys)) {
+        match parse(&serde_json::from_str(page).unwrap(), &config(keys)) {
             Ok(report) => (report.power.map(|r| r.value.get()), report.energy.map(|r| r.value.get())),
             Err(failure) => (Err(failure.reason), Err(failure.reason)),
         }
@@ -198,6 +199,9 @@ mod tests {
             energy_unit = \"mwh\"";
         assert_eq!(read(gateway, keys), (Ok(1_500_000.0), Ok(12_500_000.0)));
         assert_eq!(read("417", "power_key = \"\"").0, Ok(417.0));
+        let with_units = r#"{"p":"8.4 MW","e":"12.5 MWh"}"#;
+        let keys = "power_key = \"/p\"\npower_unit = \"kw\"\nenergy_key = \"/e\"";
+        assert_eq!(read(with_units, keys), (Ok(8_400_000.0), Ok(12_500_000.0)));
     }
 
     #[test]
@@ -225,10 +229,9 @@ mod tests {
 
     #[test]
     fn a_page_without_either_is_a_failure_that_names_the_key_and_shows_nothing() {
-        let failure = parse(br#"{"other":"hunter2"}"#, &config("power_key = \"/p\"")).unwrap_err();
+        let page = serde_json::json!({"other": "hunter2"});
+        let failure = parse(&page, &config("power_key = \"/p\"")).unwrap_err();
         assert_eq!(failure.reason, Missing::NotReported);
         assert_eq!(failure.detail, "no power at `/p` of the page");
-        assert_eq!(read("<html>", "power_key = \"/p\"").0, Err(Missing::Garbage));
-        assert_eq!(read("{\"p\":", "power_key = \"/p\"").0, Err(Missing::CutOff));
     }
 }

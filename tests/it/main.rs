@@ -30,3 +30,4 @@ mod runner;
 mod service;
 mod site;
 mod split;
+mod value;

@@ -4,6 +4,7 @@ mod devices;
 mod hosting;
 mod money;
 mod policy;
+mod request;
 mod services;
 
 use std::collections::BTreeMap;

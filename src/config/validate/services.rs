@@ -1,5 +1,6 @@
 //! `[site]`, `[mqtt]`, `[btc]`, `[network]`, `[meter]`.
 
+use super::request::request;
 use super::{Checker, MAX_KW};
 use crate::config::document::Path;
 use crate::config::problem::nearest;
@@ -149,6 +150,7 @@ pub fn meter(meter: &MeterConfig, check: &mut Checker<'_, '_>) {
         }
     }
     check.whole(&section.key("interval_secs"), meter.interval_secs, METER_INTERVAL_SECS, "seconds");
+    request(&section, meter.token_file.is_some(), &meter.request, check);
 }
 
 /// A node reads devices; what has to do with money is the site's.

@@ -11,7 +11,7 @@ use crate::clock::{Now, UnixMs};
 use crate::http::Http;
 use crate::reading::{Missing, OccupancySample, Read, Reading, Sample};
 use crate::secret::{Secret, SecretError};
-use crate::sources::web::{json, number_at};
+use crate::sources::web::{json, number_at, parsed};
 use crate::sources::{Failure, Fetch, Schedule, Source};
 
 mod files;
@@ -105,7 +105,7 @@ impl OccupancySource {
                 let headers: Vec<(&str, &str)> =
                     bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
                 let reply = self.http.get(url, &headers, PAGE_LIMIT_BYTES).await?;
-                (Reading::measured(whole(&json(&reply.body)?, pointer)?, "http"), Some(now.wall))
+                (Reading::measured(whole(&parsed(&reply, json)?, pointer)?, "http"), Some(now.wall))
             }
             Origin::Vast { base, key, machines } => {
                 let gpus = vast::occupied(&self.http, base.as_deref(), key, machines).await?;

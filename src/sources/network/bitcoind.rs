@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{FEE_BLOCKS, NetworkConfig, difficulty, height, mean_fee, sample};
 use crate::clock::Now;
-use crate::http::{Http, HttpError};
+use crate::http::{Http, HttpError, HttpReply, Posted};
 use crate::reading::{Missing, NetworkReport, Read, Sample};
 use crate::secret::{Secret, SecretError};
-use crate::sources::web::{basic, json};
+use crate::sources::web::{basic, json, parsed};
 use crate::sources::{Failure, Fetch, Schedule, Source};
 use crate::units::Sats;
 
@@ -127,7 +127,7 @@ impl Bitcoind {
 
     async fn report(&mut self) -> Result<NetworkReport, Failure> {
         let call = Call { jsonrpc: "1.0", id: 0, method: "getblockchaininfo", params: [(); 0] };
-        let (height, difficulty) = parse_chain_info(&self.post(&call).await?)?;
+        let (height, difficulty) = parsed(&self.post(&call).await?, parse_chain_info)?;
         let first = height.saturating_add(1).saturating_sub(FEE_BLOCKS);
         self.fees.retain(|block, _| (first..=height).contains(block));
         let trouble = match tokio::time::timeout(FEES_DEADLINE, self.fill(first, height)).await {
@@ -145,7 +145,7 @@ impl Bitcoind {
             (first..=height).rev().filter(|block| !self.fees.contains_key(block)).collect();
         for blocks in absent.chunks(BATCH) {
             let calls: Vec<_> = blocks.iter().map(|block| stats_call(*block)).collect();
-            let fees = parse_block_stats(&self.post(&calls).await?)?;
+            let fees = parsed(&self.post(&calls).await?, parse_block_stats)?;
             self.fees.extend(fees.into_iter().filter(|(block, _)| blocks.contains(block)));
         }
         Ok(())
@@ -161,7 +161,7 @@ impl Bitcoind {
 
     /// Posts a call or a batch; a refused cookie is read again once, because the node writes a new
     /// one at each start.
-    async fn post(&mut self, call: &impl Serialize) -> Result<Vec<u8>, Failure> {
+    async fn post(&mut self, call: &impl Serialize) -> Result<HttpReply, Failure> {
         let body = serde_json::to_vec(call).map_err(|error| {
             Failure::new(Missing::NotSupported, format!("cannot write the call: {error}"))
         })?;
@@ -175,10 +175,11 @@ impl Bitcoind {
         }
     }
 
-    async fn post_as(&self, login: Option<String>, body: &[u8]) -> Result<Vec<u8>, HttpError> {
+    async fn post_as(&self, login: Option<String>, body: &[u8]) -> Result<HttpReply, HttpError> {
         let headers: Vec<(&str, &str)> =
             login.iter().map(|value| ("authorization", value.as_str())).collect();
-        Ok(self.http.post_json(&self.url, &headers, body, REPLY_LIMIT).await?.body)
+        let posted = Posted { bytes: body, secrets: &[] };
+        self.http.post_json(&self.url, &headers, posted, REPLY_LIMIT).await
     }
 }
 

@@ -9,9 +9,9 @@ use serde::Deserialize;
 
 use super::{difficulty, height, mean_fee, sample};
 use crate::clock::Now;
-use crate::http::Http;
+use crate::http::{Http, HttpReply};
 use crate::reading::{Missing, NetworkReport, Read, Sample};
-use crate::sources::web::{Decimal, join, json};
+use crate::sources::web::{Decimal, join, json, parsed};
 use crate::sources::{Failure, Fetch, Schedule, Source};
 use crate::units::Sats;
 
@@ -78,22 +78,22 @@ impl Mempool {
     }
 
     async fn report(&self) -> Result<NetworkReport, Failure> {
-        let height = parse_height(&self.get("/api/blocks/tip/height").await?)?;
-        let difficulty = parse_difficulty(&self.get("/api/v1/mining/hashrate/3d").await?)?;
+        let height = parsed(&self.get("/api/blocks/tip/height").await?, parse_height)?;
+        let difficulty = parsed(&self.get("/api/v1/mining/hashrate/3d").await?, parse_difficulty)?;
         Ok(NetworkReport { source: SOURCE, height, difficulty, mean_fee: self.fees().await })
     }
 
     async fn fees(&self) -> Read<Sats> {
         let reply = self.get("/api/v1/mining/reward-stats/144");
         match tokio::time::timeout(FEES_DEADLINE, reply).await {
-            Ok(Ok(body)) => parse_fees(&body),
+            Ok(Ok(reply)) => parse_fees(&reply.body),
             Ok(Err(failure)) => Err(failure.reason),
             Err(_) => Err(Missing::Timeout),
         }
     }
 
-    async fn get(&self, path: &str) -> Result<Vec<u8>, Failure> {
-        Ok(self.http.get(&join(&self.base, path), &[], REPLY_LIMIT).await?.body)
+    async fn get(&self, path: &str) -> Result<HttpReply, Failure> {
+        Ok(self.http.get(&join(&self.base, path), &[], REPLY_LIMIT).await?)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::clock::Now;
 use crate::http::Http;
 use crate::reading::{Missing, PoolReport, PoolSample, Quality, Sample};
 use crate::secret::Secret;
-use crate::sources::web::join;
+use crate::sources::web::{join, parsed};
 use crate::sources::{Failure, Fetch, Schedule, Source};
 
 /// Workers of a large site: about 300 bytes each.
@@ -108,7 +108,7 @@ impl Account {
             _ => Vec::new(),
         };
         let reply = self.http.get(&url, &headers, REPLY_LIMIT).await?;
-        (part.request.parse)(&reply.body, now).map_err(|failure| Failure {
+        parsed(&reply, |body| (part.request.parse)(body, now)).map_err(|failure| Failure {
             detail: format!("{}: {}", crate::http::redacted(&url), failure.detail),
             ..failure
         })

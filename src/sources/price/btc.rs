@@ -9,7 +9,7 @@ use super::BtcPriceConfig;
 use crate::clock::{Now, UnixMs};
 use crate::http::Http;
 use crate::reading::{BtcUsdSample, Missing, Read, Reading, Sample};
-use crate::sources::web::{Decimal, excerpt, join, json};
+use crate::sources::web::{Decimal, excerpt, join, json, parsed};
 use crate::sources::{Failure, Fetch, Schedule, Source};
 use crate::units::Usd;
 
@@ -154,7 +154,7 @@ struct VenueSource {
 impl VenueSource {
     async fn quote(&self) -> Result<Vec<Sample>, Failure> {
         let reply = self.http.get(&self.url, &[], REPLY_LIMIT).await?;
-        let (usd, observed) = (self.venue.parse)(&reply.body)?;
+        let (usd, observed) = parsed(&reply, self.venue.parse)?;
         Ok(vec![self.sample(Ok(Reading::measured(usd, self.venue.field)), observed)])
     }
 

@@ -11,7 +11,7 @@ use super::{PowerPriceConfig, TariffError};
 use crate::clock::{Now, UnixMs};
 use crate::http::Http;
 use crate::reading::{Missing, PowerPriceSample, PriceSlot, Sample};
-use crate::sources::web::json;
+use crate::sources::web::{json, parsed};
 use crate::sources::{Failure, Fetch, Schedule, Source};
 use crate::units::UsdPerMwh;
 
@@ -90,7 +90,8 @@ impl SlotSource {
 
     async fn slots(&self) -> Result<Vec<Sample>, Failure> {
         let reply = self.http.get(&self.url, &[], REPLY_LIMIT).await?;
-        Ok(vec![self.sample(Ok(parse(&reply.body, self.adder)?))])
+        let slots = parsed(&reply, |body| parse(body, self.adder))?;
+        Ok(vec![self.sample(Ok(slots))])
     }
 
     fn sample(&self, slots: Result<Vec<PriceSlot>, Missing>) -> Sample {
