@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 
+use jiff::tz::TimeZone;
+
 use super::AgentError;
 use crate::config::{Config, Role};
 use crate::economics::{HostingConfig, OccupiedFrom, Terms};
 use crate::http::Http;
-use crate::sources::gpu::occupancy::{OccupancyConfig, OriginConfig};
+use crate::sources::gpu::occupancy::{self, OccupancyConfig, OriginConfig};
+use crate::sources::value::told::Told;
 use crate::sources::{Source, asic, gpu, host, meter, network, pool, price};
 
 /// All sources of a config, in the two groups that run apart: miners by the thousand, and the few
@@ -43,12 +46,32 @@ pub fn sources(config: &Config) -> Result<Sources, AgentError> {
     if let Some(network) = &config.network {
         feeds.push(network::network_source(network, &http)?);
     }
-    if let Some(meter) = &config.meter {
-        feeds.push(meter::source(meter, &http)?);
+    if let Some((meter, url)) = config.meter.as_ref().and_then(|meter| Some((meter, meter.url.as_ref()?))) {
+        feeds.push(meter::source(meter, url, zone(config), &http)?);
     }
     let disk = state_dir.unwrap_or_else(|| ".".into());
     feeds.push(Box::new(host::HostSource::new(&config.node_name(), &disk)));
     Ok(Sources { miners, feeds })
+}
+
+/// All that topics of the operator tell.
+pub fn told(config: &Config) -> Vec<Box<dyn Told>> {
+    let mut all = Vec::new();
+    if let Some((meter, topic)) = config.meter.as_ref().and_then(|meter| Some((meter, meter.topic.as_ref()?)))
+    {
+        all.push(meter::told(meter, topic, zone(config)));
+    }
+    for hosting in billed_by_occupancy(config) {
+        if let (Some(OccupiedFrom::Mqtt), Some(topic)) = (hosting.occupied_from, &hosting.occupied_topic) {
+            all.push(occupancy::told(&hosting.name, topic, hosting.occupied_key.as_deref()));
+        }
+    }
+    all
+}
+
+/// The zone of the site. A loaded config names one that there is.
+fn zone(config: &Config) -> TimeZone {
+    TimeZone::get(&config.site.timezone).unwrap_or(TimeZone::UTC)
 }
 
 /// Where the ledger lives: the config's `state_dir`, else what systemd gives. `None`: nowhere.
@@ -61,9 +84,12 @@ pub fn state_dir(config: &Config) -> Option<PathBuf> {
 }
 
 /// Only terms that are billed by occupancy ask for it.
+fn billed_by_occupancy(config: &Config) -> impl Iterator<Item = &HostingConfig> {
+    config.hosting.iter().filter(|hosting| hosting.terms == Terms::Occupied)
+}
+
 fn occupancies(config: &Config) -> Vec<OccupancyConfig> {
-    let billed = config.hosting.iter().filter(|hosting| hosting.terms == Terms::Occupied);
-    billed
+    billed_by_occupancy(config)
         .filter_map(|hosting| {
             Some(OccupancyConfig { hosting: hosting.name.clone(), origin: origin(hosting)? })
         })
@@ -78,7 +104,9 @@ fn origin(hosting: &HostingConfig) -> Option<OriginConfig> {
             let file = hosting.occupied_file.clone().map(OriginConfig::File);
             file.or(hosting.occupied_gpus.map(OriginConfig::Declared))
         }
-        Some(OccupiedFrom::Contract | OccupiedFrom::Processes | OccupiedFrom::Pods) => None,
+        Some(OccupiedFrom::Contract | OccupiedFrom::Processes | OccupiedFrom::Pods | OccupiedFrom::Mqtt) => {
+            None
+        }
         Some(OccupiedFrom::Slurm) => Some(OriginConfig::Slurm(hosting.occupied_dirs.clone())),
         Some(OccupiedFrom::Http) => {
             Some(OriginConfig::Page { url: url?, pointer: hosting.occupied_key.clone()?, token_file })

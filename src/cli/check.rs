@@ -174,6 +174,9 @@ fn occupied(hosting: &HostingConfig) -> String {
         (Some(OccupiedFrom::Http), ..) => {
             says(&hosting.occupied_url.as_deref().map_or("a page", without_query))
         }
+        (Some(OccupiedFrom::Mqtt), ..) => {
+            says(&format!("topic {}", hosting.occupied_topic.as_deref().unwrap_or_default()))
+        }
     }
 }
 
@@ -240,7 +243,11 @@ fn meter(config: &Config) -> String {
         return "none: the sum of the parts stands in for it".to_owned();
     };
     let counter = if meter.energy_key.is_some() { "power and counter" } else { "power" };
-    format!("{counter} from {}, every {} s", without_query(&meter.url), meter.interval_secs)
+    let from = match (&meter.url, &meter.topic) {
+        (Some(url), _) => without_query(url).to_owned(),
+        (None, topic) => format!("topic {}", topic.as_deref().unwrap_or_default()),
+    };
+    format!("{counter} from {from}, every {} s", meter.interval_secs)
 }
 
 /// A query may hold a key.

@@ -177,6 +177,8 @@ pub struct HostSample {
 pub struct MeterSample {
     /// How often the meter is asked; its values age by this.
     pub interval: Duration,
+    /// When it showed this by its own account, if it says so.
+    pub observed: Option<UnixMs>,
     pub report: Result<MeterReport, Missing>,
 }
 

@@ -9,3 +9,4 @@ pub mod moment;
 pub mod page;
 pub mod query;
 pub mod rows;
+pub mod told;

@@ -281,7 +281,7 @@ fn every_example_in_the_shipped_config_is_valid() {
     for way in 0..3 {
         let config = parse_in(dir.path(), &text(&uncommented(way)));
         assert_eq!((config.asic.len(), config.pool.len(), config.gpu_host.len()), (2, 2, 5));
-        assert_eq!(config.hosting.len(), 8);
+        assert_eq!(config.hosting.len(), 9);
         assert!(config.power.is_some() && config.network.is_some() && config.meter.is_some());
     }
 }

@@ -3,6 +3,7 @@
 #[cfg(feature = "demo")]
 mod daemon;
 
+use jiff::tz::TimeZone;
 use wattsplit::http::Http;
 use wattsplit::reading::{MeterReport, Missing, Sample};
 use wattsplit::sources::Source;
@@ -18,7 +19,7 @@ fn meter(url: &str, more: &str) -> Box<dyn Source> {
          energy_key = \"/total_act\"\nenergy_unit = \"kwh\"\n{more}"
     );
     let config: MeterConfig = toml::from_str(&text).unwrap();
-    source(&config, &Http::new().unwrap()).unwrap()
+    source(&config, url, TimeZone::UTC, &Http::new().unwrap()).unwrap()
 }
 
 fn report(samples: &[Sample]) -> Result<MeterReport, Missing> {

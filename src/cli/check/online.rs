@@ -13,6 +13,7 @@ use crate::sources::runner;
 use crate::sources::{Failure, Source};
 
 mod counted;
+mod topics;
 
 /// Miners that are asked of each group, spread over its addresses.
 const MINERS_PER_GROUP: usize = 8;
@@ -32,16 +33,18 @@ pub async fn check(config: &Config) -> anyhow::Result<()> {
     let sources = agent::sources(config)?;
     let (asked, left_out) = choose(config, sources.miners);
     let ask = |mut source: Box<dyn Source>| async move { finding(source.as_mut()).await };
-    let (broker, (feeds, said), miners) = tokio::join!(
+    let (broker, (feeds, said), miners, told) = tokio::join!(
         broker(config),
         async {
             join_all(sources.feeds.into_iter().map(ask)).await.into_iter().unzip::<_, _, Vec<_>, Vec<_>>()
         },
         join_all(asked.into_iter().map(ask)),
+        topics::findings(config),
     );
     let counted = counted::findings(config, said.into_iter().flatten().collect());
     let miners = miners.into_iter().map(|(finding, _)| finding);
-    let all: Vec<Finding> = broker.into_iter().chain(feeds).chain(counted).chain(miners).collect();
+    let all = broker.into_iter().chain(feeds).chain(told).chain(counted).chain(miners);
+    let all: Vec<Finding> = all.collect();
     let failed = all.iter().filter(|finding| finding.outcome.is_err()).count();
     let mut out = std::io::stdout().lock();
     for Finding { what, outcome } in &all {

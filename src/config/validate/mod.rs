@@ -6,6 +6,7 @@ mod money;
 mod policy;
 mod request;
 mod services;
+mod topic;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -36,7 +37,7 @@ pub fn validate(config: &Config, report: &mut Report<'_>) {
     }
     devices::asics(config, &mut checker);
     devices::gpu_hosts(config, &mut checker);
-    hosting::hostings(&config.hosting, &mut checker);
+    hosting::hostings(config, &mut checker);
     money::pools(&config.pool, &mut checker);
     if let Some(power) = &config.power {
         money::power(power, &mut checker);
@@ -46,7 +47,7 @@ pub fn validate(config: &Config, report: &mut Report<'_>) {
         services::network(network, &mut checker);
     }
     if let Some(meter) = &config.meter {
-        services::meter(meter, &mut checker);
+        services::meter(meter, config, &mut checker);
     }
     policy::policy(&config.policy, &mut checker);
 }

@@ -1,6 +1,6 @@
 //! `[site]`, `[mqtt]`, `[btc]`, `[network]`, `[meter]`.
 
-use super::request::request;
+use super::topic::{Page, page_or_topic};
 use super::{Checker, MAX_KW};
 use crate::config::document::Path;
 use crate::config::problem::nearest;
@@ -137,20 +137,28 @@ pub fn network(network: &NetworkConfig, check: &mut Checker<'_, '_>) {
 /// A reading that is older says little about what the site draws, and nothing about its cap.
 const METER_INTERVAL_SECS: std::ops::RangeInclusive<u64> = 1..=300;
 
-pub fn meter(meter: &MeterConfig, check: &mut Checker<'_, '_>) {
+pub fn meter(meter: &MeterConfig, config: &Config, check: &mut Checker<'_, '_>) {
     let section = Path::default().key("meter");
-    check.url(&section.key("url"), &meter.url);
+    let page = Page { url: meter.url.as_deref(), token: meter.token_file.is_some(), request: &meter.request };
+    page_or_topic(&section, &page, meter.topic.as_deref(), config, check);
+    if meter.url.is_some() {
+        check.needs(&section, "url", "power_key", meter.power_key.is_some());
+    }
     let energy_key = section.key("energy_key");
-    check.pointer(&section.key("power_key"), &meter.power_key, "/total_act_power");
+    let keys = [("power_key", &meter.power_key), ("energy_key", &meter.energy_key)];
+    for (key, pointed) in keys.into_iter().chain([("time_key", &meter.time_key)]) {
+        if let Some(pointed) = pointed {
+            check.pointer(&section.key(key), pointed, "/total_act_power");
+        }
+    }
     if let Some(pointed) = &meter.energy_key {
-        check.pointer(&energy_key, pointed, "/total_act_power");
-        if *pointed == meter.power_key && check.report.is_sound(&section.key("power_key")) {
+        let power_key = meter.power_key.as_deref().unwrap_or_default();
+        if pointed == power_key && check.report.is_sound(&section.key("power_key")) {
             let hint = "a power and a counter are two numbers".to_owned();
             check.must(&energy_key, "differ from `power_key`", Some(hint));
         }
     }
     check.whole(&section.key("interval_secs"), meter.interval_secs, METER_INTERVAL_SECS, "seconds");
-    request(&section, meter.token_file.is_some(), &meter.request, check);
 }
 
 /// A node reads devices; what has to do with money is the site's.

@@ -1,5 +1,5 @@
 //! GPUs that are billed now, for hostings on `occupied` terms: declared in the config, kept up to date
-//! in files, or told by a platform. Those that are counted among the GPUs themselves are the site's.
+//! in files, or told by a platform or on a topic. Those that are counted among the GPUs themselves are the site's.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,9 +15,11 @@ use crate::sources::web::{json, number_at, parsed};
 use crate::sources::{Failure, Fetch, Schedule, Source};
 
 mod files;
+mod topic;
 mod vast;
 
 use self::files::Pending;
+pub use self::topic::told;
 
 const INTERVAL: Duration = Duration::from_secs(10);
 /// Vast.ai answers those who ask much more often with errors.

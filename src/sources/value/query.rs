@@ -14,7 +14,7 @@ use crate::sources::web::{json, parsed};
 use super::page;
 
 /// What a request holds besides its URL, and how its reply tells that all is well.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RequestConfig {
     pub method: Method,
@@ -40,7 +40,7 @@ pub enum Method {
     Post,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeaderConfig {
     pub name: String,
@@ -48,11 +48,18 @@ pub struct HeaderConfig {
 }
 
 /// A name, and the file that holds what belongs to it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretFileConfig {
     pub name: String,
     pub file: PathBuf,
+}
+
+impl RequestConfig {
+    /// It says nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How `name` is written in a body.
