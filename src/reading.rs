@@ -7,12 +7,14 @@ mod asic;
 mod gpu;
 mod reasons;
 mod sample;
+mod signal;
 mod sweep;
 
 pub use asic::{Nameplate, Place};
 pub use gpu::*;
 pub use reasons::Reasons;
 pub use sample::*;
+pub use signal::*;
 pub use sweep::Sweep;
 
 /// How far a value can be trusted. Ordered: the worst of several is their maximum.

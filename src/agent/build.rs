@@ -9,8 +9,10 @@ use crate::config::{Config, Role};
 use crate::economics::{HostingConfig, OccupiedFrom, Terms};
 use crate::http::Http;
 use crate::sources::gpu::occupancy::{self, OccupancyConfig, OriginConfig};
-use crate::sources::value::told::Told;
-use crate::sources::{Source, asic, gpu, host, meter, network, pool, price};
+use crate::sources::value::asked;
+use crate::sources::value::query::Query;
+use crate::sources::value::told::{Told, Topic};
+use crate::sources::{Source, asic, gpu, host, meter, network, pool, price, signal};
 
 /// All sources of a config, in the two groups that run apart: miners by the thousand, and the few
 /// feeds that must never wait for them.
@@ -47,7 +49,12 @@ pub fn sources(config: &Config) -> Result<Sources, AgentError> {
         feeds.push(network::network_source(network, &http)?);
     }
     if let Some((meter, url)) = config.meter.as_ref().and_then(|meter| Some((meter, meter.url.as_ref()?))) {
-        feeds.push(meter::source(meter, url, zone(config), &http)?);
+        let query = Query::new(url, meter.token_file.as_deref(), &meter.request)?;
+        feeds.push(asked::source(meter::told(meter, zone(config)), query, &http));
+    }
+    for (signal, url) in config.signal.iter().filter_map(|signal| Some((signal, signal.url.as_ref()?))) {
+        let query = Query::new(url, signal.token_file.as_deref(), &signal.request)?;
+        feeds.push(asked::source(signal::told(signal, zone(config)), query, &http));
     }
     let disk = state_dir.unwrap_or_else(|| ".".into());
     feeds.push(Box::new(host::HostSource::new(&config.node_name(), &disk)));
@@ -55,16 +62,19 @@ pub fn sources(config: &Config) -> Result<Sources, AgentError> {
 }
 
 /// All that topics of the operator tell.
-pub fn told(config: &Config) -> Vec<Box<dyn Told>> {
+pub fn topics_of(config: &Config) -> Vec<Topic> {
     let mut all = Vec::new();
-    if let Some((meter, topic)) = config.meter.as_ref().and_then(|meter| Some((meter, meter.topic.as_ref()?)))
-    {
-        all.push(meter::told(meter, topic, zone(config)));
+    let mut heed = |name: &Option<String>, told: Box<dyn Told>| {
+        all.extend(name.clone().map(|name| Topic { name, told }));
+    };
+    if let Some(meter) = &config.meter {
+        heed(&meter.topic, meter::told(meter, zone(config)));
     }
     for hosting in billed_by_occupancy(config) {
-        if let (Some(OccupiedFrom::Mqtt), Some(topic)) = (hosting.occupied_from, &hosting.occupied_topic) {
-            all.push(occupancy::told(&hosting.name, topic, hosting.occupied_key.as_deref()));
-        }
+        heed(&hosting.occupied_topic, occupancy::told(&hosting.name, hosting.occupied_key.as_deref()));
+    }
+    for signal in &config.signal {
+        heed(&signal.topic, signal::told(signal, zone(config)));
     }
     all
 }

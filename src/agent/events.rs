@@ -6,9 +6,11 @@ use std::time::Duration;
 
 mod gpus;
 mod groups;
+mod signals;
 
 use self::gpus::Gpus;
 use self::groups::Groups;
+use self::signals::Signals;
 use super::Picture;
 use super::unknown_models::UnknownModels;
 use crate::advice::{Advice, Direction};
@@ -48,6 +50,7 @@ pub struct Watch {
     /// Those that were told to be lost, and since when, monotonic.
     nodes_lost: BTreeMap<Arc<str>, Duration>,
     gpus: Gpus,
+    signals: Signals,
     models: UnknownModels,
 }
 
@@ -83,6 +86,9 @@ impl Watch {
             |node: &str| nodes.iter().any(|known| &*known.name == node && (known.lost || known.settling));
         for (kind, severity, subject, text) in self.gpus.look(&picture.view.gpu_hosts, is_lost) {
             events.push(self.event(now, kind, severity, &subject, text));
+        }
+        for (kind, severity, name, text) in self.signals.look(&picture.view.signals) {
+            events.push(self.event(now, kind, severity, &name, text));
         }
         for (block, text) in self.models.news(&picture.view) {
             events.push(self.event(now, EventKind::UnknownModel, Severity::Warning, &block.id, text));

@@ -34,11 +34,11 @@ mod topics;
 mod unknown_models;
 
 use books::Books;
-pub use build::{Sources, sources, state_dir, told};
+pub use build::{Sources, sources, state_dir, topics_of};
 use nodes::Nodes;
 use places::places;
 use rounds::Rounds;
-pub use sweep::{listen, sweep};
+pub use sweep::{PATIENCE, listen, sweep};
 use topics::Topics;
 
 /// The first picture is published this long after the start, with what has been read by then.
@@ -249,8 +249,8 @@ async fn beat(watchdog: &mut Option<tokio::time::Interval>) {
     }
 }
 
-/// Prices change what everything is worth, and the meter tells whether the cap holds; one miner in
-/// thousands does not.
+/// Prices change what everything is worth, the meter tells whether the cap holds, and signals are for people who
+/// must act; one miner in thousands does not.
 fn moves_money(batch: &Batch) -> bool {
     batch.samples.iter().any(|sample| {
         matches!(
@@ -260,6 +260,7 @@ fn moves_money(batch: &Batch) -> bool {
                 | Sample::PowerPrice(_)
                 | Sample::Occupancy(_)
                 | Sample::Meter(_)
+                | Sample::Signal(_)
         )
     })
 }
@@ -292,7 +293,7 @@ impl Core {
             advice: None,
             books: Books::default(),
             nodes: Nodes::new(config.into()),
-            topics: Topics::new(told(config), started),
+            topics: Topics::new(topics_of(config), started),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::site::Site;
 use crate::sources::runner;
 
 /// Longest that topics are waited for. One that is told every ten seconds, the default, is heard.
-const PATIENCE: Duration = Duration::from_secs(11);
+pub const PATIENCE: Duration = Duration::from_secs(11);
 
 /// Asks everything once. The broker is only asked for topics that the config names.
 ///

@@ -10,7 +10,7 @@ use crate::publish::mqtt::Arrival;
 use crate::reading::{Batch, Missing, Sample};
 use crate::sources::Failure;
 use crate::sources::value::page::payload;
-use crate::sources::value::told::{Receipt, Told};
+use crate::sources::value::told::{Receipt, Topic};
 use crate::sources::web::excerpt;
 
 /// Intervals without a message after which a topic is silent…
@@ -22,12 +22,12 @@ const RUSH: Duration = Duration::from_secs(1);
 
 /// All topics that the config names.
 pub struct Topics {
-    all: Vec<Topic>,
+    all: Vec<Heeded>,
     started: Duration,
 }
 
-struct Topic {
-    told: Box<dyn Told>,
+struct Heeded {
+    topic: Topic,
     /// When it last told something of its own accord, monotonic.
     heard: Option<Duration>,
     /// When it was last worth a hurry, monotonic.
@@ -57,14 +57,14 @@ impl Heard {
 }
 
 impl Topics {
-    pub fn new(told: Vec<Box<dyn Told>>, now: Now) -> Self {
-        let topic = |told| Topic { told, heard: None, rushed: None, last: None, trouble: None };
-        Self { all: told.into_iter().map(topic).collect(), started: now.mono }
+    pub fn new(topics: Vec<Topic>, now: Now) -> Self {
+        let heeded = |topic| Heeded { topic, heard: None, rushed: None, last: None, trouble: None };
+        Self { all: topics.into_iter().map(heeded).collect(), started: now.mono }
     }
 
     /// Full names, each once.
     pub fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.all.iter().map(|topic| topic.told.topic().to_owned()).collect();
+        let mut names: Vec<String> = self.all.iter().map(|heeded| heeded.topic.name.clone()).collect();
         names.sort();
         names.dedup();
         names
@@ -72,14 +72,14 @@ impl Topics {
 
     /// The samples that tell the site of all of them that there is no message, for this reason.
     pub fn failed(&self, why: Missing) -> Vec<Sample> {
-        self.all.iter().flat_map(|topic| topic.told.failed(why)).collect()
+        self.all.iter().flat_map(|heeded| heeded.topic.told.failed(why)).collect()
     }
 
     /// Takes in a message, for all that it tells of.
     pub fn receive(&mut self, arrival: &Arrival, now: Now) -> Heard {
         let mut heard = Heard::default();
-        for topic in self.all.iter_mut().filter(|topic| topic.told.topic() == arrival.topic) {
-            topic.receive(arrival, now, &mut heard);
+        for heeded in self.all.iter_mut().filter(|heeded| heeded.topic.name == arrival.topic) {
+            heeded.receive(arrival, now, &mut heard);
         }
         heard
     }
@@ -87,22 +87,22 @@ impl Topics {
     /// What did not come.
     pub fn look(&mut self, now: Now) -> Heard {
         let mut heard = Heard::default();
-        for topic in &mut self.all {
-            topic.look(self.started, now, &mut heard);
+        for heeded in &mut self.all {
+            heeded.look(self.started, now, &mut heard);
         }
         heard
     }
 
     /// How many are well, and how many are silent or cannot be read.
     pub fn counts(&self) -> (u32, u32) {
-        let failing = self.all.iter().filter(|topic| topic.trouble.is_some()).count();
-        let well = self.all.iter().filter(|topic| topic.trouble.is_none() && topic.last.is_some()).count();
+        let failing = self.all.iter().filter(|heeded| heeded.trouble.is_some()).count();
+        let well = self.all.iter().filter(|heeded| heeded.trouble.is_none() && heeded.last.is_some()).count();
         let count = |n| u32::try_from(n).unwrap_or(u32::MAX);
         (count(well), count(failing))
     }
 }
 
-impl Topic {
+impl Heeded {
     fn receive(&mut self, arrival: &Arrival, now: Now, heard: &mut Heard) {
         if arrival.kept && self.knows_better(arrival, now) {
             return;
@@ -111,16 +111,16 @@ impl Topic {
             self.heard = Some(now.mono);
         }
         let receipt = Receipt { at: now, kept: arrival.kept };
-        match payload(&arrival.payload).and_then(|page| self.told.read(&page, receipt)) {
+        match payload(&arrival.payload).and_then(|page| self.topic.told.read(&page, receipt)) {
             Ok(samples) => {
                 heard.samples.extend(samples);
                 self.last = Some(arrival.payload.clone());
                 if self.trouble.take().is_some() {
-                    heard.relief.push(format!("{} tells again on {}", self.told.id(), self.told.topic()));
+                    heard.relief.push(format!("{} tells again on {}", self.topic.told.id(), self.topic.name));
                 }
             }
             Err(failure) => {
-                heard.samples.extend(self.told.failed(failure.reason));
+                heard.samples.extend(self.topic.told.failed(failure.reason));
                 self.complain(failure.reason, &described(&failure, &arrival.payload), heard);
             }
         }
@@ -133,26 +133,24 @@ impl Topic {
     /// A kept message comes again with every connection. It says nothing new if it is known, or if the topic speaks
     /// of its own accord anyway: then what was kept may be of any age.
     fn knows_better(&self, arrival: &Arrival, now: Now) -> bool {
-        let speaks =
-            self.patience().is_some_and(|patience| self.silence(now).is_some_and(|for_| for_ < patience));
+        let speaks = self.silence(now).is_some_and(|silence| silence < self.patience());
         speaks || self.last.as_ref() == Some(&arrival.payload)
     }
 
     fn look(&mut self, started: Duration, now: Now, heard: &mut Heard) {
-        let Some(patience) = self.patience() else { return };
         let silence = self.silence(now).unwrap_or(now.mono.saturating_sub(started));
-        if silence < patience || self.trouble.is_some() {
+        if silence < self.patience() || self.trouble.is_some() {
             return;
         }
         if self.last.is_none() {
-            heard.samples.extend(self.told.failed(Missing::Timeout));
+            heard.samples.extend(self.topic.told.failed(Missing::Timeout));
         }
         self.complain(Missing::Timeout, &format!("nothing for {} s", silence.as_secs()), heard);
     }
 
     fn complain(&mut self, why: Missing, what: &str, heard: &mut Heard) {
         if self.trouble.replace(why) != Some(why) {
-            heard.complaints.push(format!("{} on {}: {what}", self.told.id(), self.told.topic()));
+            heard.complaints.push(format!("{} on {}: {what}", self.topic.told.id(), self.topic.name));
         }
     }
 
@@ -161,9 +159,8 @@ impl Topic {
         self.heard.map(|at| now.mono.saturating_sub(at))
     }
 
-    fn patience(&self) -> Option<Duration> {
-        let interval = self.told.interval()?;
-        Some(interval.saturating_mul(SILENT_INTERVALS).max(SHORTEST_SILENCE))
+    fn patience(&self) -> Duration {
+        self.topic.told.interval().saturating_mul(SILENT_INTERVALS).max(SHORTEST_SILENCE)
     }
 }
 

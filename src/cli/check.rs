@@ -13,6 +13,7 @@ use crate::sources::gpu::GpuReader;
 use crate::sources::network::NetworkKind;
 use crate::sources::pool::PoolKind;
 use crate::sources::price::TariffKind;
+use crate::sources::signal::SignalConfig;
 
 /// Validates a file without asking anything of the network. Returns the config and a summary for a
 /// person: what the file describes, and what this check cannot know.
@@ -51,6 +52,7 @@ fn summary(config: &Config) -> Vec<(&'static str, Vec<String>)> {
         ("btc", vec![btc(config)]),
         ("network", vec![network(config)]),
         ("meter", vec![meter(config)]),
+        ("signal", listed(config.signal.iter().map(signal), "none")),
     ]
 }
 
@@ -243,11 +245,21 @@ fn meter(config: &Config) -> String {
         return "none: the sum of the parts stands in for it".to_owned();
     };
     let counter = if meter.energy_key.is_some() { "power and counter" } else { "power" };
-    let from = match (&meter.url, &meter.topic) {
+    format!("{counter} from {}, every {} s", origin(&meter.url, &meter.topic), meter.interval_secs)
+}
+
+fn signal(signal: &SignalConfig) -> String {
+    let what = if signal.start_key.is_some() { "windows" } else { "a flag" };
+    let from = origin(&signal.url, &signal.topic);
+    let kind = signal.kind.as_str().replace('_', " ");
+    format!("{}: {kind}, {what} from {from}, every {} s", signal.name, signal.interval_secs)
+}
+
+fn origin(url: &Option<String>, topic: &Option<String>) -> String {
+    match (url, topic) {
         (Some(url), _) => without_query(url).to_owned(),
         (None, topic) => format!("topic {}", topic.as_deref().unwrap_or_default()),
-    };
-    format!("{counter} from {from}, every {} s", meter.interval_secs)
+    }
 }
 
 /// A query may hold a key.

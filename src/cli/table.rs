@@ -12,6 +12,7 @@ mod hashing;
 mod hosting;
 mod inputs;
 mod meter;
+mod signals;
 mod totals;
 
 use crate::economics::{Money, Split};
@@ -37,6 +38,7 @@ pub fn render(view: &SiteView, split: &Split, width: usize) -> String {
     }
     tables.extend(meter::section(split, width).map(|section| (section, Vec::new())));
     tables.push((inputs::prices(view, split, width), Vec::new()));
+    tables.extend(signals::section(view, width).map(|section| (section, Vec::new())));
     if !view.pools.is_empty() {
         tables.push(inputs::pools(view, width));
     }

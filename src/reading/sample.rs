@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{GpuHostSample, Missing, Nameplate, Place, Read, WallPowerSample};
+use super::{GpuHostSample, Missing, Nameplate, Place, Read, SignalSample, WallPowerSample};
 use crate::clock::{Now, UnixMs};
 use crate::units::{Celsius, Fraction, Hashrate, Sats, Usd, UsdPerMwh, WattHours, Watts};
 
@@ -29,6 +29,7 @@ pub enum Sample {
     Network(NetworkSample),
     PowerPrice(PowerPriceSample),
     Meter(MeterSample),
+    Signal(SignalSample),
 }
 
 // ---- ASICs --------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ mod meter;
 mod occupied;
 mod order;
 mod prices;
+mod signals;
 mod sum;
 mod suspect;
 mod view;
@@ -30,6 +31,7 @@ mod wall;
 
 pub use occupied::CountedBy;
 pub use prices::{BTC_QUOTE_FRESH, BTC_QUOTE_LIMIT};
+pub use signals::SignalView;
 pub use sum::Tally;
 pub use view::*;
 
@@ -60,6 +62,7 @@ pub struct Site {
     gpus: gpus::Gpus,
     prices: prices::Prices,
     meter: meter::Meter,
+    signals: signals::Signals,
 }
 
 impl Site {
@@ -92,6 +95,7 @@ impl Site {
                 Sample::Network(sample) => self.prices.apply_network(at, sample),
                 Sample::PowerPrice(sample) => self.prices.apply_power(at, sample),
                 Sample::Meter(sample) => self.meter.apply(at, sample),
+                Sample::Signal(sample) => self.signals.apply(at, sample),
             }
         }
     }
@@ -114,6 +118,7 @@ impl Site {
             pools: self.prices.pools(now),
             hosts: self.prices.hosts(now),
             meter: self.meter.view(now),
+            signals: self.signals.views(now),
         }
     }
 

@@ -10,6 +10,8 @@ use crate::reading::{
 };
 use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerMwh, WattHours, Watts};
 
+use super::signals::SignalView;
+
 mod gpus;
 
 pub use gpus::*;
@@ -64,6 +66,8 @@ pub struct SiteView {
     pub pools: Vec<PoolView>,
     pub hosts: Vec<HostView>,
     pub meter: MeterView,
+    /// What others ask of the site, in order of name.
+    pub signals: Vec<SignalView>,
 }
 
 /// One group × model of ASICs.

@@ -10,20 +10,14 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::reading::{MeterReport, MeterSample, Missing, Read, Reading, Sample};
+use crate::reading::{MeterReport, MeterSample, Missing, Read, Reading, Sample, at_best};
 use crate::sources::Failure;
 use crate::sources::value::amount::{Measure, amount};
-use crate::sources::value::moment::moment;
+use crate::sources::value::moment::observed;
 use crate::sources::value::page::at;
 use crate::sources::value::query::RequestConfig;
-use crate::sources::value::told::Receipt;
+use crate::sources::value::told::{Receipt, Told};
 use crate::units::{WattHours, Watts};
-
-mod page;
-mod topic;
-
-pub use self::page::source;
-pub use self::topic::told;
 
 /// `[meter]`: the power meter of the whole site.
 #[derive(Debug, Clone, Deserialize)]
@@ -78,7 +72,6 @@ fn default_interval() -> u64 {
     10
 }
 
-const ID: &str = "meter";
 /// Watts: nothing, to the most that a config may name. Below zero it shows feed-in or a transformer
 /// mounted the wrong way round, and not what the site draws.
 const POWER_W: std::ops::RangeInclusive<f64> = 0.0..=1e10;
@@ -116,11 +109,7 @@ pub fn parse(
     zone: &TimeZone,
     receipt: Receipt,
 ) -> Result<MeterSample, Failure> {
-    let time = cfg.time_key.as_deref().map(|key| {
-        let time = at(page, key).and_then(|time| moment(time, zone));
-        time.map_err(|why| Failure::new(why, format!("no time at `{key}` of the page")))
-    });
-    let observed = time.transpose()?;
+    let observed = observed(page, cfg.time_key.as_deref(), zone)?;
     let quality = receipt.quality(observed);
     let amount_at = |key: &str, measure, factor| amount(at(page, key)?, measure, factor);
     let power_key = cfg.power_key.as_deref().unwrap_or_default();
@@ -132,10 +121,7 @@ pub fn parse(
     if let (Err(why), Err(_)) = (power, energy) {
         return Err(Failure::new(why, format!("no power at `{power_key}` of the page")));
     }
-    let report = MeterReport {
-        power: power.map(|power| power.at_best(quality)),
-        energy: energy.map(|energy| energy.at_best(quality)),
-    };
+    let report = MeterReport { power: at_best(power, quality), energy: at_best(energy, quality) };
     Ok(MeterSample { interval: cfg.interval(), observed, report: Ok(report) })
 }
 
@@ -149,9 +135,33 @@ fn reading<T>(
     plausible.map(|value| Reading::measured(value, source)).ok_or(Missing::Implausible)
 }
 
+/// What tells what the meter shows. Times without a zone are meant in `zone`.
+pub fn told(cfg: &MeterConfig, zone: TimeZone) -> Box<dyn Told> {
+    Box::new(Meter { config: cfg.clone(), zone })
+}
+
 impl MeterConfig {
     fn interval(&self) -> Duration {
         Duration::from_secs(self.interval_secs.max(1))
+    }
+}
+
+struct Meter {
+    config: MeterConfig,
+    zone: TimeZone,
+}
+
+impl Told for Meter {
+    fn id(&self) -> &str {
+        "meter"
+    }
+
+    fn interval(&self) -> Duration {
+        self.config.interval()
+    }
+
+    fn read(&self, page: &Value, receipt: Receipt) -> Result<Vec<Sample>, Failure> {
+        Ok(vec![Sample::Meter(parse(page, &self.config, &self.zone, receipt)?)])
     }
 
     fn failed(&self, why: Missing) -> Vec<Sample> {

@@ -18,6 +18,7 @@ pub mod network;
 pub mod pool;
 pub mod price;
 pub mod runner;
+pub mod signal;
 pub mod value;
 pub mod web;
 

@@ -5,6 +5,7 @@ mod money;
 mod once_json;
 mod online;
 mod pipe;
+mod signals;
 mod sites;
 
 use std::path::Path;

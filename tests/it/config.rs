@@ -165,6 +165,8 @@ power      2 periods, 42 USD/MWh otherwise, +6.5 USD/MWh
 btc        median of Coinbase, Bitstamp
 network    bitcoind at http://127.0.0.1:8332
 meter      power and counter from http://10.20.8.1/api/states/sensor.hall, every 5 s
+signal     4cp: coincident peak, windows from https://grid.example.org/v1/peaks, every 60 s
+           dispatch: demand response, a flag from topic aggregator/dispatch, every 300 s
 
 not checked: whether broker, miners, GPU hosts, pools and prices answer, and whether they take
 the passwords and tokens. To ask them: wattsplit check --online $DIR/ok-full.toml
@@ -243,6 +245,7 @@ fn folder_with_the_files() -> tempfile::TempDir {
         "bitcoind-password",
         "meter-token",
         "meter-key",
+        "signal-token",
         "meter-session",
         "miner-password",
         "bmc-password",
@@ -281,7 +284,7 @@ fn every_example_in_the_shipped_config_is_valid() {
     for way in 0..3 {
         let config = parse_in(dir.path(), &text(&uncommented(way)));
         assert_eq!((config.asic.len(), config.pool.len(), config.gpu_host.len()), (2, 2, 5));
-        assert_eq!(config.hosting.len(), 9);
+        assert_eq!((config.hosting.len(), config.signal.len()), (9, 2));
         assert!(config.power.is_some() && config.network.is_some() && config.meter.is_some());
     }
 }

@@ -277,6 +277,7 @@ fn describe(sample: &Sample) -> String {
         Sample::Network(network) => format!("network {}", network.report.as_ref().unwrap().mean_fee.is_ok()),
         Sample::Pool(pool) => format!("pool {}", pool.report.as_ref().unwrap().hashrate_now.is_ok()),
         Sample::Meter(meter) => format!("meter {}", meter.report.is_ok()),
+        Sample::Signal(signal) => format!("signal {}", signal.report.is_ok()),
         Sample::Host(_) => "this machine".into(),
         Sample::WallPower(wall) => format!("wall power {}", wall.power.is_ok()),
     }

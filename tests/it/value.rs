@@ -4,4 +4,5 @@ mod feed;
 mod once;
 mod query;
 mod secrets;
+mod signal;
 mod topic;

@@ -8,7 +8,7 @@ use super::gpus;
 use crate::agent;
 use crate::config::Config;
 use crate::publish::mqtt;
-use crate::reading::{Missing, Quality, Sample};
+use crate::reading::{Missing, Quality, Sample, Says};
 use crate::sources::runner;
 use crate::sources::{Failure, Source};
 
@@ -155,6 +155,13 @@ fn describe(sample: &Sample) -> Result<String, String> {
         Sample::PowerPrice(power) => {
             let slots = power.slots.as_ref().map_err(|why| lacks("prices")(*why))?;
             Ok(format!("{} price slots", slots.len()))
+        }
+        Sample::Signal(signal) => {
+            let report = signal.report.as_ref().map_err(|why| lacks("a signal")(*why))?;
+            Ok(match &report.says {
+                Says::Now(on) => (if *on { "on" } else { "off" }).to_owned(),
+                Says::Windows { on, .. } => format!("{} windows", on.len()),
+            })
         }
         Sample::Meter(meter) => {
             let report = meter.report.as_ref().map_err(|why| lacks("a report")(*why))?;

@@ -6,6 +6,7 @@ mod money;
 mod policy;
 mod request;
 mod services;
+mod signals;
 mod topic;
 
 use std::collections::BTreeMap;
@@ -49,6 +50,7 @@ pub fn validate(config: &Config, report: &mut Report<'_>) {
     if let Some(meter) = &config.meter {
         services::meter(meter, config, &mut checker);
     }
+    signals::signals(config, &mut checker);
     policy::policy(&config.policy, &mut checker);
 }
 

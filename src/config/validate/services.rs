@@ -169,6 +169,7 @@ pub fn node(config: &Config, check: &mut Checker<'_, '_>) {
         ("power", config.power.is_some()),
         ("network", config.network.is_some()),
         ("meter", config.meter.is_some()),
+        ("signal", !config.signal.is_empty()),
     ] {
         if given {
             let path = Path::default().key(section);

@@ -8,7 +8,10 @@ use serde_json::Value;
 
 use crate::clock::UnixMs;
 use crate::reading::Missing;
+use crate::sources::Failure;
 use crate::sources::web::Decimal;
+
+use super::page::at;
 
 /// As seconds the year 5138, as milliseconds 1973: numbers from here on are milliseconds.
 const LEAST_MS: f64 = 1e11;
@@ -32,15 +35,25 @@ pub fn moment(value: &Value, zone: &TimeZone) -> Result<UnixMs, Missing> {
     Ok(UnixMs(ms as i64))
 }
 
+/// When a page was true by its own account: the time that `key` points at, if there is such a key.
+///
+/// # Errors
+/// It points at no time.
+pub fn observed(page: &Value, key: Option<&str>, zone: &TimeZone) -> Result<Option<UnixMs>, Failure> {
+    let Some(key) = key else { return Ok(None) };
+    let time = at(page, key).and_then(|time| moment(time, zone));
+    time.map(Some).map_err(|why| Failure::new(why, format!("no time at `{key}` of the page")))
+}
+
 fn written(text: &str, zone: &TimeZone) -> Result<UnixMs, Missing> {
-    let at = match text.parse::<Timestamp>() {
-        Ok(at) => at,
+    let time = match text.parse::<Timestamp>() {
+        Ok(time) => time,
         Err(_) => {
             let local: DateTime = text.parse().map_err(|_| Missing::Garbage)?;
             zone.to_timestamp(local).map_err(|_| Missing::Garbage)?
         }
     };
-    Some(UnixMs(at.as_millisecond())).filter(|at| at.0 >= 0).ok_or(Missing::Garbage)
+    Some(UnixMs(time.as_millisecond())).filter(|time| time.0 >= 0).ok_or(Missing::Garbage)
 }
 
 #[cfg(test)]

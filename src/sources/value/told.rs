@@ -1,4 +1,4 @@
-//! What topics tell: messages of the operator's own systems on the daemon's broker.
+//! What a page or a topic of the operator tells.
 
 use std::time::Duration;
 
@@ -8,25 +8,29 @@ use crate::clock::{Now, UnixMs};
 use crate::reading::{Missing, Quality, Sample};
 use crate::sources::Failure;
 
-/// Something that one topic tells, again and again. Pure.
+/// Something that is told again and again: on request, or on a topic. Pure.
 pub trait Told {
     /// Unique and stable, for logs: `meter`, `signal/4cp`.
     fn id(&self) -> &str;
 
-    /// Full name, without wildcards.
-    fn topic(&self) -> &str;
+    /// Between two requests, or between two messages as they are expected.
+    fn interval(&self) -> Duration;
 
-    /// How often a message is expected. `None`: only when something changes.
-    fn interval(&self) -> Option<Duration>;
-
-    /// What a message says.
+    /// What a page says.
     ///
     /// # Errors
     /// It does not hold what it should.
     fn read(&self, page: &Value, receipt: Receipt) -> Result<Vec<Sample>, Failure>;
 
-    /// The samples that tell the site that there is no message, or none that can be read.
+    /// The samples that tell the site that there is no page, or none that can be read.
     fn failed(&self, why: Missing) -> Vec<Sample>;
+}
+
+/// What is told on a topic of the daemon's broker.
+pub struct Topic {
+    /// Full name, without wildcards.
+    pub name: String,
+    pub told: Box<dyn Told>,
 }
 
 /// How a page came.
@@ -38,11 +42,6 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// Of what was asked for at `at`.
-    pub fn answer(at: Now) -> Self {
-        Self { at, kept: false }
-    }
-
     /// What a value is worth that was `observed` by its own account.
     pub fn quality(self, observed: Option<UnixMs>) -> Quality {
         if self.kept && observed.is_none() { Quality::Stale } else { Quality::Measured }

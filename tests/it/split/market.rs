@@ -45,6 +45,7 @@ pub fn market() -> SiteView {
         pools: Vec::new(),
         hosts: Vec::new(),
         meter: MeterView::default(),
+        signals: Vec::new(),
     }
 }
 

@@ -1,41 +1,42 @@
 //! What topics of the operator tell within a few seconds.
 
-use crate::agent;
+use crate::agent::{self, PATIENCE};
 use crate::clock::{self, Now};
 use crate::config::Config;
 use crate::publish::mqtt::{Arrival, MqttError};
 use crate::sources::value::page::payload;
-use crate::sources::value::told::{Receipt, Told};
+use crate::sources::value::told::{Receipt, Topic};
 
 use super::{Finding, describe};
 
 /// One line for each of what topics tell.
 pub async fn findings(config: &Config) -> Vec<Finding> {
-    let all = agent::told(config);
-    let names = all.iter().map(|told| told.topic().to_owned()).collect();
+    let all = agent::topics_of(config);
+    let names = all.iter().map(|topic| topic.name.clone()).collect();
     let heard = agent::listen(config, names, "check-topics").await;
     let now = clock::now();
-    let finding = |told: &dyn Told| Finding {
-        what: told.id().to_owned(),
-        outcome: outcome(told, heard.as_deref(), now),
+    let finding = |topic: &Topic| Finding {
+        what: topic.told.id().to_owned(),
+        outcome: outcome(topic, heard.as_deref(), now),
     };
-    all.iter().map(|told| finding(told.as_ref())).collect()
+    all.iter().map(finding).collect()
 }
 
-fn outcome(told: &dyn Told, heard: Result<&[Arrival], &MqttError>, now: Now) -> Result<String, String> {
-    let topic = told.topic();
-    let mut of_topic = heard.map_err(ToString::to_string)?.iter().filter(|arrival| arrival.topic == topic);
-    let newest = of_topic.next_back();
-    let Some(arrival) = newest else {
+fn outcome(topic: &Topic, heard: Result<&[Arrival], &MqttError>, now: Now) -> Result<String, String> {
+    let (name, told) = (&topic.name, &topic.told);
+    let heard = heard.map_err(ToString::to_string)?;
+    let Some(arrival) = heard.iter().rfind(|arrival| arrival.topic == *name) else {
         return match told.interval() {
-            Some(_) => Err(format!("nothing came on {topic}")),
-            None => Ok(format!("nothing on {topic} so far")),
+            interval if interval > PATIENCE => {
+                Ok(format!("nothing on {name} so far; it is expected every {} s", interval.as_secs()))
+            }
+            _ => Err(format!("nothing came on {name}")),
         };
     };
     let receipt = Receipt { at: now, kept: arrival.kept };
     let samples = payload(&arrival.payload).and_then(|page| told.read(&page, receipt));
-    let samples = samples.map_err(|failure| format!("{topic}: {failure}"))?;
+    let samples = samples.map_err(|failure| format!("{name}: {failure}"))?;
     let said: Result<Vec<String>, String> = samples.iter().map(describe).collect();
     let kept = if arrival.kept { ", kept by the broker" } else { "" };
-    Ok(format!("{} on {topic}{kept}", said?.join("; ")))
+    Ok(format!("{} on {name}{kept}", said?.join("; ")))
 }

@@ -15,12 +15,11 @@ use super::whole;
 /// The number is stale when it was not told for three times this.
 const INTERVAL: Duration = Duration::from_secs(300);
 
-/// The occupancy of `hosting` on `topic`; without a `pointer` (RFC 6901) a message is nothing but the number.
-pub fn told(hosting: &str, topic: &str, pointer: Option<&str>) -> Box<dyn Told> {
+/// The occupancy of `hosting`; without a `pointer` (RFC 6901) a message is nothing but the number.
+pub fn told(hosting: &str, pointer: Option<&str>) -> Box<dyn Told> {
     Box::new(OccupancyTopic {
         id: format!("occupancy/{hosting}"),
         hosting: hosting.into(),
-        topic: topic.to_owned(),
         pointer: pointer.unwrap_or_default().to_owned(),
     })
 }
@@ -28,7 +27,6 @@ pub fn told(hosting: &str, topic: &str, pointer: Option<&str>) -> Box<dyn Told> 
 struct OccupancyTopic {
     id: String,
     hosting: Arc<str>,
-    topic: String,
     pointer: String,
 }
 
@@ -44,12 +42,8 @@ impl Told for OccupancyTopic {
         &self.id
     }
 
-    fn topic(&self) -> &str {
-        &self.topic
-    }
-
-    fn interval(&self) -> Option<Duration> {
-        Some(INTERVAL)
+    fn interval(&self) -> Duration {
+        INTERVAL
     }
 
     fn read(&self, page: &Value, receipt: Receipt) -> Result<Vec<Sample>, Failure> {
