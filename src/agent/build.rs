@@ -52,6 +52,10 @@ pub fn sources(config: &Config) -> Result<Sources, AgentError> {
         let query = Query::new(url, meter.token_file.as_deref(), &meter.request)?;
         feeds.push(asked::source(meter::told(meter, zone(config)), query, &http));
     }
+    if let Some((own, url)) = config.btc.own.as_ref().and_then(|own| Some((own, own.url.as_ref()?))) {
+        let query = Query::new(url, own.token_file.as_deref(), &own.request)?;
+        feeds.push(asked::source(price::own::told(&config.btc, own, zone(config)), query, &http));
+    }
     for (signal, url) in config.signal.iter().filter_map(|signal| Some((signal, signal.url.as_ref()?))) {
         let query = Query::new(url, signal.token_file.as_deref(), &signal.request)?;
         feeds.push(asked::source(signal::told(signal, zone(config)), query, &http));
@@ -72,6 +76,9 @@ pub fn topics_of(config: &Config) -> Vec<Topic> {
     }
     for hosting in billed_by_occupancy(config) {
         heed(&hosting.occupied_topic, occupancy::told(&hosting.name, hosting.occupied_key.as_deref()));
+    }
+    if let Some(own) = &config.btc.own {
+        heed(&own.topic, price::own::told(&config.btc, own, zone(config)));
     }
     for signal in &config.signal {
         heed(&signal.topic, signal::told(signal, zone(config)));

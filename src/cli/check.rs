@@ -219,7 +219,8 @@ fn btc(config: &Config) -> String {
     let btc = &config.btc;
     let venues =
         [("Coinbase", &btc.coinbase_url), ("Kraken", &btc.kraken_url), ("Bitstamp", &btc.bitstamp_url)];
-    let used: Vec<&str> = venues.iter().filter(|(_, url)| !url.is_empty()).map(|(name, _)| *name).collect();
+    let used = venues.iter().filter(|(_, url)| !url.is_empty()).map(|(name, _)| *name);
+    let used: Vec<&str> = used.chain(btc.own.as_ref().map(|_| "one's own")).collect();
     match used.as_slice() {
         [] => "no venue: hashing has no revenue".to_owned(),
         [one] => format!("{one} alone"),

@@ -84,6 +84,11 @@ pub fn resolve(config: &mut Config, places: &Places, report: &mut Report<'_>) {
         secret(meter.token_file.as_mut(), places, &section.key("token_file"), report);
         request(&mut meter.request, places, &section.key("request"), report);
     }
+    if let Some(own) = &mut config.btc.own {
+        let section = root.key("btc").key("own");
+        secret(own.token_file.as_mut(), places, &section.key("token_file"), report);
+        request(&mut own.request, places, &section.key("request"), report);
+    }
     for (n, signal) in config.signal.iter_mut().enumerate() {
         let section = root.key("signal").item(n);
         secret(signal.token_file.as_mut(), places, &section.key("token_file"), report);

@@ -246,6 +246,7 @@ fn folder_with_the_files() -> tempfile::TempDir {
         "meter-token",
         "meter-key",
         "signal-token",
+        "quote-token",
         "meter-session",
         "miner-password",
         "bmc-password",

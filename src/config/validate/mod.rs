@@ -43,7 +43,7 @@ pub fn validate(config: &Config, report: &mut Report<'_>) {
     if let Some(power) = &config.power {
         money::power(power, &mut checker);
     }
-    services::btc(&config.btc, &mut checker);
+    services::btc(config, &mut checker);
     if let Some(network) = &config.network {
         services::network(network, &mut checker);
     }

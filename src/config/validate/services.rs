@@ -8,7 +8,7 @@ use crate::config::{Config, SiteConfig};
 use crate::publish::MqttConfig;
 use crate::sources::meter::MeterConfig;
 use crate::sources::network::{NetworkConfig, NetworkKind};
-use crate::sources::price::BtcPriceConfig;
+use crate::sources::price::OwnQuoteConfig;
 
 pub fn site(site: &SiteConfig, check: &mut Checker<'_, '_>) {
     let section = Path::default().key("site");
@@ -89,8 +89,8 @@ pub fn mqtt(mqtt: &MqttConfig, check: &mut Checker<'_, '_>) {
     }
 }
 
-pub fn btc(btc: &BtcPriceConfig, check: &mut Checker<'_, '_>) {
-    let section = Path::default().key("btc");
+pub fn btc(config: &Config, check: &mut Checker<'_, '_>) {
+    let (section, btc) = (Path::default().key("btc"), &config.btc);
     let venues = [
         ("coinbase_url", &btc.coinbase_url),
         ("kraken_url", &btc.kraken_url),
@@ -102,6 +102,22 @@ pub fn btc(btc: &BtcPriceConfig, check: &mut Checker<'_, '_>) {
         }
     }
     check.interval(&section, btc.interval_secs);
+    if let Some(own) = &btc.own {
+        own_quote(own, &section.key("own"), config, check);
+    }
+}
+
+fn own_quote(own: &OwnQuoteConfig, section: &Path, config: &Config, check: &mut Checker<'_, '_>) {
+    let page = Page { url: own.url.as_deref(), token: own.token_file.is_some(), request: &own.request };
+    page_or_topic(section, &page, own.topic.as_deref(), config, check);
+    if own.url.is_some() {
+        check.needs(section, "url", "price_key", own.price_key.is_some());
+    }
+    for (key, pointer) in [("price_key", &own.price_key), ("time_key", &own.time_key)] {
+        if let Some(pointer) = pointer {
+            check.pointer(&section.key(key), pointer, "/btc/usd");
+        }
+    }
 }
 
 pub fn network(network: &NetworkConfig, check: &mut Checker<'_, '_>) {

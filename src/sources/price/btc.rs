@@ -137,7 +137,14 @@ pub fn parse_bitstamp(body: &[u8]) -> Result<Quote, Failure> {
 const MAX_USD: f64 = 1e8;
 
 fn price(text: &Decimal) -> Result<Usd, Failure> {
-    let value = text.f64().ok_or_else(|| Failure::new(Missing::Garbage, "the price is no number"))?;
+    plausible(text.f64().ok_or_else(|| Failure::new(Missing::Garbage, "the price is no number"))?)
+}
+
+/// A price of one bitcoin, USD.
+///
+/// # Errors
+/// [`Missing::Implausible`] if it can be none.
+pub(super) fn plausible(value: f64) -> Result<Usd, Failure> {
     match Usd::new(value) {
         Some(usd) if value > 0.0 && value <= MAX_USD => Ok(usd),
         _ => Err(Failure::new(Missing::Implausible, format!("the price is {value}"))),

@@ -6,10 +6,12 @@ use crate::http::Http;
 use crate::sources::Source;
 
 pub mod btc;
+pub mod own;
 pub mod slots;
 pub mod tariff;
 
 pub use btc::btc_sources;
+pub use own::OwnQuoteConfig;
 pub use tariff::TariffError;
 
 /// `[power]`: what a megawatt-hour costs, all-in.
@@ -65,6 +67,8 @@ pub struct BtcPriceConfig {
     pub bitstamp_url: String,
     /// Seconds between two requests to each venue.
     pub interval_secs: u64,
+    /// One more venue.
+    pub own: Option<OwnQuoteConfig>,
 }
 
 impl Default for BtcPriceConfig {
@@ -74,6 +78,7 @@ impl Default for BtcPriceConfig {
             kraken_url: "https://api.kraken.com".into(),
             bitstamp_url: "https://www.bitstamp.net".into(),
             interval_secs: 60,
+            own: None,
         }
     }
 }

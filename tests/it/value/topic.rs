@@ -132,3 +132,18 @@ async fn the_number_of_rented_gpus_comes_from_a_topic() {
     let stale = |seen: &Seen| json(seen, "block/gpus")["occupied_gpus_quality"] == "stale";
     subscriber.until("the last number", stale).await;
 }
+
+#[tokio::test]
+async fn a_price_of_ones_own_is_one_more_venue() {
+    let Some(site) = Site::new() else { return };
+    let mut subscriber = Subscriber::start(site.broker.observer_port).await;
+    let _daemon = site.daemon("[btc.own]\ntopic = \"desk/btc\"\nprice_key = \"/usd\"\n");
+    subscriber.until("nothing yet", |seen| json(seen, "price/btc")["btc_missing"] == "not_yet").await;
+    site.tell("desk/btc", "{\"usd\":\"91234.5\"}", true).await;
+    let seen = subscriber.until("a price", |seen| json(seen, "price/btc")["btc_usd"] == 91_234.5).await;
+    let price = check("price/btc", &seen.newest["wattsplit/test/price/btc"]);
+    assert_eq!((&price["venue_own_usd"], &price["btc_quality"]), (&91_234.5.into(), &"estimated".into()));
+    site.tell("desk/btc", "{\"usd\":9123450000}", true).await;
+    let seen = subscriber.until("trouble", |seen| json(seen, "summary")["sources_failing"] == 1).await;
+    assert_eq!(json(&seen, "price/btc")["venue_own_usd"], 91_234.5, "another unit is no price");
+}
