@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
+use wattsplit::clock;
 
 use crate::broker::{Seen, Subscriber};
 use crate::fake_http::{FakeHttp, Reply};
@@ -49,7 +50,7 @@ async fn a_flag_on_a_topic_is_published_and_each_of_its_turns_is_one_event() {
 
 /// Local time without a zone, so many minutes from now.
 fn local(minutes: i64) -> String {
-    let now = jiff::Timestamp::now().to_zoned(TimeZone::get("America/Chicago").unwrap());
+    let now = clock::now().wall.timestamp().unwrap().to_zoned(TimeZone::get("America/Chicago").unwrap());
     now.checked_add(minutes.minutes()).unwrap().strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 

@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use wattsplit::clock;
 
 use crate::broker::{Broker, Seen, Subscriber};
 use crate::mqtt::schemas::check;
@@ -108,7 +109,7 @@ async fn a_meter_on_a_topic_is_live_then_stale_and_survives_rubbish_and_a_broker
 async fn what_was_kept_since_yesterday_is_no_reading_if_it_tells_its_time() {
     let Some(site) = Site::new() else { return };
     let mut subscriber = Subscriber::start(site.broker.observer_port).await;
-    let yesterday = jiff::Timestamp::now().as_second() - 86_400;
+    let yesterday = clock::now().wall.secs() - 86_400;
     site.tell("scada/hall", format!("{{\"kw\": 700, \"at\": {yesterday}}}"), true).await;
     let _daemon = site.daemon(&format!("{METER}time_key = \"/at\"\n"));
     subscriber.until("expired", |seen| json(seen, "split")["meter_missing"] == "expired").await;
