@@ -7,7 +7,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, Response, Url, redirect};
 
 use crate::clock::UnixMs;
@@ -18,7 +18,7 @@ mod redact;
 
 use self::failure::{chain, classify};
 use self::redact::Secrets;
-pub use self::redact::redacted;
+pub use self::redact::{json_escaped, redacted};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Long enough for the next request of the same fetch, too short to reach the next fetch: a server
@@ -27,7 +27,6 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_REDIRECTS: usize = 3;
 /// Of the body of an error reply, for the log.
 const ERROR_BODY_BYTES: usize = 4096;
-const ERROR_BODY_CHARS: usize = 200;
 /// An error reply whose body does not come is still an error reply.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 /// A server that asks for more is asked again after this.
@@ -44,6 +43,21 @@ pub struct Http {
     trust: Option<Trust>,
 }
 
+/// What is posted.
+#[derive(Clone, Copy)]
+pub struct Posted<'a> {
+    pub bytes: &'a [u8],
+    /// Parts of `bytes` that no text may show.
+    pub secrets: &'a [String],
+}
+
+impl<'a> Posted<'a> {
+    /// Nothing in it is secret.
+    pub fn open(bytes: &'a [u8]) -> Self {
+        Self { bytes, secrets: &[] }
+    }
+}
+
 /// A reply with a status of 2xx.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpReply {
@@ -52,6 +66,8 @@ pub struct HttpReply {
     pub date: Option<UnixMs>,
     /// As sensitive: one of them may be a session's token.
     headers: HeaderMap,
+    /// Of the request.
+    secrets: Secrets,
 }
 
 impl HttpReply {
@@ -59,26 +75,10 @@ impl HttpReply {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
-}
 
-/// What is posted.
-#[derive(Debug, Clone, Copy)]
-pub enum HttpBody<'a> {
-    Json(&'a [u8]),
-    /// Names and values; the values are kept out of every text.
-    Form(&'a [(&'a str, &'a str)]),
-}
-
-impl HttpBody<'_> {
-    /// Its type and bytes.
-    fn encoded(self) -> (&'static str, Vec<u8>) {
-        match self {
-            HttpBody::Json(bytes) => ("application/json", bytes.to_vec()),
-            HttpBody::Form(pairs) => {
-                let encoded = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-                ("application/x-www-form-urlencoded", encoded.into_bytes())
-            }
-        }
+    /// First characters of the body, printable, without anything that was sent as a secret.
+    pub fn start(&self) -> String {
+        self.secrets.start(&self.body)
     }
 }
 
@@ -101,8 +101,13 @@ pub enum HttpError {
     NotHttp { url: String, reason: String },
     #[error("{url}: the reply broke off: {reason}")]
     CutOff { url: String, reason: String },
-    #[error("{url}: the reply exceeds {limit} bytes")]
-    TooLarge { url: String, limit: usize },
+    #[error("{url}: the reply exceeds {limit} bytes: {body_start}")]
+    TooLarge {
+        url: String,
+        limit: usize,
+        /// As in [`HttpError::Status`].
+        body_start: String,
+    },
     #[error("{url}: status {code}: {body_start}")]
     Status {
         code: u16,
@@ -147,7 +152,7 @@ impl Http {
         self.send(Method::GET, url, headers, None, limit).await
     }
 
-    /// Posts `body` as JSON; otherwise as [`Http::get`].
+    /// Posts `body`, as JSON where `headers` hold no other `content-type`; otherwise as [`Http::get`].
     ///
     /// # Errors
     /// Anything but a complete reply with a status of 2xx.
@@ -155,21 +160,7 @@ impl Http {
         &self,
         url: &str,
         headers: &[(&str, &str)],
-        body: &[u8],
-        limit: usize,
-    ) -> Result<HttpReply, HttpError> {
-        self.post(url, headers, HttpBody::Json(body), limit).await
-    }
-
-    /// Posts `body`; otherwise as [`Http::get`].
-    ///
-    /// # Errors
-    /// Anything but a complete reply with a status of 2xx.
-    pub async fn post(
-        &self,
-        url: &str,
-        headers: &[(&str, &str)],
-        body: HttpBody<'_>,
+        body: Posted<'_>,
         limit: usize,
     ) -> Result<HttpReply, HttpError> {
         self.send(Method::POST, url, headers, Some(body), limit).await
@@ -186,7 +177,11 @@ impl Http {
         fields: &[(&str, &str)],
         limit: usize,
     ) -> Result<HttpReply, HttpError> {
-        self.post(url, &[], HttpBody::Form(fields), limit).await
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let secrets: Vec<String> = fields.iter().map(|(_, value)| (*value).to_owned()).collect();
+        let body = Posted { bytes: form.as_bytes(), secrets: &secrets };
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        self.send(Method::POST, url, &headers, Some(body), limit).await
     }
 
     /// Deletes what is at `url`; otherwise as [`Http::get`].
@@ -207,16 +202,12 @@ impl Http {
         method: Method,
         url: &str,
         headers: &[(&str, &str)],
-        body: Option<HttpBody<'_>>,
+        body: Option<Posted<'_>>,
         limit: usize,
     ) -> Result<HttpReply, HttpError> {
         let shown = redacted(url);
         let target = parse_url(url, &shown)?;
-        let form = match body {
-            Some(HttpBody::Form(pairs)) => pairs,
-            _ => &[],
-        };
-        let secrets = Secrets::of(&target, headers, form);
+        let secrets = Secrets::of(&target, headers, body.map_or(&[], |body| body.secrets));
         let (client, redirects) = match method {
             Method::GET => (&self.following, same_origin as fn() -> redirect::Policy),
             _ => (&self.unswayed, redirect::Policy::none as fn() -> redirect::Policy),
@@ -225,10 +216,13 @@ impl Http {
             Ok(client) => client,
             Err(reason) => return Err(HttpError::Setup { reason: reason.clone() }),
         };
-        let mut request = client.request(method, target).headers(header_map(headers, &shown)?);
+        let mut sent = header_map(headers, &shown)?;
+        if body.is_some() {
+            sent.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+        }
+        let mut request = client.request(method, target).headers(sent);
         if let Some(body) = body {
-            let (kind, bytes) = body.encoded();
-            request = request.header("content-type", kind).body(bytes);
+            request = request.body(body.bytes.to_vec());
         }
         let reply = request.send().await.map_err(|error| classify(error, &shown))?;
         if !reply.status().is_success() {
@@ -237,7 +231,8 @@ impl Http {
         let date = date_of(reply.headers());
         let mut headers = reply.headers().clone();
         headers.values_mut().for_each(|value| value.set_sensitive(true));
-        Ok(HttpReply { body: read_body(reply, &shown, limit).await?, date, headers })
+        let body = read_body(reply, &shown, limit, &secrets).await?;
+        Ok(HttpReply { body, date, headers, secrets })
     }
 }
 
@@ -305,26 +300,35 @@ fn with_tls(tls: rustls::ClientConfig, redirects: redirect::Policy) -> Result<Cl
 }
 
 /// Reads the body and stops at the first byte too many, whatever `Content-Length` promised.
-async fn read_body(mut reply: Response, shown: &str, limit: usize) -> Result<Vec<u8>, HttpError> {
-    let too_large = || HttpError::TooLarge { url: shown.to_owned(), limit };
+async fn read_body(
+    mut reply: Response,
+    shown: &str,
+    limit: usize,
+    secrets: &Secrets,
+) -> Result<Vec<u8>, HttpError> {
+    let too_large = |start: &[u8]| HttpError::TooLarge {
+        url: shown.to_owned(),
+        limit,
+        body_start: secrets.start(start.get(..ERROR_BODY_BYTES).unwrap_or(start)),
+    };
     if reply.content_length().is_some_and(|length| length > limit as u64) {
-        return Err(too_large());
+        return Err(too_large(&error_body(reply).await));
     }
     let mut body = Vec::new();
     while let Some(chunk) = reply.chunk().await.map_err(|error| classify(error, shown))? {
-        if body.len() + chunk.len() > limit {
-            return Err(too_large());
-        }
+        let fits = body.len() + chunk.len() <= limit;
         body.extend_from_slice(&chunk);
+        if !fits {
+            return Err(too_large(&body));
+        }
     }
     Ok(body)
 }
 
-async fn refusal(mut reply: Response, url: String, secrets: &Secrets) -> HttpError {
-    let code = reply.status().as_u16();
-    let (retry_after, date) = (retry_after(reply.headers()), date_of(reply.headers()));
+/// What comes of the body of a reply that is refused. What does not come, or comes broken, is only missing
+/// from the log.
+async fn error_body(mut reply: Response) -> Vec<u8> {
     let mut body = Vec::new();
-    // What does not come, or comes broken, is only missing from the log.
     let _ = tokio::time::timeout(ERROR_BODY_TIMEOUT, async {
         while let Ok(Some(chunk)) = reply.chunk().await {
             body.extend_from_slice(&chunk);
@@ -335,10 +339,14 @@ async fn refusal(mut reply: Response, url: String, secrets: &Secrets) -> HttpErr
     })
     .await;
     body.truncate(ERROR_BODY_BYTES);
-    let text = secrets.scrub(&String::from_utf8_lossy(&body));
-    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let body_start: String = printable.take(ERROR_BODY_CHARS).collect();
-    HttpError::Status { code, url, retry_after, date, body_start: body_start.trim().to_owned() }
+    body
+}
+
+async fn refusal(reply: Response, url: String, secrets: &Secrets) -> HttpError {
+    let code = reply.status().as_u16();
+    let (retry_after, date) = (retry_after(reply.headers()), date_of(reply.headers()));
+    let body_start = secrets.start(&error_body(reply).await);
+    HttpError::Status { code, url, retry_after, date, body_start }
 }
 
 fn date_of(headers: &HeaderMap) -> Option<UnixMs> {

@@ -11,6 +11,7 @@ mod pool;
 mod price;
 mod reasons;
 mod sample;
+mod signal;
 mod sweep;
 
 pub use asic::{Nameplate, Place};
@@ -21,6 +22,7 @@ pub use pool::*;
 pub use price::{FxRate, PowerPriceSample, PriceKind, PriceSlot};
 pub use reasons::Reasons;
 pub use sample::*;
+pub use signal::*;
 pub use sweep::Sweep;
 
 /// How far a value can be trusted. Ordered: the worst of several is their maximum.

@@ -3,14 +3,19 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::AgentError;
 use crate::config::{Config, Role};
 use crate::economics::{HostingConfig, OccupiedFrom, Terms};
 use crate::http::Http;
-use crate::sources::gpu::occupancy::{OccupancyConfig, OriginConfig};
+use crate::sources::gpu::occupancy::{self, OccupancyConfig, OriginConfig};
 use crate::sources::gpu::rent::{ListingConfig, RentConfig, RentSource};
 use crate::sources::hosting::{EarningsConfig, MarketConfig};
-use crate::sources::{Source, asic, gpu, host, hosting, meter, network, pool, price};
+use crate::sources::value::asked;
+use crate::sources::value::query::Query;
+use crate::sources::value::told::{Told, Topic};
+use crate::sources::{Source, asic, gpu, host, hosting, meter, network, pool, price, signal};
 
 /// All sources of a config, in the two groups that run apart: miners by the thousand, and the few
 /// feeds that must never wait for them.
@@ -58,12 +63,47 @@ pub fn sources(config: &Config) -> Result<Sources, AgentError> {
     if let Some(index) = &config.hashprice_index {
         feeds.push(price::index_source(index, &http)?);
     }
-    if let Some(meter) = &config.meter {
-        feeds.push(meter::source(meter, &http)?);
+    if let Some((meter, url)) = config.meter.as_ref().and_then(|meter| Some((meter, meter.url.as_ref()?))) {
+        let query = Query::new(url, meter.token_file.as_deref(), &meter.request)?;
+        feeds.push(asked::source(meter::told(meter, zone(config)), query, &http));
+    }
+    if let Some((own, url)) = config.btc.own.as_ref().and_then(|own| Some((own, own.url.as_ref()?))) {
+        let query = Query::new(url, own.token_file.as_deref(), &own.request)?;
+        feeds.push(asked::source(price::own::told(&config.btc, own, zone(config)), query, &http));
+    }
+    for (signal, url) in config.signal.iter().filter_map(|signal| Some((signal, signal.url.as_ref()?))) {
+        let query = Query::new(url, signal.token_file.as_deref(), &signal.request)?;
+        feeds.push(asked::source(signal::told(signal, zone(config)), query, &http));
     }
     let disk = state_dir.unwrap_or_else(|| ".".into());
     feeds.push(Box::new(host::HostSource::new(&config.node_name(), &disk)));
     Ok(Sources { miners, feeds })
+}
+
+/// All that topics of the operator tell.
+pub fn topics_of(config: &Config) -> Vec<Topic> {
+    let mut all = Vec::new();
+    let mut heed = |name: &Option<String>, told: Box<dyn Told>| {
+        all.extend(name.clone().map(|name| Topic { name, told }));
+    };
+    if let Some(meter) = &config.meter {
+        heed(&meter.topic, meter::told(meter, zone(config)));
+    }
+    for hosting in billed_by_occupancy(config) {
+        heed(&hosting.occupied_topic, occupancy::told(&hosting.name, hosting.occupied_key.as_deref()));
+    }
+    if let Some(own) = &config.btc.own {
+        heed(&own.topic, price::own::told(&config.btc, own, zone(config)));
+    }
+    for signal in &config.signal {
+        heed(&signal.topic, signal::told(signal, zone(config)));
+    }
+    all
+}
+
+/// The zone of the site. A loaded config names one that there is.
+fn zone(config: &Config) -> TimeZone {
+    TimeZone::get(&config.site.timezone).unwrap_or(TimeZone::UTC)
 }
 
 /// Where the ledger lives: the config's `state_dir`, else what systemd gives. `None`: nowhere.
@@ -76,9 +116,12 @@ pub fn state_dir(config: &Config) -> Option<PathBuf> {
 }
 
 /// Only terms that are billed by occupancy ask for it.
+fn billed_by_occupancy(config: &Config) -> impl Iterator<Item = &HostingConfig> {
+    config.hosting.iter().filter(|hosting| hosting.terms == Terms::Occupied)
+}
+
 fn occupancies(config: &Config) -> Vec<OccupancyConfig> {
-    let billed = config.hosting.iter().filter(|hosting| hosting.terms == Terms::Occupied);
-    billed
+    billed_by_occupancy(config)
         .filter_map(|hosting| {
             Some(OccupancyConfig { hosting: hosting.name.clone(), origin: origin(hosting)? })
         })
@@ -135,7 +178,9 @@ fn origin(hosting: &HostingConfig) -> Option<OriginConfig> {
             let file = hosting.occupied_file.clone().map(OriginConfig::File);
             file.or(hosting.occupied_gpus.map(OriginConfig::Declared))
         }
-        Some(OccupiedFrom::Contract | OccupiedFrom::Processes | OccupiedFrom::Pods) => None,
+        Some(OccupiedFrom::Contract | OccupiedFrom::Processes | OccupiedFrom::Pods | OccupiedFrom::Mqtt) => {
+            None
+        }
         Some(OccupiedFrom::Slurm) => Some(OriginConfig::Slurm(hosting.occupied_dirs.clone())),
         Some(OccupiedFrom::Http) => {
             Some(OriginConfig::Page { url: url?, pointer: hosting.occupied_key.clone()?, token_file })

@@ -8,10 +8,12 @@ mod gpus;
 mod groups;
 mod index;
 mod pools;
+mod signals;
 use self::gpus::Gpus;
 use self::groups::Groups;
 use self::index::Index;
 use self::pools::Pools;
+use self::signals::Signals;
 use super::Picture;
 use super::unknown_models::UnknownModels;
 use crate::advice::{Advice, Direction};
@@ -53,6 +55,7 @@ pub struct Watch {
     /// Those that were told to be lost, and since when, monotonic.
     nodes_lost: BTreeMap<Arc<str>, Duration>,
     gpus: Gpus,
+    signals: Signals,
     models: UnknownModels,
 }
 
@@ -94,6 +97,9 @@ impl Watch {
             |node: &str| nodes.iter().any(|known| &*known.name == node && (known.lost || known.settling));
         for (kind, severity, subject, text) in self.gpus.look(&picture.view.gpu_hosts, is_lost) {
             events.push(self.event(now, kind, severity, &subject, text));
+        }
+        for (kind, severity, name, text) in self.signals.look(&picture.view.signals) {
+            events.push(self.event(now, kind, severity, &name, text));
         }
         for (block, text) in self.models.news(&picture.view) {
             events.push(self.event(now, EventKind::UnknownModel, Severity::Warning, &block.id, text));

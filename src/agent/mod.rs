@@ -30,14 +30,18 @@ mod places;
 mod pool_watch;
 mod rounds;
 mod settlements;
+mod sweep;
+mod topics;
 mod unknown_models;
 
 use books::Books;
-pub use build::{Sources, sources, state_dir};
+pub use build::{Sources, sources, state_dir, topics_of};
 use nodes::Nodes;
 use places::places;
 use pool_watch::PoolWatch;
 use rounds::Rounds;
+pub use sweep::{PATIENCE, listen, sweep};
+use topics::Topics;
 
 /// The first picture is published this long after the start, with what has been read by then.
 const FIRST_PICTURE: Duration = Duration::from_secs(3);
@@ -97,6 +101,8 @@ enum Event {
     Batch(Batch),
     /// A node has said something.
     Arrival(mqtt::Arrival),
+    /// A topic of the operator has.
+    Told(mqtt::Arrival),
     /// Time to publish.
     Tick,
     /// Time for rows of devices.
@@ -121,13 +127,16 @@ pub async fn run(
     let sources = sources(config)?;
     let (live, newest) = watch::channel(LiveSet::default());
     let (records, to_send) = mpsc::unbounded_channel();
-    let (arrivals, mut arrived) = mpsc::channel(ARRIVALS);
-    let inbox = config.hears_nodes().then_some(mqtt::Inbox { filter: "node/+/#", to: arrivals });
-    let client = mqtt::Client::site(&config.site.name);
-    let publisher = mqtt::spawn(mqtt_config, client, newest, to_send, inbox)?;
-
     let mut core = Core::new(config);
-    core.site.apply(unread(&sources));
+    core.site.apply(unread(&sources, &core.topics));
+    let (arrivals, mut arrived) = mpsc::channel(ARRIVALS);
+    let (messages, mut told) = mpsc::channel(ARRIVALS);
+    let nodes = mqtt::Inbox { filter: mqtt::Filter::Below("node/+/#"), to: arrivals };
+    let topics = mqtt::Inbox { filter: mqtt::Filter::Topics(core.topics.names()), to: messages };
+    let inboxes = config.hears_nodes().then_some(nodes).into_iter().chain([topics]).collect();
+    let client = mqtt::Client::site(&config.site.name);
+    let publisher = mqtt::spawn(mqtt_config, client, newest, to_send, inboxes)?;
+
     let origin = Origin { site: config.site.name.clone(), boot: format!("{:016x}", fastrand::u64(..)) };
     core.open_ledger(config, outlet(origin.clone(), records.clone()));
 
@@ -156,6 +165,7 @@ pub async fn run(
             () = &mut shutdown => Event::Shutdown,
             Some(batch) = received.recv() => Event::Batch(batch),
             Some(arrival) = arrived.recv() => Event::Arrival(arrival),
+            Some(arrival) = told.recv() => Event::Told(arrival),
             () = tokio::time::sleep(until_tick) => Event::Tick,
             () = tokio::time::sleep(until_rows) => Event::Rows,
             () = beat(&mut watchdog) => Event::Watchdog,
@@ -173,8 +183,18 @@ pub async fn run(
                 core.site.apply(batch);
             }
             Event::Arrival(arrival) => core.hear(&arrival, clock::now()),
+            Event::Told(arrival) => {
+                let now = clock::now();
+                let heard = core.topics.receive(&arrival, now);
+                if first_round_done && heard.rush {
+                    next_tick = next_tick.min(now.mono.saturating_add(SOON));
+                }
+                core.take(heard, now);
+            }
             Event::Tick => {
                 let now = clock::now();
+                let silence = core.topics.look(now);
+                core.take(silence, now);
                 let link = publisher.health();
                 let health = core.health(now, [*miners_seen.borrow(), *feeds_seen.borrow()], &link);
                 let picture = core.picture(now, health);
@@ -215,9 +235,11 @@ fn outlet(from: Origin, to: mpsc::UnboundedSender<Message>) -> Outlet {
 
 /// What the site knows before anything was read: everything that should be there, and no value. Sums
 /// then show from the first picture on how much of the site they cover.
-fn unread(sources: &Sources) -> Batch {
+fn unread(sources: &Sources, topics: &Topics) -> Batch {
     let all = sources.miners.iter().chain(&sources.feeds);
-    Batch { at: clock::now(), samples: all.flat_map(|source| source.failed(Missing::NotYet)).collect() }
+    let mut samples: Vec<Sample> = all.flat_map(|source| source.failed(Missing::NotYet)).collect();
+    samples.extend(topics.failed(Missing::NotYet));
+    Batch { at: clock::now(), samples }
 }
 
 async fn beat(watchdog: &mut Option<tokio::time::Interval>) {
@@ -229,8 +251,8 @@ async fn beat(watchdog: &mut Option<tokio::time::Interval>) {
     }
 }
 
-/// Prices change what everything is worth, and the meter tells whether the cap holds; one miner in
-/// thousands does not.
+/// Prices change what everything is worth, the meter tells whether the cap holds, and signals are for people who
+/// must act; one miner in thousands does not.
 fn moves_money(batch: &Batch) -> bool {
     batch.samples.iter().any(|sample| {
         matches!(
@@ -242,34 +264,9 @@ fn moves_money(batch: &Batch) -> bool {
                 | Sample::Earnings(_)
                 | Sample::GpuPrice(_)
                 | Sample::Meter(_)
+                | Sample::Signal(_)
         )
     })
-}
-
-/// Asks everything once, without a broker.
-///
-/// # Errors
-/// As [`run`].
-pub async fn sweep(config: &Config) -> Result<(Site, Picture), AgentError> {
-    let sources = sources(config)?;
-    let mut core = Core::new(config);
-    let (batches, mut received) = mpsc::unbounded_channel();
-    let to_feed = batches.clone();
-    tokio::join!(
-        runner::sweep(sources.miners, places(config.site.concurrency), move |batch| {
-            let _ = batches.send(batch);
-        }),
-        runner::sweep(sources.feeds, FEED_LIMITS.healthy, move |batch| {
-            let _ = to_feed.send(batch);
-        }),
-        async {
-            while let Some(batch) = received.recv().await {
-                core.site.apply(batch);
-            }
-        }
-    );
-    let picture = core.picture(clock::now(), Health::default());
-    Ok((core.site, picture))
 }
 
 /// The state and what turns it into a picture. No I/O, no waiting.
@@ -285,13 +282,15 @@ struct Core {
     books: Books,
     nodes: Nodes,
     pools: PoolWatch,
+    topics: Topics,
 }
 
 impl Core {
     fn new(config: &Config) -> Self {
+        let started = clock::now();
         Self {
             site_name: config.site.name.clone(),
-            started: clock::now(),
+            started,
             site: Site::new(config.layout()),
             terms: config.site_terms(),
             policy: config.policy(),
@@ -300,6 +299,18 @@ impl Core {
             books: Books::default(),
             nodes: Nodes::new(config.into()),
             pools: PoolWatch::new(config.pools_by_group()),
+            topics: Topics::new(topics_of(config), started),
+        }
+    }
+
+    /// What a topic told, or that one is silent.
+    fn take(&mut self, mut heard: topics::Heard, now: Now) {
+        self.site.apply(heard.batch(now));
+        for complaint in heard.complaints {
+            tracing::warn!("{complaint}");
+        }
+        for relief in heard.relief {
+            tracing::info!("{relief}");
         }
     }
 
@@ -344,10 +355,11 @@ impl Core {
 
     fn health(&self, now: Now, runners: [RunnerHealth; 2], link: &mqtt::LinkHealth) -> Health {
         let sum = |of: fn(&RunnerHealth) -> u64| runners.iter().map(of).sum::<u64>();
+        let (telling, silent) = self.topics.counts();
         Health {
             uptime: now.since(self.started),
-            sources_ok: runners.iter().map(|r| r.ok).sum(),
-            sources_failing: runners.iter().map(|r| r.failing).sum(),
+            sources_ok: runners.iter().map(|r| r.ok).sum::<u32>().saturating_add(telling),
+            sources_failing: runners.iter().map(|r| r.failing).sum::<u32>().saturating_add(silent),
             polls_ok: sum(|r| r.polls_ok),
             polls_failed: sum(|r| r.polls_failed),
             // Feeds have no common period, and none ends where there are no miners.

@@ -35,7 +35,7 @@ pub async fn run(config: &Config, shutdown: impl Future<Output = ()>) -> Result<
     // A node keeps no records.
     let (_records, to_send) = mpsc::unbounded_channel();
     let publisher =
-        mqtt::spawn(mqtt_config, mqtt::Client::node(&config.site.name, &name), newest, to_send, None)?;
+        mqtt::spawn(mqtt_config, mqtt::Client::node(&config.site.name, &name), newest, to_send, Vec::new())?;
     let (batches, mut received) = mpsc::channel(BATCHES);
     let (miner_health, _miners_seen) = watch::channel(RunnerHealth::default());
     let (feed_health, _feeds_seen) = watch::channel(RunnerHealth::default());

@@ -14,6 +14,7 @@ use crate::sources::gpu::GpuReader;
 use crate::sources::network::NetworkKind;
 use crate::sources::pool::PoolConfig;
 use crate::sources::price::{HashpriceIndexConfig, MarketRun, PowerPriceConfig, TariffKind};
+use crate::sources::signal::SignalConfig;
 
 /// Validates a file without asking anything of the network. Returns the config and a summary for a
 /// person: what the file describes, and what this check cannot know.
@@ -53,6 +54,7 @@ fn summary(config: &Config) -> Vec<(&'static str, Vec<String>)> {
         ("network", vec![network(config)]),
         ("index", listed(config.hashprice_index.iter().map(index), "none")),
         ("meter", vec![meter(config)]),
+        ("signal", listed(config.signal.iter().map(signal), "none")),
     ]
 }
 
@@ -181,6 +183,9 @@ fn occupied(hosting: &HostingConfig) -> String {
         (Some(OccupiedFrom::Http), ..) => {
             says(&hosting.occupied_url.as_deref().map_or("a page", without_query))
         }
+        (Some(OccupiedFrom::Mqtt), ..) => {
+            says(&format!("topic {}", hosting.occupied_topic.as_deref().unwrap_or_default()))
+        }
     }
 }
 
@@ -249,7 +254,8 @@ fn btc(config: &Config) -> String {
     let btc = &config.btc;
     let venues =
         [("Coinbase", &btc.coinbase_url), ("Kraken", &btc.kraken_url), ("Bitstamp", &btc.bitstamp_url)];
-    let used: Vec<&str> = venues.iter().filter(|(_, url)| !url.is_empty()).map(|(name, _)| *name).collect();
+    let used = venues.iter().filter(|(_, url)| !url.is_empty()).map(|(name, _)| *name);
+    let used: Vec<&str> = used.chain(btc.own.as_ref().map(|_| "one's own")).collect();
     match used.as_slice() {
         [] => "no venue: hashing has no revenue".to_owned(),
         [one] => format!("{one} alone"),
@@ -280,7 +286,21 @@ fn meter(config: &Config) -> String {
         return "none: the sum of the parts stands in for it".to_owned();
     };
     let counter = if meter.energy_key.is_some() { "power and counter" } else { "power" };
-    format!("{counter} from {}, every {} s", without_query(&meter.url), meter.interval_secs)
+    format!("{counter} from {}, every {} s", origin(&meter.url, &meter.topic), meter.interval_secs)
+}
+
+fn signal(signal: &SignalConfig) -> String {
+    let what = if signal.start_key.is_some() { "windows" } else { "a flag" };
+    let from = origin(&signal.url, &signal.topic);
+    let kind = signal.kind.as_str().replace('_', " ");
+    format!("{}: {kind}, {what} from {from}, every {} s", signal.name, signal.interval_secs)
+}
+
+fn origin(url: &Option<String>, topic: &Option<String>) -> String {
+    match (url, topic) {
+        (Some(url), _) => without_query(url).to_owned(),
+        (None, topic) => format!("topic {}", topic.as_deref().unwrap_or_default()),
+    }
 }
 
 /// A query may hold a key.

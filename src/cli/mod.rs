@@ -54,7 +54,7 @@ enum Command {
         #[arg(default_value = DEFAULT_CONFIG)]
         file: PathBuf,
     },
-    /// Ask everything once and print it; touches no broker.
+    /// Ask everything once and print it; of the broker only for topics that the config names.
     Once {
         #[command(flatten)]
         config: ConfigArg,
@@ -62,7 +62,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Ask everything once and print what to switch and why; touches no broker.
+    /// Ask everything once and print what to switch and why, as `once` does.
     Explain(ConfigArg),
     /// Find miners by asking, and print the config for them; needs no config, touches no broker.
     ///

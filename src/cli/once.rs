@@ -11,6 +11,7 @@ mod hashprice;
 mod hosting;
 mod meter;
 mod money;
+mod signals;
 mod value;
 
 use std::io::Write;
@@ -26,6 +27,7 @@ use crate::site::{AsicView, GpuView, SiteView};
 
 use devices::{Asic, Gpu, Host};
 use money::{Network, Pool, Prices, Revenue};
+use signals::Signal;
 
 /// Version of the document; grows when a key changes its meaning or goes.
 const VERSION: u32 = 1;
@@ -43,6 +45,8 @@ struct Document<'a> {
     pools: Vec<Pool<'a>>,
     prices: Prices,
     network: Network,
+    /// What others ask of the site.
+    signals: Vec<Signal<'a>>,
     blocks: Blocks<'a>,
     split: Revenue<'a>,
 }
@@ -91,6 +95,7 @@ pub fn json<'a>(
         pools: view.pools.iter().map(|pool| Pool::of(pool, split.income_of(&pool.name))).collect(),
         prices: Prices::of(view, split),
         network: Network::of(view, split),
+        signals: view.signals.iter().map(Signal::of).collect(),
         blocks: Blocks {
             hash: view.hash_blocks.iter().map(money::HashBlock::of).collect(),
             ai: view.ai_blocks.iter().map(money::AiBlock::of).collect(),

@@ -13,6 +13,7 @@ mod hosting;
 mod inputs;
 mod meter;
 pub mod outlook;
+mod signals;
 mod totals;
 
 use crate::economics::{Money, Split};
@@ -38,6 +39,7 @@ pub fn render(view: &SiteView, split: &Split, width: usize) -> String {
     }
     tables.extend(meter::section(split, width).map(|section| (section, Vec::new())));
     tables.push((inputs::prices(view, split, width), Vec::new()));
+    tables.extend(signals::section(view, width).map(|section| (section, Vec::new())));
     if !view.pools.is_empty() {
         tables.push(inputs::pools(view, split, width));
     }

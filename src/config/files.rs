@@ -6,6 +6,7 @@ use super::Config;
 use super::document::{Path, Report};
 use crate::secret::Secret;
 use crate::sources::asic::{AsicConfig, labels};
+use crate::sources::value::query::RequestConfig;
 
 /// Where relative paths are looked for.
 #[derive(Debug, Clone, Default)]
@@ -115,7 +116,27 @@ pub fn resolve(config: &mut Config, places: &Places, report: &mut Report<'_>) {
         secret(Some(&mut index.key_file), places, &key, report);
     }
     if let Some(meter) = &mut config.meter {
-        secret(meter.token_file.as_mut(), places, &root.key("meter").key("token_file"), report);
+        let section = root.key("meter");
+        secret(meter.token_file.as_mut(), places, &section.key("token_file"), report);
+        request(&mut meter.request, places, &section.key("request"), report);
+    }
+    if let Some(own) = &mut config.btc.own {
+        let section = root.key("btc").key("own");
+        secret(own.token_file.as_mut(), places, &section.key("token_file"), report);
+        request(&mut own.request, places, &section.key("request"), report);
+    }
+    for (n, signal) in config.signal.iter_mut().enumerate() {
+        let section = root.key("signal").item(n);
+        secret(signal.token_file.as_mut(), places, &section.key("token_file"), report);
+        request(&mut signal.request, places, &section.key("request"), report);
+    }
+}
+
+fn request(request: &mut RequestConfig, places: &Places, section: &Path, report: &mut Report<'_>) {
+    for (key, files) in [("header_file", &mut request.header_file), ("body_file", &mut request.body_file)] {
+        for (n, one) in files.iter_mut().enumerate() {
+            secret(Some(&mut one.file), places, &section.key(key).item(n).key("file"), report);
+        }
     }
 }
 

@@ -26,6 +26,7 @@ use crate::sources::meter::MeterConfig;
 use crate::sources::network::NetworkConfig;
 use crate::sources::pool::PoolConfig;
 use crate::sources::price::{BtcPriceConfig, HashpriceIndexConfig, PowerPriceConfig};
+use crate::sources::signal::SignalConfig;
 
 pub use files::Places;
 pub use problem::{ConfigErrors, Problem};
@@ -53,6 +54,8 @@ pub struct Config {
     pub hashprice_index: Option<HashpriceIndexConfig>,
     /// Absent: the sum of the parts stands in for the meter.
     pub meter: Option<MeterConfig>,
+    #[serde(default)]
+    pub signal: Vec<SignalConfig>,
     #[serde(default)]
     pub policy: PolicyConfig,
 }

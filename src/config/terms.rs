@@ -87,7 +87,9 @@ impl Config {
                 OccupiedFrom::Contract => CountedBy::Contract,
                 OccupiedFrom::Processes => CountedBy::Processes,
                 OccupiedFrom::Pods => CountedBy::Pods,
-                OccupiedFrom::Slurm | OccupiedFrom::Vast | OccupiedFrom::Http => return None,
+                OccupiedFrom::Slurm | OccupiedFrom::Vast | OccupiedFrom::Http | OccupiedFrom::Mqtt => {
+                    return None;
+                }
             };
             Some((Arc::from(hosting.name.as_str()), by))
         });

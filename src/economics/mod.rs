@@ -71,7 +71,10 @@ pub struct HostingConfig {
     pub occupied_dirs: Vec<PathBuf>,
     /// `http`: URL of a page of JSON. `vast`: base URL, for proxies and tests.
     pub occupied_url: Option<String>,
-    /// `http`: JSON pointer (RFC 6901) to the number, such as `/gpus/rented`.
+    /// `mqtt`: full name of the topic.
+    pub occupied_topic: Option<String>,
+    /// `http` and `mqtt`: JSON pointer (RFC 6901) to the number, such as `/gpus/rented`. Absent with `mqtt`: a message
+    /// is nothing but the number.
     pub occupied_key: Option<String>,
     /// File with a token, sent as `Authorization: Bearer …`: `vast` needs its API key, `http` may have one.
     pub occupied_token_file: Option<PathBuf>,
@@ -147,6 +150,8 @@ pub enum OccupiedFrom {
     Vast,
     /// A page of JSON.
     Http,
+    /// A topic on the daemon's broker.
+    Mqtt,
 }
 
 /// Which GPUs of a hosting may be stopped to free power.

@@ -1,4 +1,4 @@
-//! What went wrong on the way, from the words of the client underneath.
+//! What kept a reply from coming, as an [`HttpError`].
 
 use std::error::Error as _;
 use std::io::ErrorKind;

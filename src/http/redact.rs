@@ -14,15 +14,21 @@ pub fn redacted(url: &str) -> String {
     if had_query { format!("{parsed}?…") } else { parsed.into() }
 }
 
+/// Of a body, for the log.
+const START_CHARS: usize = 200;
+
 /// What was sent and must not come back in an error text when a server echoes it.
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Secrets(Vec<String>);
 
 impl Secrets {
-    pub(super) fn of(url: &Url, headers: &[(&str, &str)], form: &[(&str, &str)]) -> Self {
-        let mut all: Vec<String> = headers.iter().map(|(_, value)| (*value).to_owned()).collect();
+    /// Of a request; `posted` are the secrets in its body.
+    pub(super) fn of(url: &Url, headers: &[(&str, &str)], posted: &[String]) -> Self {
+        let mut all = posted.to_vec();
+        all.extend(posted.iter().map(|secret| json_escaped(secret)));
+        all.extend(headers.iter().map(|(_, value)| (*value).to_owned()));
         // `Basic abc` and `Bearer abc` are also echoed without their scheme.
         all.extend(headers.iter().filter_map(|(_, value)| Some(value.split_once(' ')?.1.to_owned())));
-        all.extend(form.iter().map(|(_, value)| (*value).to_owned()));
         all.extend(url.password().map(str::to_owned));
         all.extend(url.query().map(str::to_owned));
         all.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
@@ -33,8 +39,27 @@ impl Secrets {
         Self(all)
     }
 
+    /// First characters of `body`, printable and scrubbed.
+    pub(super) fn start(&self, body: &[u8]) -> String {
+        let text = self.scrub(&String::from_utf8_lossy(body));
+        let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+        printable.take(START_CHARS).collect::<String>().trim().to_owned()
+    }
+
     pub(super) fn scrub(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "…"))
+    }
+}
+
+/// `text` as it stands between the quotes of a JSON string.
+pub fn json_escaped(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secrets(…)")
     }
 }
 
@@ -52,8 +77,10 @@ mod tests {
     #[test]
     fn an_echoed_secret_is_scrubbed_with_and_without_its_scheme() {
         let url = Url::parse("http://u:pa55@host/?key=q8q8").unwrap();
-        let secrets = Secrets::of(&url, &[("authorization", "Bearer hunter2")], &[("key", "f0rm")]);
-        let told = secrets.scrub("bad token hunter2, Bearer hunter2, pa55, q8q8, f0rm");
-        assert_eq!(told, "bad token …, …, …, …, …");
+        let secrets = Secrets::of(&url, &[("authorization", "Bearer hunter2")], &["b0\"dy".to_owned()]);
+        let echo = "bad token hunter2, Bearer hunter2, pa55, q8q8, b0\"dy, b0\\\"dy";
+        assert_eq!(secrets.scrub(echo), "bad token …, …, …, …, …, …");
+        assert_eq!(secrets.start(b"\r\n<html>\thunter2\xff"), "<html> …\u{fffd}");
+        assert!(!format!("{secrets:?}").contains("hunter2"));
     }
 }

@@ -68,6 +68,9 @@ pub enum EventKind {
     GpuState,
     /// A GPU had a serious XID error.
     GpuXid,
+    /// A signal from outside begins, and ends.
+    SignalOn,
+    SignalOff,
 }
 
 impl EventKind {
@@ -94,6 +97,8 @@ impl EventKind {
             EventKind::UnknownModel => "unknown_model",
             EventKind::GpuState => "gpu_state",
             EventKind::GpuXid => "gpu_xid",
+            EventKind::SignalOn => "signal_on",
+            EventKind::SignalOff => "signal_off",
         }
     }
 }

@@ -7,16 +7,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rumqttc::v5::MqttOptions;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{ConnAck, LastWill};
-use rumqttc::v5::{AsyncClient, Event, Incoming, MqttOptions};
-use rumqttc::{NetworkOptions, Outgoing, TlsConfiguration, Transport};
+use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
 use rustls::ClientConfig;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use self::failure::{Failure, Stage};
+use self::failure::Stage;
 use self::session::Publisher;
 use super::delivery::OFFLINE;
 use super::tls::{self, TlsError};
@@ -26,7 +26,12 @@ use crate::ledger::Message;
 use crate::secret::{Secret, SecretError};
 
 mod failure;
+mod inbox;
+mod listen;
 mod session;
+
+pub use self::inbox::{Arrival, Filter, Inbox};
+pub use self::listen::{listen, probe};
 
 /// Publishes without acknowledgement, unless the broker allows fewer. The crate reserves memory for
 /// each; left alone it does so for 65,535.
@@ -39,7 +44,6 @@ const MOST_ARRIVING_BYTES: u32 = 64 * 1024;
 /// For the connection, TLS and the broker's answer together.
 const CONNECT_SECS: u64 = 5;
 const SHUTDOWN: Duration = Duration::from_secs(2);
-const PROBE: Duration = Duration::from_secs(5);
 
 /// How the connection is doing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -75,24 +79,6 @@ impl<'a> Client<'a> {
     pub fn node(site: &'a str, node: &'a str) -> Self {
         Self { site, node: Some(node) }
     }
-}
-
-/// Where what others publish goes to.
-#[derive(Debug)]
-pub struct Inbox {
-    /// Topics below the prefix, wildcards allowed.
-    pub filter: &'static str,
-    pub to: mpsc::Sender<Arrival>,
-}
-
-/// A message that another client published.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Arrival {
-    /// Below the prefix.
-    pub topic: String,
-    pub payload: Vec<u8>,
-    /// Seconds that were left of its expiry when the broker sent it.
-    pub expires_in: Option<u32>,
 }
 
 /// The running publisher. Dropped without [`PublisherHandle::shutdown`], it vanishes without a word
@@ -138,47 +124,13 @@ pub fn spawn(
     client: Client<'_>,
     live: watch::Receiver<LiveSet>,
     records: mpsc::UnboundedReceiver<Message>,
-    inbox: Option<Inbox>,
+    inboxes: Vec<Inbox>,
 ) -> Result<PublisherHandle, MqttError> {
     let link = Link::new(config, client)?;
     let (stop, stopped) = watch::channel(false);
     let (report, health) = watch::channel(LinkHealth::default());
-    let task = tokio::spawn(Publisher::new(link, live, records, inbox, (stopped, report)).run());
+    let task = tokio::spawn(Publisher::new(link, live, records, inboxes, (stopped, report)).run());
     Ok(PublisherHandle { stop, health, task })
-}
-
-/// Connects once, publishes nothing, and describes the broker in one line.
-///
-/// # Errors
-/// As [`spawn`], and when there is no usable MQTT 5 broker within 5 s.
-pub async fn probe(config: &MqttConfig, site: &str) -> Result<String, MqttError> {
-    let link = Link::new(config, Client::site(site))?;
-    let attempt = async {
-        let (client, mut events) = AsyncClient::new(link.options("-check", false), CHANNEL);
-        loop {
-            match events.poll().await {
-                Ok(Event::Incoming(Incoming::ConnAck(ack))) => {
-                    session::usable(&ack)?;
-                    // Full only if nothing was ever sent; then dropping the loop disconnects.
-                    let _ = client.try_disconnect();
-                    while let Ok(event) = events.poll().await {
-                        if event == Event::Outgoing(Outgoing::Disconnect) {
-                            break;
-                        }
-                    }
-                    return Ok(link.describe(&ack));
-                }
-                Ok(_) => {}
-                Err(error) => return Err(failure::explain(&error, link.stage())),
-            }
-        }
-    };
-    let outcome = timeout(PROBE, attempt).await.unwrap_or_else(|_| Err(Failure::silence(PROBE)));
-    outcome.map_err(|failure| MqttError::Probe {
-        broker: link.broker(),
-        what: failure.what,
-        hint: failure.hint,
-    })
 }
 
 /// Why publishing cannot begin.

@@ -43,6 +43,11 @@ pub fn host(node: &str) -> String {
     format!("host/{}", level(node))
 }
 
+/// `signal/<name>`.
+pub fn signal(name: &str) -> String {
+    format!("signal/{}", level(name))
+}
+
 /// `gpu_host/<name>`.
 pub fn gpu_host(name: &str) -> String {
     format!("gpu_host/{}", level(name))

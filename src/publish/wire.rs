@@ -26,6 +26,7 @@ mod meter;
 mod money;
 pub mod nodes;
 pub mod records;
+mod signal;
 mod sweep;
 
 /// Every live topic, except `status`, with its payload. Topics are below `<root>/<site>/`.
@@ -63,6 +64,9 @@ pub fn live_set(site: &str, view: &SiteView, (split, advice): (&Split, &Advice),
     }
     for host in &view.gpu_hosts {
         live.insert(topics::gpu_host(&host.host), block::gpu_host(site, ts, host));
+    }
+    for signal in &view.signals {
+        live.insert(topics::signal(&signal.name), signal::signal(site, ts, signal));
     }
     for host in &view.hosts {
         live.insert(topics::host(&host.sample.node), feeds::host(site, ts, host));

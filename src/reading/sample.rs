@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{
     EarningsSample, GpuHostSample, GpuPriceSample, HashpriceIndexSample, MarketSample, Missing, Nameplate,
-    Place, PoolSample, PowerPriceSample, Read, Retarget, WallPowerSample,
+    Place, PoolSample, PowerPriceSample, Read, Retarget, SignalSample, WallPowerSample,
 };
 use crate::clock::{Now, UnixMs};
 use crate::units::{Celsius, Fraction, Hashrate, Sats, Usd, WattHours, Watts};
@@ -36,6 +36,7 @@ pub enum Sample {
     HashpriceIndex(HashpriceIndexSample),
     PowerPrice(PowerPriceSample),
     Meter(MeterSample),
+    Signal(SignalSample),
 }
 
 // ---- ASICs --------------------------------------------------------------------------------
@@ -184,6 +185,8 @@ pub struct HostSample {
 pub struct MeterSample {
     /// How often the meter is asked; its values age by this.
     pub interval: Duration,
+    /// When it showed this by its own account, if it says so.
+    pub observed: Option<UnixMs>,
     pub report: Result<MeterReport, Missing>,
 }
 

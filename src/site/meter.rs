@@ -37,8 +37,8 @@ impl Meter {
             Ok(report) => (report.power, report.energy),
             Err(why) => (Err(why), Err(why)),
         };
-        self.power.record(at, None, power);
-        self.energy.record(at, None, energy);
+        self.power.record(at, sample.observed, power);
+        self.energy.record(at, sample.observed, energy);
     }
 
     pub fn view(&self, now: Now) -> MeterView {

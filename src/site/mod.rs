@@ -25,6 +25,7 @@ mod occupied;
 mod order;
 mod power_price;
 mod prices;
+mod signals;
 mod sum;
 mod suspect;
 mod view;
@@ -32,6 +33,7 @@ mod wall;
 
 pub use occupied::CountedBy;
 pub use prices::{BTC_QUOTE_FRESH, BTC_QUOTE_LIMIT};
+pub use signals::SignalView;
 pub use sum::Tally;
 pub use view::*;
 
@@ -63,6 +65,7 @@ pub struct Site {
     prices: prices::Prices,
     hostings: hostings::Hostings,
     meter: meter::Meter,
+    signals: signals::Signals,
 }
 
 impl Site {
@@ -99,6 +102,7 @@ impl Site {
                 Sample::HashpriceIndex(sample) => self.prices.apply_index(at, sample),
                 Sample::PowerPrice(sample) => self.prices.apply_power(at, sample),
                 Sample::Meter(sample) => self.meter.apply(at, sample),
+                Sample::Signal(sample) => self.signals.apply(at, sample),
             }
         }
     }
@@ -124,6 +128,7 @@ impl Site {
             pools: self.prices.pools(now),
             hosts: self.prices.hosts(now),
             meter: self.meter.view(now),
+            signals: self.signals.views(now),
         }
     }
 

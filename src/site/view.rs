@@ -14,6 +14,8 @@ use crate::units::{
     WattHours, Watts,
 };
 
+use super::signals::SignalView;
+
 mod gpus;
 
 pub use gpus::*;
@@ -74,6 +76,8 @@ pub struct SiteView {
     pub pools: Vec<PoolView>,
     pub hosts: Vec<HostView>,
     pub meter: MeterView,
+    /// What others ask of the site, in order of name.
+    pub signals: Vec<SignalView>,
 }
 
 /// The market's price behind the all-in price of power.

@@ -1,4 +1,4 @@
-//! The power meter of the site: a page of JSON with the power, and perhaps the import counter.
+//! The power meter of the site: a page of JSON or a topic with the power, and perhaps the import counter.
 //!
 //! Meters, gateways and home automation all have such a page, each in a shape of its own: JSON
 //! pointers say where the two numbers stand in it.
@@ -6,15 +6,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::clock::Now;
-use crate::http::Http;
-use crate::reading::{MeterReport, MeterSample, Missing, Read, Reading, Sample};
-use crate::secret::{Secret, SecretError};
-use crate::sources::web::{json, number_at};
-use crate::sources::{Failure, Fetch, Schedule, Source};
+use crate::reading::{MeterReport, MeterSample, Missing, Read, Reading, Sample, at_best};
+use crate::sources::Failure;
+use crate::sources::value::amount::{Measure, amount};
+use crate::sources::value::moment::observed;
+use crate::sources::value::page::at;
+use crate::sources::value::query::RequestConfig;
+use crate::sources::value::told::{Receipt, Told};
 use crate::units::{WattHours, Watts};
 
 /// `[meter]`: the power meter of the whole site.
@@ -22,18 +24,28 @@ use crate::units::{WattHours, Watts};
 #[serde(deny_unknown_fields)]
 pub struct MeterConfig {
     /// URL of a page of JSON.
-    pub url: String,
-    /// JSON pointer (RFC 6901) to the power that the site draws, such as `/total_act_power`.
-    pub power_key: String,
+    pub url: Option<String>,
+    /// Topic on the daemon's broker that tells the same; instead of `url`.
+    pub topic: Option<String>,
+    /// JSON pointer (RFC 6901) to the power that the site draws, such as `/total_act_power`. Absent: a message is
+    /// nothing but that number.
+    pub power_key: Option<String>,
+    /// Of a number without a unit of its own.
     #[serde(default)]
     pub power_unit: PowerUnit,
     /// JSON pointer to the counter of imported energy. Absent: energy is reckoned from the power.
     pub energy_key: Option<String>,
+    /// Of a number without a unit of its own.
     #[serde(default)]
     pub energy_unit: EnergyUnit,
+    /// JSON pointer to the time when the meter showed this. Absent: when it came.
+    pub time_key: Option<String>,
     /// File with a token, sent as `Authorization: Bearer …`.
     pub token_file: Option<PathBuf>,
-    /// Seconds between two requests.
+    /// What else the request holds.
+    #[serde(default)]
+    pub request: RequestConfig,
+    /// Seconds between two requests, or between two messages as they are expected.
     #[serde(default = "default_interval")]
     pub interval_secs: u64,
 }
@@ -60,10 +72,6 @@ fn default_interval() -> u64 {
     10
 }
 
-/// A page of home automation may hold much else.
-const REPLY_LIMIT: usize = 256 * 1024;
-/// Below the default interval: a page that hangs costs one reading.
-const DEADLINE: Duration = Duration::from_secs(8);
 /// Watts: nothing, to the most that a config may name. Below zero it shows feed-in or a transformer
 /// mounted the wrong way round, and not what the site draws.
 const POWER_W: std::ops::RangeInclusive<f64> = 0.0..=1e10;
@@ -90,21 +98,31 @@ impl EnergyUnit {
     }
 }
 
-/// The numbers that the keys of `cfg` point at. One of them may be missing.
+/// What the keys of `cfg` point at in a page that came as `receipt` says. One of the two may be missing. A time
+/// without a zone is meant in `zone`.
 ///
 /// # Errors
-/// The page is no JSON, or holds neither.
-pub fn parse(body: &[u8], cfg: &MeterConfig) -> Result<MeterReport, Failure> {
-    let page: Value = json(body)?;
-    let watts = number_at(&page, &cfg.power_key).map(|value| value * cfg.power_unit.watts());
+/// The page holds neither, or no time where it should.
+pub fn parse(
+    page: &Value,
+    cfg: &MeterConfig,
+    zone: &TimeZone,
+    receipt: Receipt,
+) -> Result<MeterSample, Failure> {
+    let observed = observed(page, cfg.time_key.as_deref(), zone)?;
+    let quality = receipt.quality(observed);
+    let amount_at = |key: &str, measure, factor| amount(at(page, key)?, measure, factor);
+    let power_key = cfg.power_key.as_deref().unwrap_or_default();
+    let watts = amount_at(power_key, Measure::Power, cfg.power_unit.watts());
     let power = watts.and_then(|watts| reading(watts, &POWER_W, "meter.power", Watts::new));
     let counter = cfg.energy_key.as_deref().ok_or(Missing::NotConfigured);
-    let watt_hours = counter.and_then(|key| number_at(&page, key)).map(|n| n * cfg.energy_unit.watt_hours());
+    let watt_hours = counter.and_then(|key| amount_at(key, Measure::Energy, cfg.energy_unit.watt_hours()));
     let energy = watt_hours.and_then(|wh| reading(wh, &ENERGY_WH, "meter.energy", WattHours::new));
-    match (power, energy) {
-        (Err(why), Err(_)) => Err(Failure::new(why, format!("no power at `{}` of the page", cfg.power_key))),
-        _ => Ok(MeterReport { power, energy }),
+    if let (Err(why), Err(_)) = (power, energy) {
+        return Err(Failure::new(why, format!("no power at `{power_key}` of the page")));
     }
+    let report = MeterReport { power: at_best(power, quality), energy: at_best(energy, quality) };
+    Ok(MeterSample { interval: cfg.interval(), observed, report: Ok(report) })
 }
 
 fn reading<T>(
@@ -117,60 +135,45 @@ fn reading<T>(
     plausible.map(|value| Reading::measured(value, source)).ok_or(Missing::Implausible)
 }
 
-/// The source of the meter.
-///
-/// # Errors
-/// If the file with the token cannot be read.
-pub fn source(cfg: &MeterConfig, http: &Http) -> Result<Box<dyn Source>, SecretError> {
-    let token = cfg.token_file.as_deref().map(Secret::from_file).transpose()?;
-    Ok(Box::new(MeterSource { config: cfg.clone(), token, http: http.clone() }))
+/// What tells what the meter shows. Times without a zone are meant in `zone`.
+pub fn told(cfg: &MeterConfig, zone: TimeZone) -> Box<dyn Told> {
+    Box::new(Meter { config: cfg.clone(), zone })
 }
 
-struct MeterSource {
-    config: MeterConfig,
-    token: Option<Secret>,
-    http: Http,
-}
-
-impl MeterSource {
+impl MeterConfig {
     fn interval(&self) -> Duration {
-        Duration::from_secs(self.config.interval_secs.max(1))
-    }
-
-    async fn report(&self) -> Result<MeterReport, Failure> {
-        let bearer = self.token.as_ref().map(|token| format!("Bearer {}", token.reveal()));
-        let headers: Vec<(&str, &str)> =
-            bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
-        let reply = self.http.get(&self.config.url, &headers, REPLY_LIMIT).await?;
-        parse(&reply.body, &self.config)
-    }
-
-    fn sample(&self, report: Result<MeterReport, Missing>) -> Vec<Sample> {
-        vec![Sample::Meter(MeterSample { interval: self.interval(), report })]
+        Duration::from_secs(self.interval_secs.max(1))
     }
 }
 
-impl Source for MeterSource {
+struct Meter {
+    config: MeterConfig,
+    zone: TimeZone,
+}
+
+impl Told for Meter {
     fn id(&self) -> &str {
         "meter"
     }
 
-    fn schedule(&self) -> Schedule {
-        Schedule { interval: self.interval(), deadline: DEADLINE }
+    fn interval(&self) -> Duration {
+        self.config.interval()
     }
 
-    fn fetch(&mut self, _now: Now) -> Fetch<'_> {
-        Box::pin(async { Ok(self.sample(Ok(self.report().await?))) })
+    fn read(&self, page: &Value, receipt: Receipt) -> Result<Vec<Sample>, Failure> {
+        Ok(vec![Sample::Meter(parse(page, &self.config, &self.zone, receipt)?)])
     }
 
     fn failed(&self, why: Missing) -> Vec<Sample> {
-        self.sample(Err(why))
+        vec![Sample::Meter(MeterSample { interval: self.interval(), observed: None, report: Err(why) })]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{Now, UnixMs};
+    use crate::reading::Quality;
 
     fn config(keys: &str) -> MeterConfig {
         toml::from_str(&format!("url = \"http://meter\"\n{keys}")).unwrap()
@@ -178,11 +181,17 @@ mod tests {
 
     /// Watts and watt-hours of a page.
     fn read(page: &str, keys: &str) -> (Result<f64, Missing>, Result<f64, Missing>) {
-        match parse(page.as_bytes(), &config(keys)) {
-            Ok(report) => (report.power.map(|r| r.value.get()), report.energy.map(|r| r.value.get())),
+        match parse(&serde_json::from_str(page).unwrap(), &config(keys), &TimeZone::UTC, RECEIPT) {
+            Ok(MeterSample { report: Ok(report), .. }) => {
+                (report.power.map(|r| r.value.get()), report.energy.map(|r| r.value.get()))
+            }
+            Ok(MeterSample { report: Err(why), .. }) => (Err(why), Err(why)),
             Err(failure) => (Err(failure.reason), Err(failure.reason)),
         }
     }
+
+    const RECEIPT: Receipt =
+        Receipt { at: Now { wall: UnixMs(1_700_000_000_000), mono: Duration::ZERO }, kept: false };
 
     #[test]
     fn the_two_numbers_are_found_in_pages_of_any_shape() {
@@ -198,6 +207,9 @@ mod tests {
             energy_unit = \"mwh\"";
         assert_eq!(read(gateway, keys), (Ok(1_500_000.0), Ok(12_500_000.0)));
         assert_eq!(read("417", "power_key = \"\"").0, Ok(417.0));
+        let with_units = r#"{"p":"8.4 MW","e":"12.5 MWh"}"#;
+        let keys = "power_key = \"/p\"\npower_unit = \"kw\"\nenergy_key = \"/e\"";
+        assert_eq!(read(with_units, keys), (Ok(8_400_000.0), Ok(12_500_000.0)));
     }
 
     #[test]
@@ -225,10 +237,27 @@ mod tests {
 
     #[test]
     fn a_page_without_either_is_a_failure_that_names_the_key_and_shows_nothing() {
-        let failure = parse(br#"{"other":"hunter2"}"#, &config("power_key = \"/p\"")).unwrap_err();
+        let page = serde_json::json!({"other": "hunter2"});
+        let failure = parse(&page, &config("power_key = \"/p\""), &TimeZone::UTC, RECEIPT).unwrap_err();
         assert_eq!(failure.reason, Missing::NotReported);
         assert_eq!(failure.detail, "no power at `/p` of the page");
-        assert_eq!(read("<html>", "power_key = \"/p\"").0, Err(Missing::Garbage));
-        assert_eq!(read("{\"p\":", "power_key = \"/p\"").0, Err(Missing::CutOff));
+    }
+    #[test]
+    fn a_page_that_tells_its_time_is_as_old_as_that_and_one_that_was_kept_is_stale_without() {
+        let keys = "power_key = \"/p\"\ntime_key = \"/t\"";
+        let sample = |page: serde_json::Value, keys: &str, kept| {
+            parse(&page, &config(keys), &TimeZone::UTC, Receipt { kept, ..RECEIPT })
+        };
+        let page = serde_json::json!({"p": 5, "t": "2023-11-14T22:00:00"});
+        let told = sample(page.clone(), keys, true).unwrap();
+        assert_eq!(told.observed, Some(UnixMs(1_699_999_200_000)));
+        assert_eq!(told.report.unwrap().power.unwrap().quality, Quality::Measured);
+        let told = sample(page, "power_key = \"/p\"", true).unwrap();
+        assert_eq!((told.observed, told.report.unwrap().power.unwrap().quality), (None, Quality::Stale));
+        let failure = sample(serde_json::json!({"p": 5}), keys, false).unwrap_err();
+        assert_eq!(
+            (failure.reason, failure.detail.as_str()),
+            (Missing::NotReported, "no time at `/t` of the page")
+        );
     }
 }

@@ -19,6 +19,8 @@ pub mod network;
 pub mod pool;
 pub mod price;
 pub mod runner;
+pub mod signal;
+pub mod value;
 pub mod web;
 
 /// What [`Source::fetch`] returns. Not `Send`: everything runs on one thread.

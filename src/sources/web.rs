@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use crate::http::HttpError;
+use crate::http::{HttpError, HttpReply};
 use crate::reading::{Missing, Read, Reading};
 use crate::sources::Failure;
 use crate::units::Sats;
@@ -95,6 +95,23 @@ pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
         let kind = if start.starts_with(b"<") { "HTML, not JSON" } else { "not the expected JSON" };
         let (line, column) = (error.line(), error.column());
         Failure::new(Missing::Garbage, format!("the reply is {kind} (line {line}, column {column})"))
+    })
+}
+
+/// What `parse` makes of a reply. Where it is not of the expected type, the failure also shows how it begins.
+///
+/// # Errors
+/// Those of `parse`.
+pub fn parsed<T>(reply: &HttpReply, parse: impl FnOnce(&[u8]) -> Result<T, Failure>) -> Result<T, Failure> {
+    parse(&reply.body).map_err(|failure| {
+        let start = match failure.reason {
+            Missing::Garbage | Missing::CutOff => reply.start(),
+            _ => String::new(),
+        };
+        if start.is_empty() {
+            return failure;
+        }
+        Failure { detail: format!("{}; it begins: {start}", failure.detail), ..failure }
     })
 }
 

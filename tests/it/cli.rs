@@ -6,6 +6,7 @@ mod once_json;
 mod online;
 mod outlook;
 mod pipe;
+mod signals;
 mod sites;
 
 use std::path::Path;

@@ -280,6 +280,7 @@ fn describe(sample: &Sample) -> String {
         }
         Sample::Pool(pool) => format!("pool {}", pool.report.as_ref().unwrap().hashrate_now.is_ok()),
         Sample::Meter(meter) => format!("meter {}", meter.report.is_ok()),
+        Sample::Signal(signal) => format!("signal {}", signal.report.is_ok()),
         Sample::Host(_) => "this machine".into(),
         Sample::WallPower(wall) => format!("wall power {}", wall.power.is_ok()),
         other => panic!("the demo asks for none: {other:?}"),

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use wattsplit::clock::UnixMs;
-use wattsplit::http::{Http, HttpError, HttpReply};
+use wattsplit::http::{Http, HttpError, HttpReply, Posted};
 use wattsplit::reading::Missing;
 use wattsplit::sources::Failure;
+use wattsplit::sources::web::{json, parsed};
 
 use crate::fake_http::{FakeHttp, Reply};
 
@@ -15,6 +16,10 @@ const TOKEN: (&str, &str) = ("pool-auth-token", "hunter2");
 async fn get(reply: Reply, limit: usize) -> Result<HttpReply, HttpError> {
     let server = FakeHttp::always(reply).await;
     Http::new().unwrap().get(&format!("{}/a?key=s3cret", server.url), &[TOKEN], limit).await
+}
+
+fn plain(bytes: &[u8]) -> Posted<'_> {
+    Posted { bytes, secrets: &[] }
 }
 
 async fn reason(reply: Reply) -> Missing {
@@ -33,7 +38,7 @@ async fn a_reply_comes_with_the_servers_clock() {
 #[tokio::test]
 async fn a_post_carries_json_and_its_headers() {
     let server = FakeHttp::always(Reply::Ok("{}".into())).await;
-    Http::new().unwrap().post_json(&server.url, &[TOKEN], b"{\"a\":1}", 100).await.unwrap();
+    Http::new().unwrap().post_json(&server.url, &[TOKEN], plain(b"{\"a\":1}"), 100).await.unwrap();
     let seen = server.seen();
     assert_eq!(seen[0].line, "POST /");
     assert_eq!(seen[0].body, "{\"a\":1}");
@@ -106,6 +111,40 @@ async fn an_error_text_never_holds_a_token_a_query_or_a_password_even_if_the_ser
 }
 
 #[tokio::test]
+async fn what_a_body_held_as_a_secret_is_scrubbed_from_the_error_that_echoes_it() {
+    let server = FakeHttp::always(Reply::Status(400, vec![], r#"no such key: pa"55 as "pa\"55""#)).await;
+    let secrets = ["pa\"55".to_owned()];
+    let posted = Posted { bytes: br#"{"key":"pa\"55"}"#, secrets: &secrets };
+    let error = Http::new().unwrap().post_json(&server.url, &[], posted, 1000).await.unwrap_err();
+    let text = format!("{error} {error:?}");
+    assert!(!text.contains("55"), "{text}");
+    assert!(text.contains("status 400: no such key: … as \"…\""), "{text}");
+}
+
+#[tokio::test]
+async fn a_reply_of_the_wrong_type_is_shown_as_far_as_a_log_can_take_it_and_without_secrets() {
+    let said = async |body: String| {
+        let reply = get(Reply::Ok(body), 1000).await.unwrap();
+        parsed(&reply, json::<Vec<u64>>).unwrap_err().detail
+    };
+    let html = "<html>\n<h1>Sign in</h1> hunter2 s3cret";
+    assert_eq!(
+        said(html.into()).await,
+        "the reply is HTML, not JSON (line 1, column 1); it begins: <html> <h1>Sign in</h1> … …"
+    );
+    assert!(
+        said("{\"error\":\"no such feed\"}".into())
+            .await
+            .ends_with("it begins: {\"error\":\"no such feed\"}")
+    );
+    assert_eq!(said(" ".into()).await, "the reply is empty");
+    let long = said("x".repeat(500)).await;
+    assert!(long.ends_with(&format!("it begins: {}", "x".repeat(200))), "{long}");
+    let large = get(Reply::Ok(format!("token hunter2 {}", "x".repeat(500))), 100).await.unwrap_err();
+    assert!(large.to_string().contains("exceeds 100 bytes: token … xxx"), "{large}");
+}
+
+#[tokio::test]
 async fn a_redirect_is_followed_on_the_same_origin_only() {
     let other = FakeHttp::always(Reply::Ok("stolen".into())).await;
     let elsewhere = other.url.clone();
@@ -138,7 +177,7 @@ async fn what_changes_something_goes_where_it_was_meant_to_go_or_nowhere() {
         .await;
         let http = Http::new().unwrap();
         let login = format!("{}/login", server.url);
-        let posted = http.post_json(&login, &[TOKEN], b"{}", 100).await.unwrap_err();
+        let posted = http.post_json(&login, &[TOKEN], plain(b"{}"), 100).await.unwrap_err();
         let deleted = http.delete(&format!("{}/session", server.url), &[TOKEN], 100).await.unwrap_err();
         for error in [posted, deleted] {
             assert!(matches!(error, HttpError::Status { code, .. } if code == status), "{error}");

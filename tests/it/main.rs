@@ -31,3 +31,4 @@ mod runner;
 mod service;
 mod site;
 mod split;
+mod value;

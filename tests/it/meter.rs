@@ -3,10 +3,13 @@
 #[cfg(feature = "demo")]
 mod daemon;
 
+use jiff::tz::TimeZone;
 use wattsplit::http::Http;
 use wattsplit::reading::{MeterReport, Missing, Sample};
 use wattsplit::sources::Source;
-use wattsplit::sources::meter::{MeterConfig, source};
+use wattsplit::sources::meter::{MeterConfig, told};
+use wattsplit::sources::value::asked;
+use wattsplit::sources::value::query::Query;
 
 use crate::fake_http::{FakeHttp, Reply, failure, moment};
 
@@ -18,7 +21,8 @@ fn meter(url: &str, more: &str) -> Box<dyn Source> {
          energy_key = \"/total_act\"\nenergy_unit = \"kwh\"\n{more}"
     );
     let config: MeterConfig = toml::from_str(&text).unwrap();
-    source(&config, &Http::new().unwrap()).unwrap()
+    let query = Query::new(url, config.token_file.as_deref(), &config.request).unwrap();
+    asked::source(told(&config, TimeZone::UTC), query, &Http::new().unwrap())
 }
 
 fn report(samples: &[Sample]) -> Result<MeterReport, Missing> {

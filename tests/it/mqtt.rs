@@ -50,7 +50,7 @@ pub fn publish_records(
     live: LiveSet,
 ) -> (PublisherHandle, watch::Sender<LiveSet>, mpsc::UnboundedSender<Message>) {
     let ((sender, receiver), (records, to_send)) = (watch::channel(live), mpsc::unbounded_channel());
-    (mqtt::spawn(config, Client::site(SITE), receiver, to_send, None).unwrap(), sender, records)
+    (mqtt::spawn(config, Client::site(SITE), receiver, to_send, Vec::new()).unwrap(), sender, records)
 }
 
 pub async fn health(handle: &PublisherHandle, what: &str, meets: impl Fn(&LinkHealth) -> bool) -> LinkHealth {

@@ -76,6 +76,7 @@ fn say(desk: &mut Desk, samples: Vec<Sample>, read: Now, sent: Now) -> Vec<Arriv
             topic: format!("node/n1/{topic}"),
             payload: payload.clone(),
             expires_in: u32::try_from(left.as_secs()).ok(),
+            kept: false,
         }
     };
     live.iter().map(arrival).collect()
@@ -86,7 +87,8 @@ fn hear(nodes: &mut Nodes, arrivals: &[Arrival], now: Now) -> Vec<Batch> {
 }
 
 fn status(nodes: &mut Nodes, payload: &[u8], now: Now) -> Heard {
-    let arrival = Arrival { topic: "node/n1/status".into(), payload: payload.to_vec(), expires_in: None };
+    let arrival =
+        Arrival { topic: "node/n1/status".into(), payload: payload.to_vec(), expires_in: None, kept: false };
     nodes.receive(&arrival, now)
 }
 
@@ -259,7 +261,8 @@ fn devices_without_terms_and_messages_that_make_no_sense_are_refused_and_told_on
         for topic in
             ["node/n1/gpu/gpu-1", "node/n1/asic/0-0", "node/n1/host", "node/n1/wall/gpu-1", "node/n1", ""]
         {
-            let arrival = Arrival { topic: topic.into(), payload: payload.to_vec(), expires_in: Some(0) };
+            let arrival =
+                Arrival { topic: topic.into(), payload: payload.to_vec(), expires_in: Some(0), kept: true };
             let heard = nodes.receive(&arrival, ours(1));
             assert!(heard.batches.is_empty(), "{heard:?}");
             complaints.extend(heard.complaint);

@@ -12,11 +12,12 @@ use crate::clock::{self, Now, UnixMs};
 use crate::config::Config;
 use crate::economics::{RevenueBasis, platform};
 use crate::publish::mqtt;
-use crate::reading::{Earnings, Missing, Quality, Sample};
+use crate::reading::{Earnings, Missing, Quality, Sample, Says};
 use crate::sources::runner;
 use crate::sources::{Failure, Source};
 
 mod counted;
+mod topics;
 
 /// Miners that are asked of each group, spread over its addresses.
 const MINERS_PER_GROUP: usize = 8;
@@ -36,16 +37,18 @@ pub async fn check(config: &Config) -> anyhow::Result<()> {
     let sources = agent::sources(config)?;
     let (asked, left_out) = choose(config, sources.miners);
     let ask = |mut source: Box<dyn Source>| async move { finding(source.as_mut()).await };
-    let (broker, (feeds, said), miners) = tokio::join!(
+    let (broker, (feeds, said), miners, told) = tokio::join!(
         broker(config),
         async {
             join_all(sources.feeds.into_iter().map(ask)).await.into_iter().unzip::<_, _, Vec<_>, Vec<_>>()
         },
         join_all(asked.into_iter().map(ask)),
+        topics::findings(config),
     );
     let counted = counted::findings(config, said.into_iter().flatten().collect());
     let miners = miners.into_iter().map(|(finding, _)| finding);
-    let all: Vec<Finding> = broker.into_iter().chain(feeds).chain(counted).chain(miners).collect();
+    let all = broker.into_iter().chain(feeds).chain(told).chain(counted).chain(miners);
+    let all: Vec<Finding> = all.collect();
     let failed = all.iter().filter(|finding| finding.outcome.is_err()).count();
     let mut out = std::io::stdout().lock();
     for Finding { what, outcome } in &all {
@@ -198,6 +201,13 @@ fn describe(sample: &Sample) -> Result<String, String> {
         Sample::PowerPrice(power_sample) => {
             let slots = power_sample.slots.as_ref().map_err(|why| lacks("prices")(*why))?;
             Ok(power::describe(power_sample, slots, clock::now().wall))
+        }
+        Sample::Signal(signal) => {
+            let report = signal.report.as_ref().map_err(|why| lacks("a signal")(*why))?;
+            Ok(match &report.says {
+                Says::Now(on) => (if *on { "on" } else { "off" }).to_owned(),
+                Says::Windows { on, .. } => format!("{} windows", on.len()),
+            })
         }
         Sample::Meter(meter) => {
             let report = meter.report.as_ref().map_err(|why| lacks("a report")(*why))?;

@@ -25,6 +25,7 @@ pub fn items(view: &SiteView, split: &Split) -> Vec<Item> {
     let mut say = |about: &str, text: String| items.push(Item { about: about.into(), text });
     cap(split, &mut say);
     super::meter::attention(split, &mut say);
+    super::signals::attention(view, &mut say);
     inputs(view, split, &mut say);
     for block in &view.hash_blocks {
         hash_block(block, money_of(split, Class::Hash, &block.id), split, &mut say);

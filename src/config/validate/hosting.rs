@@ -1,7 +1,9 @@
 //! `[[hosting]]`.
 
+use super::topic::topic;
 use super::{Checker, MAX_KW, OVERHEAD};
 use crate::advice::unsold_id;
+use crate::config::Config;
 use crate::config::document::Path;
 use crate::economics::{HostingConfig, OccupiedFrom, Stoppable, Terms};
 
@@ -10,7 +12,8 @@ mod feeds;
 /// The ways to say how many GPUs are rented, of which there is one.
 const OCCUPANCIES: [&str; 3] = ["occupied_gpus", "occupied_file", "occupied_from"];
 
-pub fn hostings(hostings: &[HostingConfig], check: &mut Checker<'_, '_>) {
+pub fn hostings(config: &Config, check: &mut Checker<'_, '_>) {
+    let hostings = &config.hosting;
     check.names("hosting", "name", hostings.iter().map(|hosting| hosting.name.as_str()));
     for (n, hosting) in hostings.iter().enumerate() {
         let section = Path::default().key("hosting").item(n);
@@ -29,6 +32,9 @@ pub fn hostings(hostings: &[HostingConfig], check: &mut Checker<'_, '_>) {
         terms(hosting, &section, check);
         feeds::feeds(hosting, &section, check);
         occupancy(hosting, &section, check);
+        if let Some(name) = &hosting.occupied_topic {
+            topic(&section.key("occupied_topic"), name, config, check);
+        }
         switching(hosting, &section, check);
     }
     unsold_names(hostings, check);
@@ -160,10 +166,12 @@ fn occupancy(hosting: &HostingConfig, section: &Path, check: &mut Checker<'_, '_
         Some(OccupiedFrom::Http) => {
             ("occupied_from = \"http\"", &["occupied_url", "occupied_key"], &["occupied_token_file"])
         }
+        Some(OccupiedFrom::Mqtt) => ("occupied_from = \"mqtt\"", &["occupied_topic"], &["occupied_key"]),
     };
     let keys = [
         ("occupied_dirs", !hosting.occupied_dirs.is_empty()),
         ("occupied_url", hosting.occupied_url.is_some()),
+        ("occupied_topic", hosting.occupied_topic.is_some()),
         ("occupied_key", hosting.occupied_key.is_some()),
         ("occupied_token_file", hosting.occupied_token_file.is_some()),
         ("occupied_machines", !hosting.occupied_machines.is_empty()),

@@ -6,7 +6,10 @@ mod money;
 mod period;
 mod policy;
 mod power;
+mod request;
 mod services;
+mod signals;
+mod topic;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -37,12 +40,12 @@ pub fn validate(config: &Config, report: &mut Report<'_>) {
     }
     devices::asics(config, &mut checker);
     devices::gpu_hosts(config, &mut checker);
-    hosting::hostings(&config.hosting, &mut checker);
+    hosting::hostings(config, &mut checker);
     money::pools(&config.pool, &mut checker);
     if let Some(power) = &config.power {
         power::power(power, &mut checker);
     }
-    services::btc(&config.btc, &mut checker);
+    services::btc(config, &mut checker);
     if let Some(network) = &config.network {
         services::network(network, &mut checker);
     }
@@ -50,8 +53,9 @@ pub fn validate(config: &Config, report: &mut Report<'_>) {
         services::hashprice_index(index, &mut checker);
     }
     if let Some(meter) = &config.meter {
-        services::meter(meter, &mut checker);
+        services::meter(meter, config, &mut checker);
     }
+    signals::signals(config, &mut checker);
     policy::policy(&config.policy, &mut checker);
 }
 

@@ -1,5 +1,6 @@
 //! `[site]`, `[mqtt]`, `[btc]`, `[network]`, `[hashprice_index]`, `[meter]`.
 
+use super::topic::{Page, page_or_topic};
 use super::{Checker, MAX_KW};
 use crate::config::document::Path;
 use crate::config::problem::nearest;
@@ -7,7 +8,7 @@ use crate::config::{Config, SiteConfig};
 use crate::publish::MqttConfig;
 use crate::sources::meter::MeterConfig;
 use crate::sources::network::{NetworkConfig, NetworkKind};
-use crate::sources::price::{BtcPriceConfig, HashpriceIndexConfig};
+use crate::sources::price::{HashpriceIndexConfig, OwnQuoteConfig};
 
 pub fn site(site: &SiteConfig, check: &mut Checker<'_, '_>) {
     let section = Path::default().key("site");
@@ -88,8 +89,8 @@ pub fn mqtt(mqtt: &MqttConfig, check: &mut Checker<'_, '_>) {
     }
 }
 
-pub fn btc(btc: &BtcPriceConfig, check: &mut Checker<'_, '_>) {
-    let section = Path::default().key("btc");
+pub fn btc(config: &Config, check: &mut Checker<'_, '_>) {
+    let (section, btc) = (Path::default().key("btc"), &config.btc);
     let venues = [
         ("coinbase_url", &btc.coinbase_url),
         ("kraken_url", &btc.kraken_url),
@@ -101,6 +102,22 @@ pub fn btc(btc: &BtcPriceConfig, check: &mut Checker<'_, '_>) {
         }
     }
     check.interval(&section, btc.interval_secs);
+    if let Some(own) = &btc.own {
+        own_quote(own, &section.key("own"), config, check);
+    }
+}
+
+fn own_quote(own: &OwnQuoteConfig, section: &Path, config: &Config, check: &mut Checker<'_, '_>) {
+    let page = Page { url: own.url.as_deref(), token: own.token_file.is_some(), request: &own.request };
+    page_or_topic(section, &page, own.topic.as_deref(), config, check);
+    if own.url.is_some() {
+        check.needs(section, "url", "price_key", own.price_key.is_some());
+    }
+    for (key, pointer) in [("price_key", &own.price_key), ("time_key", &own.time_key)] {
+        if let Some(pointer) = pointer {
+            check.pointer(&section.key(key), pointer, "/btc/usd");
+        }
+    }
 }
 
 pub fn network(network: &NetworkConfig, check: &mut Checker<'_, '_>) {
@@ -144,14 +161,23 @@ pub fn hashprice_index(index: &HashpriceIndexConfig, check: &mut Checker<'_, '_>
 /// A reading that is older says little about what the site draws, and nothing about its cap.
 const METER_INTERVAL_SECS: std::ops::RangeInclusive<u64> = 1..=300;
 
-pub fn meter(meter: &MeterConfig, check: &mut Checker<'_, '_>) {
+pub fn meter(meter: &MeterConfig, config: &Config, check: &mut Checker<'_, '_>) {
     let section = Path::default().key("meter");
-    check.url(&section.key("url"), &meter.url);
+    let page = Page { url: meter.url.as_deref(), token: meter.token_file.is_some(), request: &meter.request };
+    page_or_topic(&section, &page, meter.topic.as_deref(), config, check);
+    if meter.url.is_some() {
+        check.needs(&section, "url", "power_key", meter.power_key.is_some());
+    }
     let energy_key = section.key("energy_key");
-    check.pointer(&section.key("power_key"), &meter.power_key, "/total_act_power");
+    let keys = [("power_key", &meter.power_key), ("energy_key", &meter.energy_key)];
+    for (key, pointed) in keys.into_iter().chain([("time_key", &meter.time_key)]) {
+        if let Some(pointed) = pointed {
+            check.pointer(&section.key(key), pointed, "/total_act_power");
+        }
+    }
     if let Some(pointed) = &meter.energy_key {
-        check.pointer(&energy_key, pointed, "/total_act_power");
-        if *pointed == meter.power_key && check.report.is_sound(&section.key("power_key")) {
+        let power_key = meter.power_key.as_deref().unwrap_or_default();
+        if pointed == power_key && check.report.is_sound(&section.key("power_key")) {
             let hint = "a power and a counter are two numbers".to_owned();
             check.must(&energy_key, "differ from `power_key`", Some(hint));
         }
@@ -168,6 +194,7 @@ pub fn node(config: &Config, check: &mut Checker<'_, '_>) {
         ("network", config.network.is_some()),
         ("hashprice_index", config.hashprice_index.is_some()),
         ("meter", config.meter.is_some()),
+        ("signal", !config.signal.is_empty()),
     ] {
         if given {
             let path = Path::default().key(section);

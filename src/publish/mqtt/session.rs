@@ -6,7 +6,7 @@ use std::time::Duration;
 use rumqttc::Outgoing;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
-    ConnAck, PubAck, PubAckReason, Publish, PublishProperties, SubAck, SubscribeReasonCode,
+    ConnAck, Filter, PubAck, PubAckReason, Publish, PublishProperties, SubAck, SubscribeReasonCode,
 };
 use rumqttc::v5::{AsyncClient, Event, EventLoop, Incoming};
 use tokio::sync::{mpsc, watch};
@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::failure::{self, Failure, Stage};
-use super::{Arrival, CHANNEL, Inbox, Link, LinkHealth, WINDOW};
+use super::{CHANNEL, Inbox, Link, LinkHealth, WINDOW};
 use crate::clock;
 use crate::ledger::Message;
 use crate::publish::LiveSet;
@@ -41,7 +41,7 @@ pub struct Publisher {
     link: Link,
     live: watch::Receiver<LiveSet>,
     records: mpsc::UnboundedReceiver<Message>,
-    inbox: Option<Inbox>,
+    inboxes: Vec<Inbox>,
     stop: watch::Receiver<bool>,
     health: watch::Sender<LinkHealth>,
     delivery: Delivery,
@@ -56,14 +56,14 @@ impl Publisher {
         link: Link,
         live: watch::Receiver<LiveSet>,
         records: mpsc::UnboundedReceiver<Message>,
-        inbox: Option<Inbox>,
+        inboxes: Vec<Inbox>,
         (stop, health): (watch::Receiver<bool>, watch::Sender<LinkHealth>),
     ) -> Self {
         Self {
             link,
             live,
             records,
-            inbox,
+            inboxes,
             stop,
             health,
             delivery: Delivery::new(),
@@ -232,31 +232,39 @@ impl Publisher {
         Ok(())
     }
 
-    /// Asks for what others publish. The channel has room for it.
+    /// Full names of all that is asked for, in order.
+    fn filters(&self) -> Vec<String> {
+        self.inboxes.iter().flat_map(|inbox| inbox.filter.names(&self.link.prefix)).collect()
+    }
+
+    /// Asks for what others publish, all in one request. The channel has room for it.
     fn subscribe(&self, client: &AsyncClient) {
-        if let Some(inbox) = &self.inbox {
-            let _ = client.try_subscribe(self.link.prefix.topic(inbox.filter), QoS::AtLeastOnce);
+        let filters = self.filters();
+        if !filters.is_empty() {
+            let filters = filters.into_iter().map(|name| Filter::new(name, QoS::AtLeastOnce));
+            let _ = client.try_subscribe_many(filters);
         }
     }
 
     fn subscribed(&mut self, ack: &SubAck) {
-        let refused = ack.return_codes.iter().any(|code| !matches!(code, SubscribeReasonCode::Success(_)));
-        if refused && self.logged_topics.insert("refused subscription".to_owned()) {
-            let filter = self.inbox.as_ref().map_or("", |inbox| inbox.filter);
-            let filter = self.link.prefix.topic(filter);
-            warn!(filter, "the broker refuses a subscription, so nodes are not heard; check its access list");
+        for (filter, code) in self.filters().into_iter().zip(&ack.return_codes) {
+            let granted = matches!(code, SubscribeReasonCode::Success(_));
+            if !granted && self.logged_topics.insert(format!("subscription {filter}")) {
+                warn!(
+                    filter,
+                    "the broker refuses a subscription, so nothing is heard there; check its access list"
+                );
+            }
         }
     }
 
     /// What finds no room is lost: the next one is newer.
     fn arrived(&mut self, publish: &Publish) {
-        let Some(inbox) = &self.inbox else { return };
-        let topic = std::str::from_utf8(&publish.topic).ok();
-        let Some(topic) = topic.and_then(|topic| self.link.prefix.below(topic)) else { return };
-        let expires_in = publish.properties.as_ref().and_then(|p| p.message_expiry_interval);
-        let arrival = Arrival { topic: topic.to_owned(), payload: publish.payload.to_vec(), expires_in };
-        if inbox.to.try_send(arrival).is_err() {
-            self.health.send_modify(|health| health.arrivals_dropped += 1);
+        for inbox in &self.inboxes {
+            let Some(arrival) = inbox.filter.arrival(publish, &self.link.prefix) else { continue };
+            if inbox.to.try_send(arrival).is_err() {
+                self.health.send_modify(|health| health.arrivals_dropped += 1);
+            }
         }
     }
 

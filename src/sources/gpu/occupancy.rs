@@ -1,5 +1,5 @@
 //! GPUs that are billed now, for hostings on `occupied` terms: declared in the config, kept up to date
-//! in files, or told by a platform. Those that are counted among the GPUs themselves are the site's.
+//! in files, or told by a platform or on a topic. Those that are counted among the GPUs themselves are the site's.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,13 +11,15 @@ use crate::clock::{Now, UnixMs};
 use crate::http::Http;
 use crate::reading::{Missing, OccupancySample, Read, Reading, Sample};
 use crate::secret::{Secret, SecretError};
-use crate::sources::web::{json, number_at};
+use crate::sources::web::{json, number_at, parsed};
 use crate::sources::{Failure, Fetch, Schedule, Source};
 
 pub(super) mod files;
+mod topic;
 mod vast;
 
 use self::files::Pending;
+pub use self::topic::told;
 
 const INTERVAL: Duration = Duration::from_secs(10);
 /// Vast.ai answers those who ask much more often with errors.
@@ -105,7 +107,7 @@ impl OccupancySource {
                 let headers: Vec<(&str, &str)> =
                     bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
                 let reply = self.http.get(url, &headers, PAGE_LIMIT_BYTES).await?;
-                (Reading::measured(whole(&json(&reply.body)?, pointer)?, "http"), Some(now.wall))
+                (Reading::measured(whole(&parsed(&reply, json)?, pointer)?, "http"), Some(now.wall))
             }
             Origin::Vast { base, key, machines } => {
                 let gpus = vast::occupied(&self.http, base.as_deref(), key, machines).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{ByDay, EarningsConfig, runpod, statement, unquoted, vast};
 use crate::clock::Now;
-use crate::http::Http;
+use crate::http::{Http, Posted};
 use crate::reading::{Earnings, EarningsSample, Missing, Platform, Sample};
 use crate::secret::{Secret, SecretError};
 use crate::sources::web::join;
@@ -52,7 +52,7 @@ impl EarningsSource {
             }
             Platform::Runpod => {
                 let url = join(base(runpod::BASE), runpod::PATH);
-                let query = runpod::EARNINGS.as_bytes();
+                let query = Posted::open(runpod::EARNINGS.as_bytes());
                 let reply = self.http.post_json(&url, &headers, query, REPLY_LIMIT).await;
                 runpod::earnings(&reply.map_err(unquoted)?.body)
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{runpod, unquoted, vast};
 use crate::clock::Now;
-use crate::http::Http;
+use crate::http::{Http, Posted};
 use crate::reading::{MarketPrice, MarketSample, Missing, Platform, Read, Reading, Sample};
 use crate::secret::{Secret, SecretError};
 use crate::sources::web::join;
@@ -77,7 +77,7 @@ impl MarketSource {
             Platform::Runpod => (runpod::BASE, runpod::PATH, runpod::GPU_TYPES.to_owned()),
         };
         let url = join(self.cfg.base.as_deref().unwrap_or(own), path);
-        let reply = self.http.post_json(&url, &headers, question.as_bytes(), REPLY_LIMIT).await;
+        let reply = self.http.post_json(&url, &headers, Posted::open(question.as_bytes()), REPLY_LIMIT).await;
         let body = reply.map_err(unquoted)?.body;
         match self.cfg.platform {
             Platform::Vast => Ok((vast::offers(&body, &self.cfg.gpu)?, "vast, median of offers")),

@@ -91,6 +91,7 @@ fn statement(platform: Platform, days: &ByDay, fee: f64, now: UnixMs) -> Earning
 fn unquoted(error: HttpError) -> Failure {
     let bare = match &error {
         HttpError::Status { code, url, .. } => Some(format!("{url}: status {code}")),
+        HttpError::TooLarge { url, limit, .. } => Some(format!("{url}: the reply exceeds {limit} bytes")),
         _ => None,
     };
     let failure = Failure::from(error);

@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{FEE_BLOCKS, NetworkConfig, difficulty, height, mean_fee, retarget, sample};
 use crate::clock::Now;
-use crate::http::{Http, HttpError};
+use crate::http::{Http, HttpError, HttpReply, Posted};
 use crate::reading::{Missing, NetworkReport, Read, Retarget, Sample};
 use crate::secret::{Secret, SecretError};
-use crate::sources::web::{basic, json};
+use crate::sources::web::{basic, json, parsed};
 use crate::sources::{Failure, Fetch, Schedule, Source};
 use crate::units::Sats;
 
@@ -153,7 +153,7 @@ impl Bitcoind {
     }
 
     async fn report(&mut self) -> Result<NetworkReport, Failure> {
-        let tip = parse_chain_info(&self.post(&call("getblockchaininfo", [(); 0])).await?)?;
+        let tip = parsed(&self.post(&call("getblockchaininfo", [(); 0])).await?, parse_chain_info)?;
         let Tip { height, difficulty, .. } = tip;
         let first = height.saturating_add(1).saturating_sub(FEE_BLOCKS);
         self.fees.retain(|block, _| (first..=height).contains(block));
@@ -183,8 +183,8 @@ impl Bitcoind {
 
     /// When the block at `height` was made by its own word, Unix seconds.
     async fn time_of(&mut self, height: u64) -> Result<i64, Failure> {
-        let hash: String = result(&self.post(&call("getblockhash", [height])).await?)?;
-        let header: Header = result(&self.post(&call("getblockheader", [hash])).await?)?;
+        let hash: String = parsed(&self.post(&call("getblockhash", [height])).await?, result)?;
+        let header: Header = parsed(&self.post(&call("getblockheader", [hash])).await?, result)?;
         Ok(header.time)
     }
 
@@ -195,7 +195,7 @@ impl Bitcoind {
             (first..=height).rev().filter(|block| !self.fees.contains_key(block)).collect();
         for blocks in absent.chunks(BATCH) {
             let calls: Vec<_> = blocks.iter().map(|block| stats_call(*block)).collect();
-            let fees = parse_block_stats(&self.post(&calls).await?)?;
+            let fees = parsed(&self.post(&calls).await?, parse_block_stats)?;
             self.fees.extend(fees.into_iter().filter(|(block, _)| blocks.contains(block)));
         }
         Ok(())
@@ -211,7 +211,7 @@ impl Bitcoind {
 
     /// Posts a call or a batch; a refused cookie is read again once, because the node writes a new
     /// one at each start.
-    async fn post(&mut self, call: &impl Serialize) -> Result<Vec<u8>, Failure> {
+    async fn post(&mut self, call: &impl Serialize) -> Result<HttpReply, Failure> {
         let body = serde_json::to_vec(call).map_err(|error| {
             Failure::new(Missing::NotSupported, format!("cannot write the call: {error}"))
         })?;
@@ -225,10 +225,10 @@ impl Bitcoind {
         }
     }
 
-    async fn post_as(&self, login: Option<String>, body: &[u8]) -> Result<Vec<u8>, HttpError> {
+    async fn post_as(&self, login: Option<String>, body: &[u8]) -> Result<HttpReply, HttpError> {
         let headers: Vec<(&str, &str)> =
             login.iter().map(|value| ("authorization", value.as_str())).collect();
-        Ok(self.http.post_json(&self.url, &headers, body, REPLY_LIMIT).await?.body)
+        self.http.post_json(&self.url, &headers, Posted::open(body), REPLY_LIMIT).await
     }
 }
 

@@ -9,9 +9,9 @@ use serde::Deserialize;
 
 use super::{difficulty, height, mean_fee, retarget, sample};
 use crate::clock::{Now, UnixMs};
-use crate::http::Http;
+use crate::http::{Http, HttpReply};
 use crate::reading::{Missing, NetworkReport, Read, Retarget, Sample, next_retarget};
-use crate::sources::web::{Decimal, join, json};
+use crate::sources::web::{Decimal, join, json, parsed};
 use crate::sources::{Failure, Fetch, Schedule, Source};
 use crate::units::Sats;
 
@@ -108,8 +108,8 @@ impl Mempool {
     }
 
     async fn report(&self) -> Result<NetworkReport, Failure> {
-        let height = parse_height(&self.get("/api/blocks/tip/height").await?)?;
-        let difficulty = parse_difficulty(&self.get("/api/v1/mining/hashrate/3d").await?)?;
+        let height = parsed(&self.get("/api/blocks/tip/height").await?, parse_height)?;
+        let difficulty = parsed(&self.get("/api/v1/mining/hashrate/3d").await?, parse_difficulty)?;
         let mean_fee: Read<Sats> =
             self.extra("/api/v1/mining/reward-stats/144").await.and_then(|body| parse_fees(&body));
         let retarget = self.extra("/api/v1/difficulty-adjustment").await;
@@ -120,13 +120,13 @@ impl Mempool {
     /// What the report can do without.
     async fn extra(&self, path: &str) -> Result<Vec<u8>, Missing> {
         match tokio::time::timeout(EXTRAS_DEADLINE, self.get(path)).await {
-            Ok(reply) => reply.map_err(|failure| failure.reason),
+            Ok(reply) => reply.map(|reply| reply.body).map_err(|failure| failure.reason),
             Err(_) => Err(Missing::Timeout),
         }
     }
 
-    async fn get(&self, path: &str) -> Result<Vec<u8>, Failure> {
-        Ok(self.http.get(&join(&self.base, path), &[], REPLY_LIMIT).await?.body)
+    async fn get(&self, path: &str) -> Result<HttpReply, Failure> {
+        Ok(self.http.get(&join(&self.base, path), &[], REPLY_LIMIT).await?)
     }
 }
 

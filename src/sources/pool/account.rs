@@ -12,9 +12,9 @@ use super::nonce::Nonce;
 use super::piece::{self, Piece};
 use super::{Api, Ask, Asking, Body, Context, Keys, Page, PoolConfig, Request};
 use crate::clock::{self, Now, UnixMs};
-use crate::http::{Http, HttpBody, HttpError};
+use crate::http::{Http, HttpError, Posted};
 use crate::reading::{Missing, PoolReport, PoolSample, Quality, RewardScheme, Sample};
-use crate::sources::web::join;
+use crate::sources::web::{join, parsed};
 use crate::sources::{Failure, Fetch, Schedule, Source};
 
 /// Workers of a large site: about 300 bytes each.
@@ -164,12 +164,12 @@ impl Account {
         let reply = match &body {
             None => self.http.get(&url, &headers, REPLY_LIMIT).await,
             Some(Body::Json(text)) => {
-                self.http.post(&url, &headers, HttpBody::Json(text.as_bytes()), REPLY_LIMIT).await
+                self.http.post_json(&url, &headers, Posted::open(text.as_bytes()), REPLY_LIMIT).await
             }
             Some(Body::Form(pairs)) => {
                 let pairs: Vec<(&str, &str)> =
                     pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
-                self.http.post(&url, &headers, HttpBody::Form(&pairs), REPLY_LIMIT).await
+                self.http.post_form(&url, &pairs, REPLY_LIMIT).await
             }
         };
         let told = match &reply {
@@ -182,7 +182,7 @@ impl Account {
         }
         let reply = reply.map_err(|error| self.in_words(error.into()))?;
         let context = Context { now, hashes_per_unit: self.hashes_per_unit };
-        (request.parse)(&reply.body, &context).map_err(|failure| {
+        parsed(&reply, |body| (request.parse)(body, &context)).map_err(|failure| {
             let detail = format!("{}: {}", crate::http::redacted(&url), failure.detail);
             self.in_words(Failure { detail, ..failure })
         })

@@ -10,7 +10,7 @@ use crate::clock::{Now, UnixMs};
 use crate::http::Http;
 use crate::reading::PriceKind;
 use crate::sources::Failure;
-use crate::sources::web::{Decimal, join, json};
+use crate::sources::web::{Decimal, join, json, parsed};
 
 #[derive(Deserialize)]
 struct Reply {
@@ -57,7 +57,7 @@ impl Awattar {
     async fn ask(&self, now: Now, http: &Http) -> Result<Vec<MarketSlot>, Failure> {
         let (start, end) = self.calendar.span(now)?;
         let url = join(&self.base, &format!("/v1/marketdata?start={}&end={}", start.0, end.0));
-        parse(&http.get(&url, &[], REPLY_LIMIT).await?.body)
+        parsed(&http.get(&url, &[], REPLY_LIMIT).await?, parse)
     }
 }
 

@@ -9,7 +9,7 @@ use super::BtcPriceConfig;
 use crate::clock::{Now, UnixMs};
 use crate::http::Http;
 use crate::reading::{BtcUsdSample, Missing, Read, Reading, Sample};
-use crate::sources::web::{Decimal, excerpt, join, json};
+use crate::sources::web::{Decimal, excerpt, join, json, parsed};
 use crate::sources::{Failure, Fetch, Schedule, Source};
 use crate::units::Usd;
 
@@ -137,7 +137,14 @@ pub fn parse_bitstamp(body: &[u8]) -> Result<Quote, Failure> {
 const MAX_USD: f64 = 1e8;
 
 fn price(text: &Decimal) -> Result<Usd, Failure> {
-    let value = text.f64().ok_or_else(|| Failure::new(Missing::Garbage, "the price is no number"))?;
+    plausible(text.f64().ok_or_else(|| Failure::new(Missing::Garbage, "the price is no number"))?)
+}
+
+/// A price of one bitcoin, USD.
+///
+/// # Errors
+/// [`Missing::Implausible`] if it can be none.
+pub(super) fn plausible(value: f64) -> Result<Usd, Failure> {
     match Usd::new(value) {
         Some(usd) if value > 0.0 && value <= MAX_USD => Ok(usd),
         _ => Err(Failure::new(Missing::Implausible, format!("the price is {value}"))),
@@ -154,7 +161,7 @@ struct VenueSource {
 impl VenueSource {
     async fn quote(&self) -> Result<Vec<Sample>, Failure> {
         let reply = self.http.get(&self.url, &[], REPLY_LIMIT).await?;
-        let (usd, observed) = (self.venue.parse)(&reply.body)?;
+        let (usd, observed) = parsed(&reply, self.venue.parse)?;
         Ok(vec![self.sample(Ok(Reading::measured(usd, self.venue.field)), observed)])
     }
 

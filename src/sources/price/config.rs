@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::OwnQuoteConfig;
 use crate::units::Currency;
 
 /// `[power]`: what a megawatt-hour costs, all-in: (market price × rate + adder) × (1 + tax).
@@ -162,6 +163,8 @@ pub struct BtcPriceConfig {
     pub bitstamp_url: String,
     /// Seconds between two requests to each venue.
     pub interval_secs: u64,
+    /// One more venue.
+    pub own: Option<OwnQuoteConfig>,
 }
 
 impl Default for BtcPriceConfig {
@@ -171,6 +174,7 @@ impl Default for BtcPriceConfig {
             kraken_url: "https://api.kraken.com".into(),
             bitstamp_url: "https://www.bitstamp.net".into(),
             interval_secs: 60,
+            own: None,
         }
     }
 }

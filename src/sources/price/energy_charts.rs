@@ -10,7 +10,7 @@ use crate::clock::{Now, UnixMs};
 use crate::http::Http;
 use crate::reading::PriceKind;
 use crate::sources::Failure;
-use crate::sources::web::{Decimal, join, json};
+use crate::sources::web::{Decimal, join, json, parsed};
 
 #[derive(Deserialize)]
 struct Reply {
@@ -57,7 +57,7 @@ impl EnergyCharts {
         // Both ends are inclusive.
         let (zone, start, end) = (&self.zone, start.secs(), end.secs().saturating_sub(1));
         let url = join(&self.base, &format!("/price?bzn={zone}&start={start}&end={end}"));
-        parse(&http.get(&url, &[], REPLY_LIMIT).await?.body)
+        parsed(&http.get(&url, &[], REPLY_LIMIT).await?, parse)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::clock::{Now, UnixMs};
 use crate::http::Http;
 use crate::reading::{HashpriceIndexSample, Missing, Read, Reading, Sample};
 use crate::secret::{Secret, SecretError};
-use crate::sources::web::{Decimal, join, json};
+use crate::sources::web::{Decimal, join, json, parsed};
 use crate::sources::{Failure, Fetch, Schedule, Source};
 use crate::units::UsdPerPhDay;
 
@@ -106,7 +106,7 @@ impl IndexSource {
     async fn index(&self) -> Result<Vec<Sample>, Failure> {
         let headers = [("x-hi-api-key", self.key.reveal())];
         let reply = self.http.get(&self.url, &headers, REPLY_LIMIT).await?;
-        let (index, observed) = parse(&reply.body)?;
+        let (index, observed) = parsed(&reply, parse)?;
         Ok(self.sample(Ok(Reading::measured(index, "hashrateindex.com")), observed))
     }
 

@@ -24,6 +24,7 @@ pub mod hashprice_index;
 pub mod market;
 pub mod nord_pool;
 pub mod octopus_agile;
+pub mod own;
 pub mod pjm;
 pub mod slots;
 pub mod tariff;
@@ -33,6 +34,7 @@ pub use btc::btc_sources;
 pub use config::*;
 pub use hashprice_index::{HashpriceIndexConfig, index_source};
 pub use market::MarketSlot;
+pub use own::OwnQuoteConfig;
 pub use tariff::TariffError;
 
 /// The source of the power price; `timezone` is the IANA name of the site's zone.

@@ -13,7 +13,7 @@ use crate::clock::Now;
 use crate::http::Http;
 use crate::reading::{Missing, PriceKind};
 use crate::sources::Failure;
-use crate::sources::web::{Decimal, join, json};
+use crate::sources::web::{Decimal, join, json, parsed};
 use crate::units::Currency;
 
 #[derive(Deserialize)]
@@ -83,8 +83,12 @@ impl NordPool {
         let Self { base, area, currency, .. } = self;
         let query = format!("market=DayAhead&date={day}&deliveryArea={area}&currency={currency}");
         let url = join(base, &format!("/api/DayAheadPrices?{query}"));
-        let body = http.get(&url, &[], REPLY_LIMIT).await?.body;
-        if body.is_empty() { Ok(Vec::new()) } else { parse(&body, area, *currency) }
+        let reply = http.get(&url, &[], REPLY_LIMIT).await?;
+        if reply.body.is_empty() {
+            Ok(Vec::new())
+        } else {
+            parsed(&reply, |body| parse(body, area, *currency))
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::clock::{Now, UnixMs};
 use crate::http::Http;
 use crate::reading::PriceKind;
 use crate::sources::Failure;
-use crate::sources::web::{Decimal, join, json};
+use crate::sources::web::{Decimal, join, json, parsed};
 
 /// Two days have 100 half hours at most, and a page has room for 100 unless more is asked for.
 const PAGE_ROWS: u32 = 200;
@@ -74,8 +74,8 @@ impl OctopusAgile {
         let mut url = self.first_page(start, end)?;
         let mut slots = Vec::new();
         for _ in 0..MAX_PAGES {
-            let body = http.get(&url, &[], REPLY_LIMIT).await?.body;
-            let (more, next) = parse(&body, self.tariff.include_vat, end)?;
+            let reply = http.get(&url, &[], REPLY_LIMIT).await?;
+            let (more, next) = parsed(&reply, |body| parse(body, self.tariff.include_vat, end))?;
             slots.extend(more);
             let Some(next) = next else { return in_order(slots) };
             if !same_origin(&url, &next) {

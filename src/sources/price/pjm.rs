@@ -20,7 +20,7 @@ use crate::http::Http;
 use crate::reading::PriceKind;
 use crate::secret::Secret;
 use crate::sources::Failure;
-use crate::sources::web::{Decimal, join, json};
+use crate::sources::web::{Decimal, join, json, parsed};
 
 const FIVE_MINUTES_MS: i64 = 300_000;
 /// Real-time prices of this time are asked for.
@@ -99,7 +99,8 @@ impl Pjm {
             format!("rowCount=500&startRow=1&pnode_id={pnode_id}&datetime_beginning_utc={from}to{to}");
         let url = join(&self.base, &format!("/api/v1/{feed}?{query}"));
         let headers = [("ocp-apim-subscription-key", self.key.reveal())];
-        let slots = parse(&http.get(&url, &headers, REPLY_LIMIT).await?.body, pnode_id, self.run)?;
+        let slots =
+            parsed(&http.get(&url, &headers, REPLY_LIMIT).await?, |body| parse(body, pnode_id, self.run))?;
         Ok(match self.run {
             MarketRun::DayAhead => slots,
             MarketRun::RealTime => carried_on(slots, HOLD_MS),

@@ -9,7 +9,7 @@ use super::{PowerPriceConfig, TariffError};
 use crate::clock::{Now, UnixMs};
 use crate::http::Http;
 use crate::sources::Failure;
-use crate::sources::web::json;
+use crate::sources::web::{json, parsed};
 
 /// A year of five-minute slots is 7 MB; nobody needs that much ahead.
 const REPLY_LIMIT: usize = 4 * 1024 * 1024;
@@ -48,6 +48,6 @@ impl Slots {
 
 impl Market for Slots {
     fn slots<'a>(&'a mut self, _now: Now, http: &'a Http) -> MarketFetch<'a> {
-        Box::pin(async { parse(&http.get(&self.url, &[], REPLY_LIMIT).await?.body) })
+        Box::pin(async { parsed(&http.get(&self.url, &[], REPLY_LIMIT).await?, parse) })
     }
 }

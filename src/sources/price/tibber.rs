@@ -8,11 +8,11 @@ use super::market::{
 };
 use super::{PowerPriceConfig, TariffError, TibberConfig, currency};
 use crate::clock::Now;
-use crate::http::Http;
+use crate::http::{Http, Posted};
 use crate::reading::{Missing, PriceKind};
 use crate::secret::Secret;
 use crate::sources::Failure;
-use crate::sources::web::{Decimal, denied, json};
+use crate::sources::web::{Decimal, denied, json, parsed};
 use crate::units::Currency;
 
 const URL: &str = "https://api.tibber.com/v1-beta/gql";
@@ -136,9 +136,10 @@ impl Tibber {
     async fn ask(&self, http: &Http) -> Result<Vec<MarketSlot>, Failure> {
         let bearer = format!("Bearer {}", self.token.reveal());
         let headers = [("authorization", bearer.as_str())];
-        let body = http.post_json(&self.url, &headers, QUESTION.as_bytes(), REPLY_LIMIT).await?.body;
+        let question = Posted::open(QUESTION.as_bytes());
+        let reply = http.post_json(&self.url, &headers, question, REPLY_LIMIT).await?;
         let TibberConfig { home_id, include_tax, .. } = &self.config;
-        parse(&body, home_id.as_deref(), *include_tax, self.currency)
+        parsed(&reply, |body| parse(body, home_id.as_deref(), *include_tax, self.currency))
     }
 }
 

@@ -66,6 +66,7 @@ impl Plant {
             occupied_dirs: Vec::new(),
             occupied_url: None,
             occupied_key: None,
+            occupied_topic: None,
             occupied_token_file: None,
             occupied_machines: Vec::new(),
             usd_per_kw_month: None,
@@ -198,7 +199,11 @@ impl Plant {
                 power: Ok(Reading::measured(Watts::from_kw(kw).unwrap(), "meter.power")),
                 energy: Err(Missing::NotConfigured),
             });
-            samples.push(Sample::Meter(MeterSample { interval: Duration::from_secs(10), report }));
+            samples.push(Sample::Meter(MeterSample {
+                interval: Duration::from_secs(10),
+                observed: None,
+                report,
+            }));
         }
         samples
     }

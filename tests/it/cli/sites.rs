@@ -244,6 +244,7 @@ fn site(hash_blocks: Vec<HashBlock>, ai_blocks: Vec<AiBlock>) -> (SiteView, Spli
             age: Duration::from_secs(4),
         }],
         meter: MeterView::default(),
+        signals: Vec::new(),
     };
     let split = split_of(&view, POWER);
     (view, split)

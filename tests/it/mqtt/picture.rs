@@ -1,5 +1,7 @@
 //! Pictures of a site, made by hand.
 
+mod signals;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,6 +137,7 @@ pub fn site(state: State) -> Picture {
         }),
         hosts: vec![host(state)],
         meter: MeterView::default(),
+        signals: signals::all(state),
     };
     let split = Split {
         at,

@@ -71,6 +71,7 @@ async fn the_venues_are_asked_apart_and_one_without_a_url_is_left_out() {
         kraken_url: server.url.clone(),
         bitstamp_url: server.url.clone(),
         interval_secs: 60,
+        own: None,
     };
     let http = Http::new().unwrap();
     let mut sources = btc_sources(&all, &http);

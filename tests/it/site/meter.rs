@@ -5,11 +5,11 @@ use super::*;
 fn meter(power: Read<Watts>, wh: Option<f64>) -> Sample {
     let energy = wh.map(|wh| Reading::measured(WattHours::new(wh).unwrap(), "test"));
     let report = MeterReport { power, energy: energy.ok_or(Missing::NotConfigured) };
-    Sample::Meter(MeterSample { interval: Duration::from_secs(10), report: Ok(report) })
+    Sample::Meter(MeterSample { interval: Duration::from_secs(10), observed: None, report: Ok(report) })
 }
 
 fn failed(why: Missing) -> Sample {
-    Sample::Meter(MeterSample { interval: Duration::from_secs(10), report: Err(why) })
+    Sample::Meter(MeterSample { interval: Duration::from_secs(10), observed: None, report: Err(why) })
 }
 
 fn power(site: &Site, secs: u64) -> Result<(f64, Quality), Missing> {

@@ -54,6 +54,7 @@ pub fn market() -> SiteView {
         pools: Vec::new(),
         hosts: Vec::new(),
         meter: MeterView::default(),
+        signals: Vec::new(),
     }
 }
 
@@ -114,6 +115,7 @@ pub fn hosting(name: &str, terms: Terms) -> HostingConfig {
         occupied_dirs: Vec::new(),
         occupied_url: None,
         occupied_key: None,
+        occupied_topic: None,
         occupied_token_file: None,
         occupied_machines: Vec::new(),
         usd_per_kw_month: Some(73.0),

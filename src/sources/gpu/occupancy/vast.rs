@@ -10,7 +10,7 @@ use crate::http::Http;
 use crate::reading::Missing;
 use crate::secret::Secret;
 use crate::sources::Failure;
-use crate::sources::web::{join, json};
+use crate::sources::web::{join, json, parsed};
 
 const BASE: &str = "https://console.vast.ai";
 /// A machine takes some 4 kB.
@@ -37,7 +37,7 @@ pub(super) async fn occupied(
     let url = join(base.unwrap_or(BASE), "/api/v0/machines/");
     let bearer = format!("Bearer {}", key.reveal());
     let reply = http.get(&url, &[("authorization", &bearer)], REPLY_LIMIT).await?;
-    count(&json::<Machines>(&reply.body)?.machines, wanted)
+    count(&parsed(&reply, json::<Machines>)?.machines, wanted)
 }
 
 fn count(machines: &[Machine], wanted: &[u64]) -> Result<u32, Failure> {

@@ -7,7 +7,7 @@
 
 use serde_json::{Value, json};
 
-use crate::http::{Http, HttpError, HttpReply};
+use crate::http::{Http, HttpError, HttpReply, Posted};
 use crate::secret::Secret;
 use crate::sources::Failure;
 use crate::sources::web::{self, basic, join};
@@ -60,7 +60,7 @@ impl Controller {
             reply => reply,
         };
         match reply {
-            Ok(reply) => web::json(&reply.body).map(Some),
+            Ok(reply) => web::parsed(&reply, web::json).map(Some),
             Err(HttpError::Status { code: 404, .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -96,7 +96,9 @@ impl Controller {
     async fn log_in(&mut self) -> Result<(), Failure> {
         let body = json!({ "UserName": self.username, "Password": self.password.reveal() }).to_string();
         let url = join(&self.base, SESSIONS);
-        self.access = match self.http.post_json(&url, &[], body.as_bytes(), REPLY_LIMIT).await {
+        let secrets = [self.password.reveal().to_owned()];
+        let posted = Posted { bytes: body.as_bytes(), secrets: &secrets };
+        self.access = match self.http.post_json(&url, &[], posted, REPLY_LIMIT).await {
             Ok(reply) => match reply.header("x-auth-token") {
                 Some(token) => Access::Session {
                     token: Secret::received(token.to_owned()),

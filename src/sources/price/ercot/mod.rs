@@ -12,11 +12,11 @@ use super::market::{
 };
 use super::{ErcotConfig, MarketRun, PowerPriceConfig, TariffError};
 use crate::clock::{Now, UnixMs};
-use crate::http::Http;
+use crate::http::{Http, HttpReply};
 use crate::reading::{Missing, PriceKind};
 use crate::secret::Secret;
 use crate::sources::Failure;
-use crate::sources::web::{Decimal, join, json};
+use crate::sources::web::{Decimal, join, json, parsed};
 
 mod login;
 pub mod time;
@@ -155,24 +155,25 @@ impl Ercot {
         let query =
             format!("settlementPoint={point}&deliveryDateFrom={from}&deliveryDateTo={to}&size={PAGE_ROWS}");
         let url = join(&self.base, &format!("/api/public-reports/{report}?{query}"));
-        let body = match self.get(&url, now, http).await {
+        let reply = match self.get(&url, now, http).await {
             // A token that was good before may be refused before its time: once more with a new one.
             Err(failure) if failure.reason == Missing::Denied && self.login.forget(now) => {
                 self.get(&url, now, http).await?
             }
             reply => reply?,
         };
-        let slots = parse(&body, &self.config.settlement_point, self.config.market, &self.central)?;
+        let ErcotConfig { settlement_point, market, .. } = &self.config;
+        let slots = parsed(&reply, |body| parse(body, settlement_point, *market, &self.central))?;
         Ok(match self.config.market {
             MarketRun::DayAhead => slots,
             MarketRun::RealTime => carried_on(slots, HOLD_MS),
         })
     }
 
-    async fn get(&mut self, url: &str, now: Now, http: &Http) -> Result<Vec<u8>, Failure> {
+    async fn get(&mut self, url: &str, now: Now, http: &Http) -> Result<HttpReply, Failure> {
         let bearer = format!("Bearer {}", self.login.token(now, http).await?.reveal());
         let headers = [("authorization", bearer.as_str()), ("ocp-apim-subscription-key", self.key.reveal())];
-        Ok(http.get(url, &headers, REPLY_LIMIT).await?.body)
+        Ok(http.get(url, &headers, REPLY_LIMIT).await?)
     }
 }
 

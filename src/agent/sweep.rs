@@ -1,0 +1,71 @@
+//! Everything once.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::places::places;
+use super::{AgentError, Core, FEED_LIMITS, Picture, sources};
+use crate::clock;
+use crate::config::Config;
+use crate::publish::Health;
+use crate::publish::mqtt::{self, Arrival, MqttError};
+use crate::reading::{Batch, Missing};
+use crate::site::Site;
+use crate::sources::runner;
+
+/// Longest that topics are waited for. One that is told every ten seconds, the default, is heard.
+pub const PATIENCE: Duration = Duration::from_secs(11);
+
+/// Asks everything once. The broker is only asked for topics that the config names.
+///
+/// # Errors
+/// As [`super::run`].
+pub async fn sweep(config: &Config) -> Result<(Site, Picture), AgentError> {
+    let sources = sources(config)?;
+    let mut core = Core::new(config);
+    let (batches, mut received) = mpsc::unbounded_channel();
+    let to_feed = batches.clone();
+    let ((), (), (), told) = tokio::join!(
+        runner::sweep(sources.miners, places(config.site.concurrency), move |batch| {
+            let _ = batches.send(batch);
+        }),
+        runner::sweep(sources.feeds, FEED_LIMITS.healthy, move |batch| {
+            let _ = to_feed.send(batch);
+        }),
+        async {
+            while let Some(batch) = received.recv().await {
+                core.site.apply(batch);
+            }
+        },
+        listen(config, core.topics.names(), "once"),
+    );
+    let now = clock::now();
+    // What does not come in time is missing for that.
+    let why = if told.is_ok() { Missing::Timeout } else { Missing::Unreachable };
+    core.site.apply(Batch { at: now, samples: core.topics.failed(why) });
+    match told {
+        Ok(arrivals) => {
+            for arrival in arrivals {
+                let heard = core.topics.receive(&arrival, now);
+                core.take(heard, now);
+            }
+        }
+        Err(error) => tracing::warn!(%error, "topics are not heard"),
+    }
+    let picture = core.picture(clock::now(), Health::default());
+    Ok((core.site, picture))
+}
+
+/// What comes on `topics` within a few seconds; nothing where there are none.
+///
+/// # Errors
+/// As [`mqtt::listen`].
+pub async fn listen(config: &Config, topics: Vec<String>, purpose: &str) -> Result<Vec<Arrival>, MqttError> {
+    match &config.mqtt {
+        Some(mqtt) if !topics.is_empty() => {
+            mqtt::listen(mqtt, (&config.site.name, purpose), topics, PATIENCE).await
+        }
+        _ => Ok(Vec::new()),
+    }
+}
