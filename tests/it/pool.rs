@@ -2,6 +2,7 @@
 
 mod account;
 mod antpool;
+mod ckpool;
 mod f2pool;
 mod foundry;
 mod lists;

@@ -22,6 +22,7 @@ mod account;
 pub mod antpool;
 mod api;
 pub mod braiins;
+pub mod ckpool;
 pub mod f2pool;
 pub mod f2pool_v2;
 pub mod foundry;
@@ -71,6 +72,7 @@ pub struct PoolConfig {
 pub enum PoolKind {
     Antpool,
     Braiins,
+    Ckpool,
     F2pool,
     F2poolV2,
     Foundry,
@@ -84,6 +86,7 @@ impl PoolKind {
         match self {
             PoolKind::Antpool => &antpool::API,
             PoolKind::Braiins => &braiins::API,
+            PoolKind::Ckpool => &ckpool::API,
             PoolKind::F2pool => &f2pool::API,
             PoolKind::F2poolV2 => &f2pool_v2::API,
             PoolKind::Foundry => &foundry::API,

@@ -44,6 +44,11 @@ pub fn keyed_account(kind: &str, url: &str, extra: &str) -> (Box<dyn Source>, te
     (all.into_iter().next().unwrap(), dir)
 }
 
+/// An account that needs no credential.
+pub fn open_account(kind: &str, url: &str, extra: &str) -> Box<dyn Source> {
+    source(&config(kind, url, extra), &Http::new().unwrap()).unwrap()
+}
+
 pub async fn failed(source: &mut dyn Source, secs: u64) -> Failure {
     source.fetch(moment(secs)).await.unwrap_err()
 }
@@ -199,8 +204,7 @@ async fn an_ocean_account_is_asked_by_address_without_a_credential() {
         )
     })
     .await;
-    let cfg = config("ocean", &server.url, "address = \"bc1qtest\"");
-    let mut account = source(&cfg, &Http::new().unwrap()).unwrap();
+    let mut account = open_account("ocean", &server.url, "address = \"bc1qtest\"");
     let first = report(&mut *account, 0).await;
     assert_eq!(first.unpaid, Err(Missing::NotYet));
     assert_eq!(first.today_estimate, Err(Missing::NotSupported));
