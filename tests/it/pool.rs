@@ -9,6 +9,7 @@ mod lists;
 mod luxor;
 mod misbehaving;
 mod parsers;
+mod public_pool;
 mod viabtc;
 
 use wattsplit::reading::{Missing, Read};

@@ -31,6 +31,7 @@ pub mod luxor;
 mod nonce;
 pub mod ocean;
 mod piece;
+pub mod public_pool;
 mod settled;
 mod sign;
 pub mod viabtc;
@@ -78,6 +79,7 @@ pub enum PoolKind {
     Foundry,
     Luxor,
     Ocean,
+    PublicPool,
     Viabtc,
 }
 
@@ -92,6 +94,7 @@ impl PoolKind {
             PoolKind::Foundry => &foundry::API,
             PoolKind::Luxor => &luxor::API,
             PoolKind::Ocean => &ocean::API,
+            PoolKind::PublicPool => &public_pool::API,
             PoolKind::Viabtc => &viabtc::API,
         }
     }

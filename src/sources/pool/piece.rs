@@ -212,6 +212,21 @@ impl Piece {
     }
 }
 
+/// The sum of hashrates. One that is not told leaves that of the others, as an estimate; of none at all there is
+/// no sum.
+pub(super) fn sum_of(rates: impl Iterator<Item = Read<Hashrate>>) -> Read<Hashrate> {
+    let (mut sum, mut gap): (Option<Reading<Hashrate>>, _) = (None, None);
+    for rate in rates {
+        match (rate, sum) {
+            (Ok(rate), None) => sum = Some(rate),
+            (Ok(rate), Some(all)) => sum = Some(all.at_best(rate.quality).map(|all| all + rate.value)),
+            (Err(why), _) => gap = Some(why),
+        }
+    }
+    let sum = sum.ok_or(gap.unwrap_or(Missing::Undefined))?;
+    Ok(if gap.is_some() { sum.at_best(Quality::Estimated) } else { sum })
+}
+
 /// Where the pool tells what was lost by worker only: their mean by hashrate, as an estimate.
 pub(super) fn rejects_of_workers(report: &mut PoolReport) {
     let known = |read: &Read<Fraction>| !matches!(read, Err(Missing::NotSupported));
