@@ -29,6 +29,8 @@ impl Secrets {
         all.extend(headers.iter().map(|(_, value)| (*value).to_owned()));
         // `Basic abc` and `Bearer abc` are also echoed without their scheme.
         all.extend(headers.iter().filter_map(|(_, value)| Some(value.split_once(' ')?.1.to_owned())));
+        // As are the key and the signature of `key:signature`.
+        all.extend(headers.iter().flat_map(|(_, value)| value.split(':').map(str::to_owned)));
         all.extend(url.password().map(str::to_owned));
         all.extend(url.query().map(str::to_owned));
         all.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
@@ -77,9 +79,13 @@ mod tests {
     #[test]
     fn an_echoed_secret_is_scrubbed_with_and_without_its_scheme() {
         let url = Url::parse("http://u:pa55@host/?key=q8q8").unwrap();
-        let secrets = Secrets::of(&url, &[("authorization", "Bearer hunter2")], &["b0\"dy".to_owned()]);
-        let echo = "bad token hunter2, Bearer hunter2, pa55, q8q8, b0\"dy, b0\\\"dy";
-        assert_eq!(secrets.scrub(echo), "bad token …, …, …, …, …, …");
+        let secrets = Secrets::of(
+            &url,
+            &[("authorization", "Bearer hunter2"), ("x-auth", "k3yk3y:51gn")],
+            &["b0\"dy".to_owned()],
+        );
+        let echo = "bad token hunter2, Bearer hunter2, pa55, q8q8, k3yk3y, 51gn, b0\"dy, b0\\\"dy";
+        assert_eq!(secrets.scrub(echo), "bad token …, …, …, …, …, …, …, …");
         assert_eq!(secrets.start(b"\r\n<html>\thunter2\xff"), "<html> …\u{fffd}");
         assert!(!format!("{secrets:?}").contains("hunter2"));
     }

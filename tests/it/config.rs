@@ -262,6 +262,8 @@ fn folder_with_the_files() -> tempfile::TempDir {
         "foundry-key",
         "luxor-key",
         "viabtc-key",
+        "nicehash-key",
+        "nicehash-secret",
         "bitcoind-password",
         "meter-token",
         "hashprice-index-key",

@@ -8,6 +8,7 @@ mod foundry;
 mod lists;
 mod luxor;
 mod misbehaving;
+mod nicehash;
 mod parsers;
 mod public_pool;
 mod viabtc;
@@ -28,6 +29,24 @@ const OCEAN_ERROR: &str = include_str!("../fixtures/pool/ocean_error.json");
 fn field(form: &str, name: &str) -> String {
     let value = form.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
     value.unwrap_or_default().to_owned()
+}
+
+/// The value of a parameter in the query of a request.
+fn parameter(line: &str, name: &str) -> String {
+    field(line.split_once('?').unwrap_or_default().1, name)
+}
+
+/// HMAC-SHA256 in lower-case hex, as the pool's side reckons it.
+fn signature(secret: &str, message: &str) -> String {
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret.as_bytes());
+    let tag = ring::hmac::sign(&key, message.as_bytes());
+    tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The `Date` header of a server whose clock is an hour behind this machine's.
+fn an_hour_behind() -> Vec<(&'static str, String)> {
+    let behind = jiff::Timestamp::from_millisecond(wattsplit::clock::now().wall.0 - 3_600_000).unwrap();
+    vec![("date", behind.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())]
 }
 
 fn ths(read: &Read<Hashrate>) -> Result<f64, Missing> {

@@ -32,13 +32,11 @@ pub fn pools(pools: &[PoolConfig], check: &mut Checker<'_, '_>) {
             }
         }
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        if pool.user.as_ref().is_some_and(|user| !(1..=64).contains(&user.len()) || !user.chars().all(plain))
-        {
-            check.must(
-                &section.key("user"),
-                "hold only letters, digits, dots, hyphens and underscores",
-                None,
-            );
+        for (key, id) in [("user", &pool.user), ("organization", &pool.organization)] {
+            if id.as_ref().is_some_and(|id| !(1..=64).contains(&id.len()) || !id.chars().all(plain)) {
+                let expected = "hold only letters, digits, dots, hyphens and underscores, at most 64";
+                check.must(&section.key(key), expected, None);
+            }
         }
         let Some(kind) = check.choice(&section, "kind", pool.kind) else { continue };
         let of_kind = format!("kind = \"{}\"", kind.api().name);
@@ -46,6 +44,7 @@ pub fn pools(pools: &[PoolConfig], check: &mut Checker<'_, '_>) {
             let given = match key {
                 Key::TokenFile => pool.token_file.is_some(),
                 Key::SecretFile => pool.secret_file.is_some(),
+                Key::Organization => pool.organization.is_some(),
                 Key::Address => pool.address.is_some(),
                 Key::User => pool.user.is_some(),
             };

@@ -232,6 +232,7 @@ impl Account {
             };
             piece.apply(&mut report);
         }
+        piece::hashrate_of_workers(&mut report);
         piece::rejects_of_workers(&mut report);
         report
     }
@@ -255,6 +256,8 @@ impl Part {
                 let mut all = begun.unwrap_or_default();
                 all.go_on(piece);
                 if more {
+                    // In the midst of a list nothing is wrong with what the last one gave.
+                    self.trouble = self.held.is_none().then_some(Missing::NotYet);
                     self.page = page.saturating_add(1);
                     self.pages = Some(all);
                     pause = Duration::ZERO;

@@ -32,17 +32,19 @@ pub struct Api {
 pub enum Key {
     TokenFile,
     SecretFile,
+    Organization,
     Address,
     User,
 }
 
 impl Key {
-    pub const ALL: [Key; 4] = [Key::TokenFile, Key::SecretFile, Key::Address, Key::User];
+    pub const ALL: [Key; 5] = [Key::TokenFile, Key::SecretFile, Key::Organization, Key::Address, Key::User];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Key::TokenFile => "token_file",
             Key::SecretFile => "secret_file",
+            Key::Organization => "organization",
             Key::Address => "address",
             Key::User => "user",
         }
@@ -64,6 +66,7 @@ pub struct Request {
 pub struct Keys {
     pub token: Option<Secret>,
     pub secret: Option<Secret>,
+    pub organization: String,
     pub address: String,
     pub user: String,
 }

@@ -28,6 +28,7 @@ pub mod f2pool_v2;
 pub mod foundry;
 mod gate;
 pub mod luxor;
+pub mod nicehash;
 mod nonce;
 pub mod ocean;
 mod piece;
@@ -53,6 +54,8 @@ pub struct PoolConfig {
     pub token_file: Option<PathBuf>,
     /// File with the API secret that signs the requests.
     pub secret_file: Option<PathBuf>,
+    /// Id of the organization that the key belongs to.
+    pub organization: Option<String>,
     /// The bitcoin address that is paid.
     pub address: Option<String>,
     /// Name of the account or subaccount at the pool.
@@ -78,6 +81,7 @@ pub enum PoolKind {
     F2poolV2,
     Foundry,
     Luxor,
+    Nicehash,
     Ocean,
     PublicPool,
     Viabtc,
@@ -93,6 +97,7 @@ impl PoolKind {
             PoolKind::F2poolV2 => &f2pool_v2::API,
             PoolKind::Foundry => &foundry::API,
             PoolKind::Luxor => &luxor::API,
+            PoolKind::Nicehash => &nicehash::API,
             PoolKind::Ocean => &ocean::API,
             PoolKind::PublicPool => &public_pool::API,
             PoolKind::Viabtc => &viabtc::API,
@@ -154,6 +159,7 @@ pub fn sources(
         let keys = Keys {
             token: pool.token_file.as_deref().map(Secret::from_file).transpose()?,
             secret: pool.secret_file.as_deref().map(Secret::from_file).transpose()?,
+            organization: pool.organization.clone().unwrap_or_default(),
             address: pool.address.clone().unwrap_or_default(),
             user: pool.user.clone().unwrap_or_default(),
         };

@@ -227,6 +227,13 @@ pub(super) fn sum_of(rates: impl Iterator<Item = Read<Hashrate>>) -> Read<Hashra
     Ok(if gap.is_some() { sum.at_best(Quality::Estimated) } else { sum })
 }
 
+/// Where the pool tells the hashrate by worker only: their sum.
+pub(super) fn hashrate_of_workers(report: &mut PoolReport) {
+    if report.hashrate_now == Err(Missing::NotSupported) && !report.workers.is_empty() {
+        report.hashrate_now = sum_of(report.workers.iter().map(|worker| worker.hashrate));
+    }
+}
+
 /// Where the pool tells what was lost by worker only: their mean by hashrate, as an estimate.
 pub(super) fn rejects_of_workers(report: &mut PoolReport) {
     let known = |read: &Read<Fraction>| !matches!(read, Err(Missing::NotSupported));
