@@ -262,6 +262,8 @@ fn folder_with_the_files() -> tempfile::TempDir {
         "foundry-key",
         "luxor-key",
         "viabtc-key",
+        "binance-key",
+        "binance-secret",
         "nicehash-key",
         "nicehash-secret",
         "bitcoind-password",

@@ -2,6 +2,7 @@
 
 mod account;
 mod antpool;
+mod binance;
 mod ckpool;
 mod f2pool;
 mod foundry;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::gate::Gate;
 use super::nonce::Nonce;
 use super::piece::{self, Piece};
+use super::wire::refused;
 use super::{Api, Ask, Asking, Body, Context, Keys, Page, PoolConfig, Request};
 use crate::clock::{self, Now, UnixMs};
 use crate::http::{Http, HttpError, Posted};
@@ -23,7 +24,7 @@ const DEADLINE: Duration = Duration::from_secs(15);
 /// A piece that was not renewed for this many of its periods is dropped.
 const KEPT_PERIODS: u32 = 3;
 /// Of one list; what is longer is taken for a list without an end.
-const MAX_PAGES: u32 = 200;
+const MAX_PAGES: u32 = 2_000;
 /// Less than this is the way of the reply and the grain of the `Date` header.
 const CLOCK_GRAIN_MS: i64 = 2_000;
 
@@ -180,7 +181,7 @@ impl Account {
         if let Some(told) = told {
             self.clock_ahead_ms = Some(ahead(clock::now().wall, told));
         }
-        let reply = reply.map_err(|error| self.in_words(error.into()))?;
+        let reply = reply.map_err(|error| self.in_words(refused(error)))?;
         let context = Context { now, hashes_per_unit: self.hashes_per_unit };
         parsed(&reply, |body| (request.parse)(body, &context)).map_err(|failure| {
             let detail = format!("{}: {}", crate::http::redacted(&url), failure.detail);

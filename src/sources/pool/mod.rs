@@ -21,6 +21,7 @@ use self::nonce::Nonce;
 mod account;
 pub mod antpool;
 mod api;
+pub mod binance;
 pub mod braiins;
 pub mod ckpool;
 pub mod f2pool;
@@ -75,6 +76,7 @@ pub struct PoolConfig {
 #[serde(rename_all = "snake_case")]
 pub enum PoolKind {
     Antpool,
+    Binance,
     Braiins,
     Ckpool,
     F2pool,
@@ -91,6 +93,7 @@ impl PoolKind {
     pub fn api(self) -> &'static Api {
         match self {
             PoolKind::Antpool => &antpool::API,
+            PoolKind::Binance => &binance::API,
             PoolKind::Braiins => &braiins::API,
             PoolKind::Ckpool => &ckpool::API,
             PoolKind::F2pool => &f2pool::API,

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::HashrateUnit;
 use crate::clock::UnixMs;
+use crate::http::HttpError;
 use crate::reading::{Missing, Quality, Read, Reading};
 use crate::sources::Failure;
 use crate::sources::web::{Decimal, excerpt, json, read};
@@ -131,11 +132,25 @@ pub(super) fn data<T: DeserializeOwned>(body: &[u8], of_login: &[i64]) -> Result
 /// An error in the pool's own words. One about the credential is a refused login: asking again soon gets the
 /// address banned.
 pub(super) fn said(message: &str) -> Failure {
-    const OF_LOGIN: [&str; 7] = ["sign", "api key", "apikey", "token", "permission", "auth", "nonce"];
-    let words = message.to_ascii_lowercase();
     let detail = format!("the pool says: {}", excerpt(message));
-    match OF_LOGIN.iter().any(|word| words.contains(word)) {
+    match is_of_login(message) {
         true => Failure::denied(detail),
         false => Failure::new(Missing::RemoteError, detail),
     }
+}
+
+/// No reply. Status 400 is how some pools refuse a login, and only the words tell it from any other bad request.
+pub(super) fn refused(error: HttpError) -> Failure {
+    match &error {
+        HttpError::Status { code: 400, body_start, .. } if is_of_login(body_start) => {
+            Failure::denied(error.to_string())
+        }
+        _ => error.into(),
+    }
+}
+
+fn is_of_login(message: &str) -> bool {
+    const WORDS: [&str; 8] = ["sign", "api key", "api-key", "apikey", "token", "permission", "auth", "nonce"];
+    let message = message.to_ascii_lowercase();
+    WORDS.iter().any(|word| message.contains(word))
 }
