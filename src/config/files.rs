@@ -54,6 +54,11 @@ pub fn resolve(config: &mut Config, places: &Places, report: &mut Report<'_>) {
         let section = root.key("pool").item(n);
         secret(pool.token_file.as_mut(), places, &section.key("token_file"), report);
         secret(pool.secret_file.as_mut(), places, &section.key("secret_file"), report);
+        if let Some(json) = &mut pool.json {
+            let section = section.key("json");
+            secret(json.token_file.as_mut(), places, &section.key("token_file"), report);
+            request(&mut json.request, places, &section.key("request"), report);
+        }
     }
     for (n, hosting) in config.hosting.iter_mut().enumerate() {
         // Others write these, perhaps later: they need not be there yet.

@@ -264,6 +264,7 @@ fn folder_with_the_files() -> tempfile::TempDir {
         "viabtc-key",
         "binance-key",
         "binance-secret",
+        "private-pool-token",
         "nicehash-key",
         "nicehash-secret",
         "bitcoind-password",

@@ -6,6 +6,7 @@ mod binance;
 mod ckpool;
 mod f2pool;
 mod foundry;
+mod http_json;
 mod lists;
 mod luxor;
 mod misbehaving;

@@ -1,5 +1,6 @@
 //! Values that no site can have, names that clash or lead nowhere, keys that do not go together.
 
+mod described;
 mod devices;
 mod hosting;
 mod money;

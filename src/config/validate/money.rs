@@ -1,6 +1,7 @@
 //! `[[pool]]`.
 
 use super::Checker;
+use super::described::described;
 use crate::config::document::Path;
 use crate::sources::pool::{Key, PoolConfig};
 
@@ -47,12 +48,20 @@ pub fn pools(pools: &[PoolConfig], check: &mut Checker<'_, '_>) {
                 Key::Organization => pool.organization.is_some(),
                 Key::Address => pool.address.is_some(),
                 Key::User => pool.user.is_some(),
+                Key::Json => pool.json.is_some(),
             };
             if kind.api().needs.contains(&key) {
                 check.needs(&section, &of_kind, key.as_str(), given);
             } else {
                 check.refuses(&section, &of_kind, key.as_str(), given);
             }
+        }
+        if kind.api().url.is_empty() {
+            check.needs(&section, &of_kind, "url", pool.url.is_some());
+            check.needs(&section, &of_kind, "scheme", pool.scheme.is_some());
+        }
+        if let Some(json) = &pool.json {
+            described(&section.key("json"), json, check);
         }
     }
 }

@@ -11,7 +11,7 @@ use super::gate::Gate;
 use super::nonce::Nonce;
 use super::piece::{self, Piece};
 use super::wire::refused;
-use super::{Api, Ask, Asking, Body, Context, Keys, Page, PoolConfig, Request};
+use super::{Api, Ask, Asking, Body, Context, Keys, Page, PoolConfig, Question};
 use crate::clock::{self, Now, UnixMs};
 use crate::http::{Http, HttpError, Posted};
 use crate::reading::{Missing, PoolReport, PoolSample, Quality, RewardScheme, Sample};
@@ -47,9 +47,9 @@ pub(super) struct Account {
     clock_ahead_ms: Option<i64>,
 }
 
-/// One request and what is left of its last reply.
+/// One question and what is left of its last reply.
 struct Part {
-    request: &'static Request,
+    question: Box<dyn Question>,
     period: Duration,
     /// Monotonic time from which it may be asked again.
     due: Duration,
@@ -68,14 +68,15 @@ impl Account {
     pub(super) fn new(
         cfg: &PoolConfig,
         keys: Keys,
+        questions: Vec<Box<dyn Question>>,
         (gate, nonce): (&Rc<Gate>, &Rc<Nonce>),
         http: Http,
     ) -> Self {
         let api = cfg.kind.api();
         let interval = Duration::from_secs(cfg.interval_secs.max(1));
-        let part = |request: &'static Request| Part {
-            request,
-            period: (request.period)(interval),
+        let part = |question: Box<dyn Question>| Part {
+            period: question.period(interval),
+            question,
             due: Duration::ZERO,
             page: 0,
             pages: None,
@@ -94,7 +95,7 @@ impl Account {
             keys,
             gate: Rc::clone(gate),
             nonce: Rc::clone(nonce),
-            parts: api.requests.iter().map(part).collect(),
+            parts: questions.into_iter().map(part).collect(),
             pause: None,
             clock_ahead_ms: None,
         }
@@ -156,16 +157,19 @@ impl Account {
         let Some(part) = self.parts.get(index) else {
             return Err(Failure::new(Missing::NotSupported, "no such request"));
         };
-        let request = part.request;
         let asking = Asking { keys: &self.keys, now, nonce: self.nonce.next(now.wall), page };
-        let Ask { path, headers, body } = (request.ask)(&asking);
+        let Ask { path, headers, body } = part.question.ask(&asking);
         let url = join(&self.base, &path);
         let headers: Vec<(&str, &str)> =
-            headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            headers.iter().map(|(name, value)| (name.as_ref(), value.as_str())).collect();
         let reply = match &body {
             None => self.http.get(&url, &headers, REPLY_LIMIT).await,
             Some(Body::Json(text)) => {
                 self.http.post_json(&url, &headers, Posted::open(text.as_bytes()), REPLY_LIMIT).await
+            }
+            Some(Body::Described { text, secrets }) => {
+                let posted = Posted { bytes: text.as_bytes(), secrets };
+                self.http.post_json(&url, &headers, posted, REPLY_LIMIT).await
             }
             Some(Body::Form(pairs)) => {
                 let pairs: Vec<(&str, &str)> =
@@ -183,7 +187,7 @@ impl Account {
         }
         let reply = reply.map_err(|error| self.in_words(refused(error)))?;
         let context = Context { now, hashes_per_unit: self.hashes_per_unit };
-        parsed(&reply, |body| (request.parse)(body, &context)).map_err(|failure| {
+        parsed(&reply, |body| part.question.parse(body, &context)).map_err(|failure| {
             let detail = format!("{}: {}", crate::http::redacted(&url), failure.detail);
             self.in_words(Failure { detail, ..failure })
         })
@@ -229,7 +233,7 @@ impl Account {
         for part in &self.parts {
             let piece = match part.kept(now) {
                 Some(piece) => piece.clone().at_best(part.quality()),
-                None => (part.request.missing)(part.trouble.unwrap_or(Missing::Expired)),
+                None => part.question.missing(part.trouble.unwrap_or(Missing::Expired)),
             };
             piece.apply(&mut report);
         }

@@ -1,5 +1,6 @@
 //! What wattsplit knows of one pool's API: requests as data, and what they are made of.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::clock::Now;
@@ -13,7 +14,7 @@ use super::Piece;
 pub struct Api {
     /// As the config calls it.
     pub name: &'static str,
-    /// Base URL of the pool itself.
+    /// Base URL of the pool itself. Empty: it has none of its own, nor a usual scheme, and the config says both.
     pub url: &'static str,
     /// Between two requests to its host, as the pool asks for.
     pub spacing: Duration,
@@ -35,10 +36,12 @@ pub enum Key {
     Organization,
     Address,
     User,
+    Json,
 }
 
 impl Key {
-    pub const ALL: [Key; 5] = [Key::TokenFile, Key::SecretFile, Key::Organization, Key::Address, Key::User];
+    pub const ALL: [Key; 6] =
+        [Key::TokenFile, Key::SecretFile, Key::Organization, Key::Address, Key::User, Key::Json];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -47,6 +50,7 @@ impl Key {
             Key::Organization => "organization",
             Key::Address => "address",
             Key::User => "user",
+            Key::Json => "json",
         }
     }
 }
@@ -60,6 +64,38 @@ pub struct Request {
     pub parse: fn(body: &[u8], context: &Context) -> Result<Page, Failure>,
     /// What is missing when the request fails.
     pub missing: fn(Missing) -> Piece,
+}
+
+/// Something that the pool of an account is asked, again and again. Nothing in it changes anything there.
+pub trait Question {
+    fn ask(&self, asking: &Asking<'_>) -> Ask;
+    /// As [`Request::period`].
+    fn period(&self, interval: Duration) -> Duration;
+    /// Pure.
+    ///
+    /// # Errors
+    /// The reply is none, or an error of the pool.
+    fn parse(&self, body: &[u8], context: &Context) -> Result<Page, Failure>;
+    /// As [`Request::missing`].
+    fn missing(&self, why: Missing) -> Piece;
+}
+
+impl Question for &'static Request {
+    fn ask(&self, asking: &Asking<'_>) -> Ask {
+        (self.ask)(asking)
+    }
+
+    fn period(&self, interval: Duration) -> Duration {
+        (self.period)(interval)
+    }
+
+    fn parse(&self, body: &[u8], context: &Context) -> Result<Page, Failure> {
+        (self.parse)(body, context)
+    }
+
+    fn missing(&self, why: Missing) -> Piece {
+        (self.missing)(why)
+    }
 }
 
 /// Whose account it is. Empty strings where the config says nothing.
@@ -114,7 +150,7 @@ pub struct Asking<'a> {
 pub struct Ask {
     /// Path and query, from the base URL.
     pub path: String,
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     /// `None`: a GET.
     pub body: Option<Body>,
 }
@@ -123,6 +159,11 @@ pub struct Ask {
 #[derive(Debug)]
 pub enum Body {
     Json(String),
+    /// As the config says, with the parts that no text may show.
+    Described {
+        text: String,
+        secrets: Vec<String>,
+    },
     Form(Vec<(&'static str, String)>),
 }
 
@@ -136,8 +177,8 @@ impl Ask {
     }
 
     #[must_use]
-    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+    pub fn header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 }
@@ -172,6 +213,7 @@ mod tests {
     fn a_secret_that_a_pool_repeats_is_hidden_whole_or_cut_off() {
         let secret = |text: &str| Some(Secret::received(text.to_owned()));
         let keys = Keys {
+            organization: String::new(),
             token: secret("hunter2"),
             secret: secret("hunter2-and-more"),
             address: String::new(),

@@ -1,7 +1,8 @@
 //! Mining pools.
 //!
 //! A pool is a table of requests ([`Api`]) with a pure parser each; [`account`] asks them in turn and
-//! puts the pieces together. A new pool is one file with such a table and one variant of [`PoolKind`].
+//! puts the pieces together. A new pool is one file with such a table and one variant of [`PoolKind`]. One that
+//! nobody has written a file for is described in the config ([`http_json`]).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use crate::sources::Source;
 
 use self::account::Account;
 use self::gate::Gate;
+use self::http_json::JsonConfig;
 use self::nonce::Nonce;
 
 mod account;
@@ -28,6 +30,7 @@ pub mod f2pool;
 pub mod f2pool_v2;
 pub mod foundry;
 mod gate;
+pub mod http_json;
 pub mod luxor;
 pub mod nicehash;
 mod nonce;
@@ -39,7 +42,7 @@ mod sign;
 pub mod viabtc;
 mod wire;
 
-pub use api::{Api, Ask, Asking, Body, Context, Key, Keys, Page, Request};
+pub use api::{Api, Ask, Asking, Body, Context, Key, Keys, Page, Question, Request};
 pub use piece::{Balance, Counts, Piece, Rates, Rejects};
 
 /// `[[pool]]`: one account at one pool.
@@ -67,9 +70,22 @@ pub struct PoolConfig {
     pub scheme: Option<RewardScheme>,
     /// Unit of the hashrates, where the pool's differs from what its documents say.
     pub hashrate_unit: Option<HashrateUnit>,
+    /// Where an API that the config describes tells what.
+    pub json: Option<JsonConfig>,
     /// Seconds between two requests for the account.
     #[serde(default = "default_interval")]
     pub interval_secs: u64,
+}
+
+impl PoolConfig {
+    /// What the pool is asked. The account counts as failed when the first one fails.
+    fn questions(&self) -> Result<Vec<Box<dyn Question>>, SecretError> {
+        let Some(json) = &self.json else {
+            let known = self.kind.api().requests.iter();
+            return Ok(known.map(|request| Box::new(request) as Box<dyn Question>).collect());
+        };
+        json.questions()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -82,6 +98,7 @@ pub enum PoolKind {
     F2pool,
     F2poolV2,
     Foundry,
+    HttpJson,
     Luxor,
     Nicehash,
     Ocean,
@@ -99,6 +116,7 @@ impl PoolKind {
             PoolKind::F2pool => &f2pool::API,
             PoolKind::F2poolV2 => &f2pool_v2::API,
             PoolKind::Foundry => &foundry::API,
+            PoolKind::HttpJson => &http_json::API,
             PoolKind::Luxor => &luxor::API,
             PoolKind::Nicehash => &nicehash::API,
             PoolKind::Ocean => &ocean::API,
@@ -168,7 +186,7 @@ pub fn sources(
         };
         let file = keys.secret.as_ref().and(state_dir).map(|dir| dir.join(nonce::file_name(keys.token())));
         let nonce = nonces.entry(keys.token().to_owned()).or_insert_with(|| Rc::new(Nonce::open(file)));
-        sources.push(Box::new(Account::new(pool, keys, (gate, nonce), http.clone())));
+        sources.push(Box::new(Account::new(pool, keys, pool.questions()?, (gate, nonce), http.clone())));
     }
     Ok(sources)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::http::{Http, HttpReply, Posted, json_escaped};
+use crate::http::{Http, Posted, json_escaped};
 use crate::reading::Missing;
 use crate::secret::{Secret, SecretError};
 use crate::sources::Failure;
@@ -119,20 +119,33 @@ impl Query {
             }
         };
         let page = parsed(&reply, json)?;
-        self.judge(&page, &reply)?;
+        self.judge(&page).map_err(|failure| {
+            let detail = format!("{}; it begins: {}", failure.detail, reply.start());
+            Failure { detail, ..failure }
+        })?;
         Ok(page)
     }
 
-    fn judge(&self, page: &Value, reply: &HttpReply) -> Result<(), Failure> {
+    /// Names and values.
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
+
+    /// The body, and the parts of it that no text may show. `None`: it only asks.
+    pub fn posted(&self) -> Option<(&str, &[String])> {
+        self.posted.as_ref().map(|body| (body.text.as_str(), body.secrets.as_slice()))
+    }
+
+    /// Whether a page tells that it is a good one.
+    ///
+    /// # Errors
+    /// [`Missing::RemoteError`] if it does not.
+    pub fn judge(&self, page: &Value) -> Result<(), Failure> {
         let Some((pointer, expected)) = &self.ok else { return Ok(()) };
         if page.pointer(pointer).and_then(page::text).as_ref() == Some(expected) {
             return Ok(());
         }
-        let start = reply.start();
-        Err(Failure::new(
-            Missing::RemoteError,
-            format!("`{pointer}` of the reply is not \"{expected}\"; it begins: {start}"),
-        ))
+        Err(Failure::new(Missing::RemoteError, format!("`{pointer}` of the reply is not \"{expected}\"")))
     }
 }
 
