@@ -54,6 +54,9 @@ struct Session {
     last_seen: Option<Decimal>,
 }
 
+/// Rate of a session, and when it was last heard of.
+type Told = (Read<Hashrate>, Option<UnixMs>);
+
 /// Hashrate of the address, and its workers in order of name.
 ///
 /// # Errors
@@ -62,7 +65,7 @@ pub fn client(body: &[u8]) -> Result<Piece, Failure> {
     let client: Client = json(body)?;
     let sessions =
         client.workers.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no workers"))?;
-    let mut named: BTreeMap<String, Vec<(Read<Hashrate>, Option<UnixMs>)>> = BTreeMap::new();
+    let mut named: BTreeMap<String, Vec<Told>> = BTreeMap::new();
     for session in sessions {
         let told = (hashrate(&session.hash_rate, 1.0, SOURCE), time(&session.last_seen));
         named.entry(session.name).or_default().push(told);
@@ -82,7 +85,7 @@ pub fn client(body: &[u8]) -> Result<Piece, Failure> {
     Ok(Piece { rates: Some(rates), workers: Some(workers), ..Piece::default() })
 }
 
-fn worker((name, sessions): (String, Vec<(Read<Hashrate>, Option<UnixMs>)>)) -> PoolWorker {
+fn worker((name, sessions): (String, Vec<Told>)) -> PoolWorker {
     PoolWorker {
         name,
         hashrate: sum_of(sessions.iter().map(|(rate, _)| *rate)),
