@@ -163,11 +163,11 @@ fn pages(request: &Request, pages: u32) -> Reply {
 
 #[tokio::test]
 async fn a_list_is_read_page_after_page_to_its_last_and_one_without_an_end_is_given_up() {
-    for (all, listed, asked) in [(4, 4, 4), (1_000, 0, 201)] {
+    for (all, listed, asked) in [(4, 4, 4), (4_000, 0, 2_001)] {
         let server = FakeHttp::start(move |request| pages(request, all)).await;
         let (mut account, _dir) = keyed_account("antpool", &server.url, "user = \"ridge\"");
         let mut workers = 0;
-        for secs in (0..1_000).step_by(2) {
+        for secs in (0..9_000).step_by(2) {
             let samples = account.fetch(moment(secs)).await.unwrap();
             if let [Sample::Pool(sample)] = samples.as_slice() {
                 workers = sample.report.as_ref().unwrap().workers.len();
