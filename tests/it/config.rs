@@ -226,7 +226,7 @@ fn shipped_blocks() -> Vec<Block> {
 }
 
 /// No section is shown in more ways: those of [power].
-const WAYS: usize = 10;
+const WAYS: usize = 13;
 
 /// Every example in use at once: all blocks of lists, and of a section that is shown in several
 /// ways, the way number `way`.
@@ -268,6 +268,7 @@ fn folder_with_the_files() -> tempfile::TempDir {
         "meter-key",
         "signal-token",
         "quote-token",
+        "price-token",
         "meter-session",
         "miner-password",
         "bmc-password",
