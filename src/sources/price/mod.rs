@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use self::calendar::Calendar;
 use self::feed::{About, Feed};
 use crate::http::Http;
@@ -96,6 +98,14 @@ fn currency(cfg: &PowerPriceConfig) -> Result<Currency, TariffError> {
         Some(code) => Currency::new(code).ok_or_else(|| TariffError::BadCurrency { code: code.clone() }),
         None => cfg.kind.currency().ok_or(TariffError::MissingKey { key: "currency" }),
     }
+}
+
+/// The zone of this IANA name.
+///
+/// # Errors
+/// There is none.
+fn zone(name: &str) -> Result<TimeZone, TariffError> {
+    TimeZone::get(name).map_err(|_| TariffError::UnknownTimezone { name: name.to_owned() })
 }
 
 /// What converts prices in `currency`. `None`: they are in US dollars.

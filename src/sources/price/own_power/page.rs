@@ -1,13 +1,11 @@
 //! A page of the operator's own as a market that is asked.
 
-use jiff::tz::TimeZone;
-
 use super::OwnPower;
 use crate::clock::Now;
 use crate::http::Http;
 use crate::sources::Failure;
 use crate::sources::price::market::{Market, MarketFetch, MarketSlot, REPLY_LIMIT};
-use crate::sources::price::{PowerPriceConfig, TariffError};
+use crate::sources::price::{PowerPriceConfig, TariffError, zone};
 use crate::sources::value::query::Query;
 use crate::sources::value::told::Receipt;
 
@@ -28,9 +26,7 @@ impl OwnPage {
         let own = cfg.own.clone().ok_or(TariffError::MissingKey { key: "own" })?;
         let url = own.url.as_deref().ok_or(TariffError::MissingKey { key: "own.url" })?;
         let query = Query::new(url, own.token_file.as_deref(), &own.request)?;
-        let zone = TimeZone::get(timezone)
-            .map_err(|_| TariffError::UnknownTimezone { name: timezone.to_owned() })?;
-        Ok(Self { query, reads: OwnPower { own, zone } })
+        Ok(Self { query, reads: OwnPower { own, zone: zone(timezone)? } })
     }
 
     async fn ask(&self, now: Now, http: &Http) -> Result<Vec<MarketSlot>, Failure> {
