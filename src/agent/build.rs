@@ -12,6 +12,7 @@ use crate::http::Http;
 use crate::sources::gpu::occupancy::{self, OccupancyConfig, OriginConfig};
 use crate::sources::gpu::rent::{ListingConfig, RentConfig, RentSource};
 use crate::sources::hosting::{EarningsConfig, MarketConfig};
+use crate::sources::price::TariffKind;
 use crate::sources::value::asked;
 use crate::sources::value::query::Query;
 use crate::sources::value::told::{Told, Topic};
@@ -51,7 +52,8 @@ pub fn sources(config: &Config) -> Result<Sources, AgentError> {
     for earnings in earnings(config) {
         feeds.push(hosting::earnings_source(&earnings, &http)?);
     }
-    if let Some(power) = &config.power {
+    // What a topic tells is not asked for.
+    if let Some(power) = config.power.as_ref().filter(|power| power.kind != TariffKind::Mqtt) {
         feeds.push(price::power_source(power, &config.site.timezone, &http)?);
     }
     if config.site.role == Role::Site {
@@ -81,7 +83,10 @@ pub fn sources(config: &Config) -> Result<Sources, AgentError> {
 }
 
 /// All that topics of the operator tell.
-pub fn topics_of(config: &Config) -> Vec<Topic> {
+///
+/// # Errors
+/// What `check` would also find: a tariff that makes no sense.
+pub fn topics_of(config: &Config) -> Result<Vec<Topic>, AgentError> {
     let mut all = Vec::new();
     let mut heed = |name: &Option<String>, told: Box<dyn Told>| {
         all.extend(name.clone().map(|name| Topic { name, told }));
@@ -92,13 +97,17 @@ pub fn topics_of(config: &Config) -> Vec<Topic> {
     for hosting in billed_by_occupancy(config) {
         heed(&hosting.occupied_topic, occupancy::told(&hosting.name, hosting.occupied_key.as_deref()));
     }
+    let power = config.power.as_ref().filter(|power| power.kind == TariffKind::Mqtt);
+    if let Some((power, own)) = power.and_then(|power| Some((power, power.own.as_ref()?))) {
+        heed(&own.topic, price::own_power::topic::told(power, own, zone(config))?);
+    }
     if let Some(own) = &config.btc.own {
         heed(&own.topic, price::own::told(&config.btc, own, zone(config)));
     }
     for signal in &config.signal {
         heed(&signal.topic, signal::told(signal, zone(config)));
     }
-    all
+    Ok(all)
 }
 
 /// The zone of the site. A loaded config names one that there is.

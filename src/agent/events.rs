@@ -267,7 +267,7 @@ mod tests {
     /// A site without anything.
     fn picture() -> Picture {
         let config = Config::parse("[site]\nname = \"tx01\"\n", "wattsplit.toml", &Places::default());
-        Core::new(&config.unwrap()).picture(at(0), Health::default())
+        Core::new(&config.unwrap()).unwrap().picture(at(0), Health::default())
     }
 
     fn kinds(events: &[Event]) -> Vec<&'static str> {

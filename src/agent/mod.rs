@@ -127,7 +127,7 @@ pub async fn run(
     let sources = sources(config)?;
     let (live, newest) = watch::channel(LiveSet::default());
     let (records, to_send) = mpsc::unbounded_channel();
-    let mut core = Core::new(config);
+    let mut core = Core::new(config)?;
     core.site.apply(unread(&sources, &core.topics));
     let (arrivals, mut arrived) = mpsc::channel(ARRIVALS);
     let (messages, mut told) = mpsc::channel(ARRIVALS);
@@ -286,9 +286,9 @@ struct Core {
 }
 
 impl Core {
-    fn new(config: &Config) -> Self {
+    fn new(config: &Config) -> Result<Self, AgentError> {
         let started = clock::now();
-        Self {
+        Ok(Self {
             site_name: config.site.name.clone(),
             started,
             site: Site::new(config.layout()),
@@ -299,8 +299,8 @@ impl Core {
             books: Books::default(),
             nodes: Nodes::new(config.into()),
             pools: PoolWatch::new(config.pools_by_group()),
-            topics: Topics::new(topics_of(config), started),
-        }
+            topics: Topics::new(topics_of(config)?, started),
+        })
     }
 
     /// What a topic told, or that one is silent.

@@ -23,7 +23,7 @@ pub const PATIENCE: Duration = Duration::from_secs(11);
 /// As [`super::run`].
 pub async fn sweep(config: &Config) -> Result<(Site, Picture), AgentError> {
     let sources = sources(config)?;
-    let mut core = Core::new(config);
+    let mut core = Core::new(config)?;
     let (batches, mut received) = mpsc::unbounded_channel();
     let to_feed = batches.clone();
     let ((), (), (), told) = tokio::join!(

@@ -55,7 +55,7 @@ mod tests {
 
     fn core() -> Core {
         let config = Config::parse("[site]\nname = \"tx01\"\n", "wattsplit.toml", &Places::default());
-        Core::new(&config.unwrap())
+        Core::new(&config.unwrap()).unwrap()
     }
 
     /// A miner of `row-a` answers.

@@ -215,6 +215,13 @@ fn power(config: &Config) -> String {
             format!("{}, {price} USD/MWh otherwise", count(power.period.len(), "period", "periods"))
         }
         TariffKind::Slots => format!("slots from {}", power.url.as_deref().map_or("", without_query)),
+        TariffKind::HttpJson | TariffKind::Mqtt => {
+            let own = power.own.as_ref();
+            let from = own.map_or_else(String::new, |own| origin(&own.url, &own.topic));
+            let slots = own.is_some_and(|own| own.start_key.is_some());
+            let what = if slots { "slots" } else { "the price of now" };
+            format!("{what} from {from}, every {} s", power.interval_secs())
+        }
         market => format!("{}{}, every {} s", market.as_str(), place(power), power.interval_secs()),
     };
     if let Some(fx) = &power.fx {

@@ -115,6 +115,11 @@ pub fn resolve(config: &mut Config, places: &Places, report: &mut Report<'_>) {
             let path = section.key("pjm").key("subscription_key_file");
             secret(Some(&mut pjm.subscription_key_file), places, &path, report);
         }
+        if let Some(own) = &mut power.own {
+            let section = section.key("own");
+            secret(own.token_file.as_mut(), places, &section.key("token_file"), report);
+            request(&mut own.request, places, &section.key("request"), report);
+        }
     }
     if let Some(index) = &mut config.hashprice_index {
         let key = root.key("hashprice_index").key("key_file");

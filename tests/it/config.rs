@@ -181,6 +181,9 @@ fn a_market_is_summed_up_with_its_rate_and_without_the_key_in_a_url() {
     let power =
         "power      nord_pool NO2, every 3600 s, rate from http://127.0.0.1/rates, +30 USD/MWh, tax 25 %\n";
     assert!(report.contains(power), "{report}");
+    let (_, report) = check_offline(&cases().join("ok-own-power.toml"), None).unwrap();
+    let power = "power      slots from topic market/day-ahead, every 3600 s, 1.09 USD for one unit\n";
+    assert!(report.contains(power), "{report}");
 }
 
 // ---- the config as it is shipped ----------------------------------------------------------------
@@ -226,7 +229,7 @@ fn shipped_blocks() -> Vec<Block> {
 }
 
 /// No section is shown in more ways: those of [power].
-const WAYS: usize = 10;
+const WAYS: usize = 13;
 
 /// Every example in use at once: all blocks of lists, and of a section that is shown in several
 /// ways, the way number `way`.
@@ -273,6 +276,7 @@ fn folder_with_the_files() -> tempfile::TempDir {
         "meter-key",
         "signal-token",
         "quote-token",
+        "price-token",
         "meter-session",
         "miner-password",
         "bmc-password",

@@ -8,6 +8,7 @@ mod feeds;
 mod fx;
 mod hashprice_index;
 mod markets;
+mod own_power;
 mod parsers;
 mod slots;
 mod tariff;

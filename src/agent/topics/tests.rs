@@ -21,7 +21,7 @@ struct Hall {
 impl Hall {
     fn new(more: &str) -> Self {
         let config = Config::parse(&format!("{METER}{more}"), "wattsplit.toml", &Places::default()).unwrap();
-        let topics = Topics::new(topics_of(&config), at(0));
+        let topics = Topics::new(topics_of(&config).unwrap(), at(0));
         let mut site = Site::new(Layout::default());
         site.apply(Batch { at: at(0), samples: topics.failed(Missing::NotYet) });
         Self { topics, site }
@@ -163,7 +163,7 @@ fn a_topic_that_speaks_all_the_time_is_not_worth_a_picture_each_time() {
 fn a_bare_number_with_its_unit_needs_no_pointer() {
     let bare = METER.replace("power_key = \"/kw\"\n", "");
     let config = Config::parse(&bare, "wattsplit.toml", &Places::default()).unwrap();
-    let mut topics = Topics::new(topics_of(&config), at(0));
+    let mut topics = Topics::new(topics_of(&config).unwrap(), at(0));
     for (payload, watts) in [("8412.6", 8_412_600.0), ("\"8.4 MW\"", 8_400_000.0), ("8.4 MW", 8_400_000.0)] {
         let arrival = Arrival {
             topic: "scada/power".into(),

@@ -35,6 +35,7 @@ struct Finding {
 /// If anything that should answer does not.
 pub async fn check(config: &Config) -> anyhow::Result<()> {
     let sources = agent::sources(config)?;
+    let topics = agent::topics_of(config)?;
     let (asked, left_out) = choose(config, sources.miners);
     let ask = |mut source: Box<dyn Source>| async move { finding(source.as_mut()).await };
     let (broker, (feeds, said), miners, told) = tokio::join!(
@@ -43,7 +44,7 @@ pub async fn check(config: &Config) -> anyhow::Result<()> {
             join_all(sources.feeds.into_iter().map(ask)).await.into_iter().unzip::<_, _, Vec<_>, Vec<_>>()
         },
         join_all(asked.into_iter().map(ask)),
-        topics::findings(config),
+        topics::findings(config, &topics),
     );
     let counted = counted::findings(config, said.into_iter().flatten().collect());
     let miners = miners.into_iter().map(|(finding, _)| finding);

@@ -4,6 +4,7 @@ mod described;
 mod devices;
 mod hosting;
 mod money;
+mod own_power;
 mod period;
 mod policy;
 mod power;
@@ -45,6 +46,7 @@ pub fn validate(config: &Config, report: &mut Report<'_>) {
     money::pools(&config.pool, &mut checker);
     if let Some(power) = &config.power {
         power::power(power, &mut checker);
+        own_power::own_power(power, config, &mut checker);
     }
     services::btc(config, &mut checker);
     if let Some(network) = &config.network {

@@ -17,6 +17,8 @@ const NEEDS: &[(TariffKind, &[&str])] = &[
     (TariffKind::Fixed, &["usd_per_mwh"]),
     (TariffKind::TimeOfUse, &["usd_per_mwh", "period"]),
     (TariffKind::Slots, &["url"]),
+    (TariffKind::HttpJson, &["own"]),
+    (TariffKind::Mqtt, &["own"]),
     (TariffKind::EnergyCharts, &["zone"]),
     (TariffKind::Awattar, &["zone"]),
     (TariffKind::OctopusAgile, &["octopus_agile"]),
@@ -27,7 +29,7 @@ const NEEDS: &[(TariffKind, &[&str])] = &[
 ];
 
 /// Those of [`NEEDS`] that are sections.
-const TABLES: &[&str] = &["octopus_agile", "tibber", "ercot", "pjm"];
+const TABLES: &[&str] = &["own", "octopus_agile", "tibber", "ercot", "pjm"];
 
 pub fn power(power: &PowerPriceConfig, check: &mut Checker<'_, '_>) {
     let section = Path::default().key("power");
@@ -73,20 +75,25 @@ fn of_kind(kind: TariffKind, power: &PowerPriceConfig, section: &Path, check: &m
         ("url", power.url.is_some()),
         ("zone", power.zone.is_some()),
         ("currency", power.currency.is_some()),
+        ("own", power.own.is_some()),
         ("octopus_agile", power.octopus_agile.is_some()),
         ("tibber", power.tibber.is_some()),
         ("ercot", power.ercot.is_some()),
         ("pjm", power.pjm.is_some()),
     ];
     let needs = NEEDS.iter().find(|(of, _)| *of == kind).map_or(&[][..], |(_, needs)| needs);
-    // Every market has an address of its own that another may stand in for.
-    let market = !matches!(kind, TariffKind::Fixed | TariffKind::TimeOfUse);
+    let may: &[&str] = match kind {
+        TariffKind::Fixed | TariffKind::TimeOfUse => &[],
+        TariffKind::HttpJson | TariffKind::Mqtt => &["currency"],
+        // Every market has an address of its own that another may stand in for.
+        _ => &["url"],
+    };
     for (key, given) in given {
         if needs.contains(&key) && TABLES.contains(&key) {
             check.needs_section(section, &choice, key, given);
         } else if needs.contains(&key) {
             check.needs(section, &choice, key, given);
-        } else if !(key == "url" && market) {
+        } else if !may.contains(&key) {
             check.refuses(section, &choice, key, given);
         }
     }
@@ -107,7 +114,7 @@ fn of_kind(kind: TariffKind, power: &PowerPriceConfig, section: &Path, check: &m
 
 /// A rate is there if, and only if, there is something to convert.
 fn rate(kind: TariffKind, power: &PowerPriceConfig, section: &Path, check: &mut Checker<'_, '_>) {
-    let code = kind.currency().map(|currency| currency.to_string()).or_else(|| power.currency.clone());
+    let code = power.currency.clone().or_else(|| kind.currency().map(|currency| currency.to_string()));
     match code.as_deref() {
         Some("USD") => check.refuses(section, "a price in USD", "fx", power.fx.is_some()),
         // Another mistake, and told as that.

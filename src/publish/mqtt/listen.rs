@@ -28,8 +28,8 @@ pub async fn probe(config: &MqttConfig, site: &str) -> Result<String, MqttError>
     Ok(described)
 }
 
-/// Connects once and takes in what comes on `topics`, full names, until each has told something or `patience`
-/// is over. Calls itself after `purpose`.
+/// Connects once and takes in what comes on `topics`, full names, until each has told something of its own accord
+/// or `patience` is over. Calls itself after `purpose`.
 ///
 /// # Errors
 /// As [`probe`], and when the connection is lost before anything came.
@@ -53,7 +53,10 @@ pub async fn listen(
             match events.poll().await {
                 Ok(Event::Incoming(Incoming::Publish(publish))) => {
                     if let Some(arrival) = filter.arrival(&publish, &link.prefix) {
-                        silent.remove(&arrival.topic);
+                        // What was kept comes at once; what is told anew may be a moment away.
+                        if !arrival.kept {
+                            silent.remove(&arrival.topic);
+                        }
                         arrivals.push(arrival);
                     }
                 }

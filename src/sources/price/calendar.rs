@@ -24,8 +24,7 @@ pub(super) struct Calendar {
 impl Calendar {
     /// `zone` is an IANA name.
     pub(super) fn new(zone: &str, out: std::ops::Range<i8>) -> Result<Self, TariffError> {
-        let zone = TimeZone::get(zone).map_err(|_| TariffError::UnknownTimezone { name: zone.to_owned() })?;
-        Ok(Self { zone, out })
+        Ok(Self { zone: super::zone(zone)?, out })
     }
 
     /// Today and tomorrow by the market's clock.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::OwnQuoteConfig;
+use super::{OwnPowerConfig, OwnQuoteConfig};
 use crate::units::Currency;
 
 /// `[power]`: what a megawatt-hour costs, all-in: (market price × rate + adder) × (1 + tax).
@@ -22,7 +22,7 @@ pub struct PowerPriceConfig {
     pub url: Option<String>,
     /// `energy_charts`, `nord_pool`: the bidding zone. `awattar`: `de` or `at`.
     pub zone: Option<String>,
-    /// ISO 4217 code of the currency that the market's prices come in. Absent: that of the kind.
+    /// ISO 4217 code of the currency that prices come in. Absent: that of the kind.
     pub currency: Option<String>,
     /// Added to every price, before tax: delivery, levies. USD/MWh.
     #[serde(default)]
@@ -30,8 +30,10 @@ pub struct PowerPriceConfig {
     /// On price and adder together, also where they are negative. A fraction.
     #[serde(default)]
     pub tax: f64,
-    /// Seconds between two requests. Absent: as the kind asks for.
+    /// Seconds between two requests. Absent: as the kind asks for. `mqtt`: between two messages as they are expected.
     pub interval_secs: Option<u64>,
+    /// `http_json` and `mqtt`: where the prices stand.
+    pub own: Option<OwnPowerConfig>,
     pub octopus_agile: Option<OctopusAgileConfig>,
     pub tibber: Option<TibberConfig>,
     pub ercot: Option<ErcotConfig>,
@@ -46,6 +48,10 @@ pub enum TariffKind {
     Fixed,
     TimeOfUse,
     Slots,
+    /// A page of JSON of the operator's own.
+    HttpJson,
+    /// A topic of the operator's own.
+    Mqtt,
     EnergyCharts,
     Awattar,
     OctopusAgile,
@@ -199,6 +205,8 @@ impl TariffKind {
             TariffKind::Fixed => "fixed",
             TariffKind::TimeOfUse => "time_of_use",
             TariffKind::Slots => "slots",
+            TariffKind::HttpJson => "http_json",
+            TariffKind::Mqtt => "mqtt",
             TariffKind::EnergyCharts => "energy_charts",
             TariffKind::Awattar => "awattar",
             TariffKind::OctopusAgile => "octopus_agile",
@@ -209,10 +217,11 @@ impl TariffKind {
         }
     }
 
-    /// What its prices come in, where that is always the same.
+    /// What its prices come in, unless the config says otherwise.
     pub fn currency(self) -> Option<Currency> {
         match self {
             TariffKind::Fixed | TariffKind::TimeOfUse | TariffKind::Slots => Some(Currency::USD),
+            TariffKind::HttpJson | TariffKind::Mqtt => Some(Currency::USD),
             TariffKind::Ercot | TariffKind::Pjm => Some(Currency::USD),
             TariffKind::EnergyCharts | TariffKind::Awattar => Some(Currency::EUR),
             TariffKind::OctopusAgile => Some(Currency::GBP),
@@ -236,6 +245,7 @@ impl PowerPriceConfig {
     pub fn shortest_interval_secs(&self) -> u64 {
         match self.kind {
             TariffKind::Fixed | TariffKind::TimeOfUse | TariffKind::Slots => 1,
+            TariffKind::HttpJson | TariffKind::Mqtt => 1,
             _ if self.day_ahead() => 600,
             _ => 60,
         }
@@ -245,6 +255,7 @@ impl PowerPriceConfig {
     pub(super) fn day_ahead(&self) -> bool {
         match self.kind {
             TariffKind::Fixed | TariffKind::TimeOfUse | TariffKind::Slots => false,
+            TariffKind::HttpJson | TariffKind::Mqtt => false,
             TariffKind::Ercot => self.ercot.as_ref().is_none_or(|ercot| ercot.market == MarketRun::DayAhead),
             TariffKind::Pjm => self.pjm.as_ref().is_none_or(|pjm| pjm.market == MarketRun::DayAhead),
             TariffKind::EnergyCharts

@@ -6,7 +6,7 @@ use super::calendar::Calendar;
 use super::compose::Terms;
 use super::fx::Fx;
 use super::market::Market;
-use super::{PowerPriceConfig, TariffError, currency};
+use super::{PowerPriceConfig, TariffError, conversion, currency};
 use crate::clock::{Now, UnixMs};
 use crate::http::Http;
 use crate::reading::{FxRate, Missing, PowerPriceSample, PriceSlot, Sample};
@@ -49,11 +49,7 @@ impl Feed {
         http: Http,
     ) -> Result<Self, TariffError> {
         let (terms, currency) = (Terms::of(cfg)?, currency(cfg)?);
-        let fx = match &cfg.fx {
-            Some(fx) => Some(Fx::new(fx)?),
-            None if currency == Currency::USD => None,
-            None => return Err(TariffError::MissingKey { key: "fx" }),
-        };
+        let fx = conversion(cfg, currency)?.map(Fx::new).transpose()?;
         let pause = about.interval;
         Ok(Self { market, about, terms, currency, fx, http, pause })
     }

@@ -50,12 +50,21 @@ fn parse(body: &[u8], key: &str) -> Result<f64, Failure> {
     }
 }
 
+/// The rate as the operator states it.
+///
+/// # Errors
+/// It is not stated.
+pub(super) fn stated(cfg: &FxConfig) -> Result<FxRate, TariffError> {
+    let usd_per_unit = cfg.usd_per_unit.ok_or(TariffError::MissingKey { key: "fx.usd_per_unit" })?;
+    Ok(FxRate { usd_per_unit, quality: Quality::Estimated, good_until: None })
+}
+
 impl Fx {
     /// # Errors
     /// Neither a rate nor a page with one is named.
     pub(super) fn new(cfg: &FxConfig) -> Result<Self, TariffError> {
-        if let Some(usd_per_unit) = cfg.usd_per_unit {
-            return Ok(Self::Stated(FxRate { usd_per_unit, quality: Quality::Estimated, good_until: None }));
+        if cfg.usd_per_unit.is_some() {
+            return Ok(Self::Stated(stated(cfg)?));
         }
         let page = Page {
             url: cfg.url.clone().ok_or(TariffError::MissingKey { key: "fx.url" })?,

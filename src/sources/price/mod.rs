@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use self::calendar::Calendar;
 use self::feed::{About, Feed};
 use crate::http::Http;
@@ -25,6 +27,7 @@ pub mod market;
 pub mod nord_pool;
 pub mod octopus_agile;
 pub mod own;
+pub mod own_power;
 pub mod pjm;
 pub mod slots;
 pub mod tariff;
@@ -35,6 +38,7 @@ pub use config::*;
 pub use hashprice_index::{HashpriceIndexConfig, index_source};
 pub use market::MarketSlot;
 pub use own::OwnQuoteConfig;
+pub use own_power::OwnPowerConfig;
 pub use tariff::TariffError;
 
 /// The source of the power price; `timezone` is the IANA name of the site's zone.
@@ -52,6 +56,9 @@ pub fn power_source(
             return Ok(Box::new(tariff::TariffSource::new(tariff::Tariff::new(cfg, timezone)?)));
         }
         TariffKind::Slots => (Box::new(slots::Slots::new(cfg)?), "tariff.slots"),
+        TariffKind::HttpJson => (Box::new(own_power::page::OwnPage::new(cfg, timezone)?), own_power::SOURCE),
+        // Nobody is asked: see `own_power::topic`.
+        TariffKind::Mqtt => return Err(TariffError::MissingKey { key: "own.url" }),
         TariffKind::EnergyCharts => {
             (Box::new(energy_charts::EnergyCharts::new(cfg, calendar.clone())?), "market.energy_charts")
         }
@@ -90,5 +97,24 @@ fn currency(cfg: &PowerPriceConfig) -> Result<Currency, TariffError> {
     match &cfg.currency {
         Some(code) => Currency::new(code).ok_or_else(|| TariffError::BadCurrency { code: code.clone() }),
         None => cfg.kind.currency().ok_or(TariffError::MissingKey { key: "currency" }),
+    }
+}
+
+/// The zone of this IANA name.
+///
+/// # Errors
+/// There is none.
+fn zone(name: &str) -> Result<TimeZone, TariffError> {
+    TimeZone::get(name).map_err(|_| TariffError::UnknownTimezone { name: name.to_owned() })
+}
+
+/// What converts prices in `currency`. `None`: they are in US dollars.
+///
+/// # Errors
+/// Nothing is named that does.
+fn conversion(cfg: &PowerPriceConfig, currency: Currency) -> Result<Option<&FxConfig>, TariffError> {
+    match &cfg.fx {
+        None if currency != Currency::USD => Err(TariffError::MissingKey { key: "fx" }),
+        fx => Ok(fx.as_ref()),
     }
 }

@@ -82,8 +82,7 @@ impl Tariff {
     /// # Errors
     /// Names the key or the period (from 1) that cannot be meant.
     pub fn new(cfg: &PowerPriceConfig, timezone: &str) -> Result<Self, TariffError> {
-        let zone = TimeZone::get(timezone)
-            .map_err(|_| TariffError::UnknownTimezone { name: timezone.to_owned() })?;
+        let zone = super::zone(timezone)?;
         let terms = Terms::of(cfg)?;
         let price = |plain: f64, key| {
             let all_in = terms.all_in(plain, 1.0).ok_or(TariffError::NotFinite { key })?;

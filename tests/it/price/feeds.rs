@@ -86,9 +86,9 @@ async fn two_prices_for_one_time_are_refused_by_every_market() {
         let body = (market.body)(&[price(40.0), price(50.0)]);
         let server = answering(Reply::Ok(body)).await;
         let failure = failure(&mut *market.source(&server.url)).await;
-        let said = (failure.reason, failure.detail.as_str());
         let overlap = "the slots at 1789999200 and 1789999200 overlap";
-        assert_eq!(said, (Missing::Garbage, overlap), "{}", market.name);
+        let said = (failure.reason, failure.detail.starts_with(overlap));
+        assert_eq!(said, (Missing::Garbage, true), "{}: {failure}", market.name);
     }
 }
 

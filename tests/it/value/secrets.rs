@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use crate::fake_http::{FakeHttp, Reply};
 
 const SECRETS: [(&str, &str); 4] =
-    [("token", "t0ken-9311"), ("key", "k3y-\"7512"), ("session", "s3ssion-4408"), ("broker", "br0ker-6620")];
+    [("token", "t0ken-qzxj"), ("key", "k3y-\"wvkp"), ("session", "s3ssion-jmqh"), ("broker", "br0ker-vqpj")];
 
 /// What `command` prints at trace level for a meter that answers with `reply`.
 async fn said(command: &'static str, reply: Reply) -> String {
@@ -28,7 +28,7 @@ coinbase_url = ""
 kraken_url = ""
 bitstamp_url = ""
 [meter]
-url = "{}/points?sign=qu3ry-8802"
+url = "{}/points?sign=qu3ry-xkzw"
 power_key = "/kw"
 token_file = "token"
 [meter.request]
@@ -44,15 +44,15 @@ body_file = [{{ name = "session", file = "session" }}]
     let mut program = Command::new(env!("CARGO_BIN_EXE_wattsplit"));
     program.args(["-vv"]).args(command.split(' ')).arg(&file).stdin(Stdio::null());
     let out = tokio::task::spawn_blocking(move || program.output().unwrap()).await.unwrap();
-    assert_eq!(server.seen()[0].body, "{\"session\": \"s3ssion-4408\"}");
+    assert_eq!(server.seen()[0].body, "{\"session\": \"s3ssion-jmqh\"}");
     format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr))
 }
 
 #[tokio::test]
 async fn a_server_that_echoes_its_request_makes_nothing_of_it_known() {
-    let echo = "got t0ken-9311, k3y-\"7512, s3ssion-4408, qu3ry-8802";
+    let echo = "got t0ken-qzxj, k3y-\"wvkp, s3ssion-jmqh, qu3ry-xkzw";
     for reply in [
-        Reply::Status(400, vec![], "got t0ken-9311, k3y-\"7512, s3ssion-4408, qu3ry-8802"),
+        Reply::Status(400, vec![], "got t0ken-qzxj, k3y-\"wvkp, s3ssion-jmqh, qu3ry-xkzw"),
         Reply::Ok(format!("<html>{echo}")),
         Reply::Ok(format!("{}{}", echo, "x".repeat(500_000))),
         Reply::Ok("{\"kw\":5}".into()),
@@ -60,7 +60,7 @@ async fn a_server_that_echoes_its_request_makes_nothing_of_it_known() {
         for command in ["check --online", "once --config"] {
             let text = said(command, reply.clone()).await;
             assert!(text.contains("meter"), "{text}");
-            for part in ["9311", "7512", "4408", "8802", "6620"] {
+            for part in ["qzxj", "wvkp", "jmqh", "xkzw", "vqpj"] {
                 assert!(!text.contains(part), "{part} in\n{text}");
             }
         }

@@ -148,3 +148,26 @@ async fn a_price_of_ones_own_is_one_more_venue() {
     let seen = subscriber.until("trouble", |seen| json(seen, "summary")["sources_failing"] == 1).await;
     assert_eq!(json(&seen, "price/btc")["venue_own_usd"], 91_234.5, "another unit is no price");
 }
+
+#[tokio::test]
+async fn the_price_of_power_comes_from_a_topic_and_one_of_unknown_age_is_none() {
+    let Some(site) = Site::new() else { return };
+    let mut subscriber = Subscriber::start(site.broker.observer_port).await;
+    site.tell("market/price", "7", true).await;
+    let config = site.config("[power.own]\ntopic = \"market/price\"\n");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let fixed = "kind = \"fixed\"\nusd_per_mwh = 45.0";
+    std::fs::write(&config, text.replace(fixed, "kind = \"mqtt\"")).unwrap();
+    let _daemon = Daemon::run(&config);
+    subscriber.until("no price", |seen| json(seen, "price/power")["power_price_missing"] == "expired").await;
+    site.tell("market/price", "-12.5", true).await;
+    let seen = subscriber
+        .until("a price", |seen| json(seen, "price/power")["power_price_usd_per_mwh"] == -12.5)
+        .await;
+    let price = check("price/power", &seen.newest["wattsplit/test/price/power"]);
+    assert_eq!(
+        (price.get("power_price_quality"), &price["power_price_source"]),
+        (None, &"tariff.own".into())
+    );
+    assert!(price["power_price_until_ts"].as_i64().unwrap() > 0);
+}

@@ -10,8 +10,7 @@ use crate::sources::value::told::{Receipt, Topic};
 use super::{Finding, describe};
 
 /// One line for each of what topics tell.
-pub async fn findings(config: &Config) -> Vec<Finding> {
-    let all = agent::topics_of(config);
+pub async fn findings(config: &Config, all: &[Topic]) -> Vec<Finding> {
     let names = all.iter().map(|topic| topic.name.clone()).collect();
     let heard = agent::listen(config, names, "check-topics").await;
     let now = clock::now();

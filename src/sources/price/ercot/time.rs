@@ -7,8 +7,8 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 
 use crate::clock::UnixMs;
 use crate::sources::Failure;
-use crate::sources::price::TariffError;
 use crate::sources::price::market::garbage;
+use crate::sources::price::{TariffError, zone};
 
 /// The clock of Texas.
 #[derive(Debug, Clone)]
@@ -20,8 +20,7 @@ impl Central {
     /// # Errors
     /// No such zone is known to this system.
     pub fn new() -> Result<Self, TariffError> {
-        let zone = TimeZone::get(Self::NAME);
-        zone.map(Self).map_err(|_| TariffError::UnknownTimezone { name: Self::NAME.to_owned() })
+        zone(Self::NAME).map(Self)
     }
 
     /// When an interval starts: of `hour_ending` (1–24) the `quarter` (1–4). `repeated` tells the
