@@ -16,7 +16,9 @@ use crate::mqtt::schemas::check;
 /// A ledger whose process ended in the middle of an interval, this long ago.
 fn left_open(dir: &Path, ago_ms: i64) -> i64 {
     let now = clock::now();
-    let ended = now.wall.0 - ago_ms;
+    let around = now.wall.0 - ago_ms;
+    // What was observed before the end is of the same interval.
+    let ended = around - around % INTERVAL_MS + (around % INTERVAL_MS).max(15_000);
     let mut accruer = Accruer::default();
     for before in [10_000, 0] {
         rows_of(&mut accruer, &split(kw(120.0)), clock::Now { wall: UnixMs(ended - before), ..now });
