@@ -64,8 +64,7 @@ pub(super) fn earners(
 
 fn hash(block: &HashBlock, terms: &SiteTerms, hashprice: Read<UsdPerPhDay>) -> Earner {
     let group = terms.groups.iter().find(|group| group.group == *block.group);
-    let revenue = || {
-        let pool_fee = group.ok_or(Missing::NotConfigured)?.pool_fee;
+    let revenue = |pool_fee: f64| {
         let (hashrate, hashprice) = (block.hashrate?, hashprice?);
         let (accepted, accepted_quality) = accepted_share(block);
         let value = hashing::revenue(hashrate.value, hashprice.value, pool_fee, accepted)
@@ -73,14 +72,16 @@ fn hash(block: &HashBlock, terms: &SiteTerms, hashprice: Read<UsdPerPhDay>) -> E
         let quality = hashrate.quality.max(hashprice.quality).max(accepted_quality);
         Ok(Reading { value, quality, source: "hashrate x hashprice" })
     };
+    let net = group.ok_or(Missing::NotConfigured).and_then(|group| revenue(group.pool_fee));
+    let statement = Statement::of_hashing(net.and_then(|_| revenue(0.0)), net);
     // Those that answer and do not hash draw next to nothing.
     let may_draw = block.counts.hashing + block.counts.unknown + block.counts.unreachable;
     Earner {
         id: block.id.clone(),
         class: Class::Hash,
         units: f64::from(block.counts.units()),
-        revenue: revenue(),
-        statement: None,
+        revenue: statement.net,
+        statement: Some(statement),
         revenue_coverage: coverage(&block.hashrate),
         marginal: true,
         it_power: block.power,

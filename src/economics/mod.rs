@@ -268,7 +268,7 @@ pub struct BlockMoney {
     pub id: String,
     pub class: Class,
     pub money: Money,
-    /// The parts of the revenue of a hosting.
+    /// The parts of the revenue.
     pub statement: Option<Statement>,
 }
 

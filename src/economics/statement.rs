@@ -1,4 +1,4 @@
-//! What a hosting earns, part by part: gross, what the platform keeps, the penalty of its SLA, and what is
+//! What a block earns, part by part: gross, what the pool or the platform keeps, the penalty of an SLA, and what is
 //! left.
 
 use crate::reading::{Missing, Quality, Read, Reading};
@@ -16,6 +16,8 @@ pub enum RevenueBasis {
     Settled,
     /// Reckoned from what is rented and the price of it. Nobody has confirmed it.
     Theoretical,
+    /// Reckoned from what the devices say that they hash.
+    Device,
 }
 
 impl RevenueBasis {
@@ -25,17 +27,18 @@ impl RevenueBasis {
             RevenueBasis::Contract => "contract",
             RevenueBasis::Settled => "settled",
             RevenueBasis::Theoretical => "theoretical",
+            RevenueBasis::Device => "device",
         }
     }
 }
 
-/// The parts of a hosting's revenue.
+/// The parts of a block's revenue.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Statement {
     pub basis: RevenueBasis,
     /// Before fee and penalty.
     pub gross: Read<UsdPerHour>,
-    /// What the platform keeps.
+    /// What the pool or the platform keeps.
     pub fee: Read<UsdPerHour>,
     /// What is owed for committed GPUs that do not run. `None`: no commitment.
     pub penalty: Option<Read<UsdPerHour>>,
@@ -53,6 +56,12 @@ struct Earned {
 }
 
 impl Statement {
+    /// Of hashing, before and after the pool's fee.
+    pub(super) fn of_hashing(gross: Read<UsdPerHour>, net: Read<UsdPerHour>) -> Self {
+        let fee = gross.and_then(|gross| net.map(|net| gross.map(|usd| usd - net.value)));
+        Self { basis: RevenueBasis::Device, gross, fee, penalty: None, net }
+    }
+
     pub(super) fn of(hosting: &HostingConfig, view: &SiteView) -> Self {
         let block = view.ai_blocks.iter().find(|block| block.id == hosting.name);
         let earned = earned(hosting, block, view);

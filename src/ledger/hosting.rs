@@ -10,7 +10,7 @@ use super::meter::{Meter, Piece};
 use super::sqlite::{amount, missing, quality};
 use super::{Accrued, MICRO};
 use crate::clock::UnixMs;
-use crate::economics::Split;
+use crate::economics::{Class, Split};
 use crate::reading::Read;
 use crate::units::UsdPerHour;
 
@@ -77,7 +77,7 @@ impl HostingRates {
     pub fn of(split: &Split) -> AllRates {
         let micro = |read: Read<UsdPerHour>| read.map(|read| read.map(|usd| usd.get() * MICRO));
         let rates = split.blocks.iter().filter_map(|block| {
-            let statement = block.statement.as_ref()?;
+            let statement = block.statement.as_ref().filter(|_| block.class == Class::Ai)?;
             let rates = Self {
                 basis: statement.basis.as_str(),
                 gross: micro(statement.gross),

@@ -45,7 +45,7 @@ pub fn live_set(site: &str, view: &SiteView, (split, advice): (&Split, &Advice),
     live.insert(topics::PRICE_HASHPRICE.to_owned(), hashprice::hashprice(site, split));
     let money: BTreeMap<&str, &BlockMoney> = split.blocks.iter().map(|b| (b.id.as_str(), b)).collect();
     for block in &view.hash_blocks {
-        let money = money.get(block.id.as_str()).map(|block| &block.money);
+        let money = money.get(block.id.as_str()).copied();
         live.insert(topics::block(&block.id), block::hash(site, ts, block, money));
     }
     for block in &view.ai_blocks {

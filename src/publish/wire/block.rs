@@ -8,7 +8,7 @@ use crate::reading::{DriverState, GpuState, Missing};
 use crate::site::{AiBlock, GpuCounts, GpuHostHealth, HashBlock, HostingFeeds};
 use crate::units::{Celsius, Fraction, Hashrate, JoulesPerTerahash, WattHours, Watts};
 
-pub fn hash(site: &str, ts: UnixMs, block: &HashBlock, money: Option<&Money>) -> Vec<u8> {
+pub fn hash(site: &str, ts: UnixMs, block: &HashBlock, money: Option<&BlockMoney>) -> Vec<u8> {
     let mut flat = Flat::new(site, ts);
     flat.text("id", &block.id);
     flat.text("class", Class::Hash.as_str());
@@ -34,7 +34,7 @@ pub fn hash(site: &str, ts: UnixMs, block: &HashBlock, money: Option<&Money>) ->
     if let Some(rejected) = block.rejected {
         flat.figure("shares_rejected", rejected);
     }
-    earnings(&mut flat, money);
+    block_money(&mut flat, money);
     flat.finish()
 }
 
@@ -89,11 +89,15 @@ pub fn unread(site: &str, now: Now, money: &BlockMoney, feeds: Option<&HostingFe
     flat.finish()
 }
 
-fn hosting_money(flat: &mut Flat, now: Now, money: Option<&BlockMoney>, feeds: Option<&HostingFeeds>) {
+fn block_money(flat: &mut Flat, money: Option<&BlockMoney>) {
     earnings(flat, money.map(|money| &money.money));
     if let Some(statement) = money.and_then(|money| money.statement.as_ref()) {
         money::statement(flat, statement);
     }
+}
+
+fn hosting_money(flat: &mut Flat, now: Now, money: Option<&BlockMoney>, feeds: Option<&HostingFeeds>) {
+    block_money(flat, money);
     if let Some(feeds) = feeds {
         hosting::feeds(flat, feeds, now);
     }

@@ -46,7 +46,7 @@ pub fn earnings(flat: &mut Flat, prefix: &str, money: &Money) {
     flat.figure(&key("coverage"), money.coverage.get());
 }
 
-/// The parts of a hosting's revenue, which is what is left of them.
+/// The parts of a block's revenue, which is what is left of them.
 pub fn statement(flat: &mut Flat, statement: &Statement) {
     flat.text("revenue_basis", statement.basis.as_str());
     flat.read("revenue_gross", "usd_per_h", &statement.gross, UsdPerHour::get);

@@ -1,12 +1,14 @@
 //! What a hosting earns, part by part.
 
-use wattsplit::economics::{HostingConfig, OccupiedFrom, RevenueBasis, Split, Statement, Terms, split};
+use wattsplit::economics::{
+    HostingConfig, OccupiedFrom, RevenueBasis, SiteTerms, Split, Statement, Terms, split,
+};
 use wattsplit::reading::{Missing, Quality, Read};
 use wattsplit::site::{GpuCounts, SiteView};
 use wattsplit::units::UsdPerHour;
 
 use super::block;
-use super::market::{gpus, hosting, market, terms};
+use super::market::{gpus, hosting, market, mixed, terms};
 
 /// 64 GPUs at 2.50 USD and 20 % fee, of which 32 are rented.
 fn of(hosting: HostingConfig, counts: GpuCounts) -> Split {
@@ -81,4 +83,16 @@ fn a_penalty_that_nobody_can_know_makes_the_revenue_an_estimate_and_not_missing(
     let split = split(&view, &terms);
     assert_eq!(statement(&split).penalty, Some(Err(Missing::Timeout)));
     assert_eq!(usd(block(&split, "h100").money.revenue), (128.0, Quality::Estimated));
+}
+
+#[test]
+fn hashing_rests_on_what_the_devices_say_and_the_pools_fee_stands_apart() {
+    let (view, terms) = mixed();
+    let parts = block(&split(&view, &terms), "row-a-s21").statement.unwrap();
+    assert_eq!((parts.basis, parts.penalty), (RevenueBasis::Device, None));
+    let [gross, fee, net] = [parts.gross, parts.fee, parts.net].map(|part| usd(part).0);
+    assert!((fee - gross * 0.01).abs() < 1e-6 && (net - gross * 0.99).abs() < 1e-6, "{gross} {fee} {net}");
+    let unknown = SiteTerms { groups: Vec::new(), ..terms };
+    let parts = block(&split(&view, &unknown), "row-a-s21").statement.unwrap();
+    assert_eq!((parts.gross, parts.net), (Err(Missing::NotConfigured), Err(Missing::NotConfigured)));
 }
