@@ -2,6 +2,7 @@
 
 mod gpus;
 pub mod online;
+mod pools;
 mod power;
 
 use std::fmt::Write;

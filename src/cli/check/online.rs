@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::{gpus, power};
+use super::{gpus, pools, power};
 use crate::agent;
 use crate::cli::table::cells;
 use crate::clock::{self, Now, UnixMs};
@@ -183,7 +183,7 @@ fn describe(sample: &Sample) -> Result<String, String> {
         Sample::Pool(pool) => {
             let report = pool.report.as_ref().map_err(|why| lacks("a report")(*why))?;
             let hashrate = report.hashrate_now.map_err(lacks("a hashrate"))?;
-            Ok(format!("{:.1}", hashrate.value))
+            Ok(pools::describe(report, hashrate.value, clock::now().wall))
         }
         Sample::BtcUsd(btc) => Ok(format!("{:.2}", btc.quote.map_err(lacks("a price"))?.value)),
         Sample::Network(network) => {
