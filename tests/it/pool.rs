@@ -1,5 +1,6 @@
 //! Pools: their parsers on recorded shapes, and whole accounts over sockets on loopback.
 
+mod absurd;
 mod account;
 mod antpool;
 mod binance;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::gate::Gate;
 use super::nonce::Nonce;
 use super::piece::{self, Piece};
+use super::sane::sane;
 use super::wire::refused;
 use super::{Api, Ask, Asking, Body, Context, Keys, Page, PoolConfig, Question};
 use crate::clock::{self, Now, UnixMs};
@@ -187,7 +188,9 @@ impl Account {
         }
         let reply = reply.map_err(|error| self.in_words(refused(error)))?;
         let context = Context { now, hashes_per_unit: self.hashes_per_unit };
-        parsed(&reply, |body| part.question.parse(body, &context)).map_err(|failure| {
+        let page = parsed(&reply, |body| part.question.parse(body, &context));
+        let sane = |page: Page| Ok(Page { piece: sane(page.piece, now.wall)?, ..page });
+        page.and_then(sane).map_err(|failure| {
             let detail = format!("{}: {}", crate::http::redacted(&url), failure.detail);
             self.in_words(Failure { detail, ..failure })
         })

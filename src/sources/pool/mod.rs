@@ -37,6 +37,7 @@ mod nonce;
 pub mod ocean;
 mod piece;
 pub mod public_pool;
+mod sane;
 mod settled;
 mod sign;
 pub mod viabtc;

@@ -24,7 +24,7 @@ fn source(cfg: &PoolConfig, http: &Http) -> Result<Box<dyn Source>, SecretError>
 }
 
 /// A Braiins account with a token, and the directory that holds it.
-fn braiins_account(url: &str) -> (Box<dyn Source>, tempfile::TempDir) {
+pub fn braiins_account(url: &str) -> (Box<dyn Source>, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("token");
     std::fs::write(&file, "hunter2\n").unwrap();

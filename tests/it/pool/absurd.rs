@@ -1,0 +1,81 @@
+//! Whatever stands where a pool tells numbers: none of it becomes income that cannot be.
+
+use wattsplit::reading::PoolReport;
+use wattsplit::units::{Hashrate, Sats};
+
+use super::account::braiins_account;
+use super::*;
+use crate::fake_http::{FakeHttp, Reply, moment};
+
+const ODD: [&str; 14] = [
+    "-1",
+    "-0.5",
+    "1e30",
+    "-1e30",
+    "1e308",
+    "\"NaN\"",
+    "\"inf\"",
+    "0",
+    "20999999",
+    "99999999999999999999",
+    "null",
+    "\"\"",
+    "[]",
+    "4102444800",
+];
+
+/// The page with some of its numbers replaced, each by chance.
+fn mangled(page: &str, rng: &mut fastrand::Rng) -> String {
+    let mut out = String::new();
+    let mut rest = page;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let end =
+            rest[start..].find(|c: char| !c.is_ascii_digit() && c != '.').map_or(rest.len(), |n| start + n);
+        let in_string = rest[..start].ends_with('"') || rest[..start].ends_with(char::is_alphabetic);
+        let odd = rng.u8(..3) == 0 && !in_string;
+        out.push_str(&rest[..start]);
+        out.push_str(if odd { ODD[rng.usize(..ODD.len())] } else { &rest[start..end] });
+        rest = &rest[end..];
+    }
+    out + rest
+}
+
+fn judge(report: &PoolReport) {
+    let most = 1_000 * Sats::PER_BTC;
+    for row in &report.settled {
+        assert!((0..=most).contains(&row.net.0), "{row:?}");
+        assert!(row.at.0 <= moment(0).wall.0 + 2 * 86_400_000, "{row:?}");
+    }
+    assert!(report.unpaid.is_ok_and(|told| told.value.0 >= 0) || report.unpaid.is_err());
+    assert!(
+        report.today_estimate.is_ok_and(|told| (0..=most).contains(&told.value.0))
+            || report.today_estimate.is_err()
+    );
+    let rates = report.workers.iter().map(|worker| worker.hashrate);
+    for rate in rates.chain([report.hashrate_now, report.hashrate_1h, report.hashrate_24h]).flatten() {
+        assert!((0.0..=1e10).contains(&Hashrate::ths(rate.value)), "{rate:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_number_of_a_pool_becomes_income_that_cannot_be() {
+    let mut told = 0;
+    for seed in 0..200 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let pages = [PROFILE, WORKERS, REWARDS].map(|page| mangled(page, &mut rng));
+        let server = FakeHttp::start(move |request| {
+            let page = ["profile", "workers", "rewards"].iter().position(|part| request.line.contains(part));
+            Reply::Ok(pages[page.unwrap()].clone())
+        })
+        .await;
+        let (mut account, _dir) = braiins_account(&server.url);
+        for secs in [0, 6, 12] {
+            let Ok(samples) = account.fetch(moment(secs)).await else { continue };
+            if let [wattsplit::reading::Sample::Pool(sample)] = samples.as_slice() {
+                told += 1;
+                judge(sample.report.as_ref().unwrap());
+            }
+        }
+    }
+    assert!(told > 200, "most pages can be read in part: {told}");
+}
