@@ -6,6 +6,11 @@ use crate::units::{UsdPerHour, UsdPerPhDay, Watts};
 
 use super::{Class, HostingConfig, PowerPaidBy, SiteTerms, Statement, Terms, hashing};
 
+/// GPUs rented for each that is installed: some are sold that are not there yet, but not most of them.
+const MOST_RENTED_PER_GPU: u32 = 10;
+/// Rented in one hosting; no operator in the world has more.
+const MOST_GPUS: u32 = 1_000_000;
+
 /// A block on its way to money.
 #[derive(Debug, Clone)]
 pub(super) struct Earner {
@@ -14,7 +19,7 @@ pub(super) struct Earner {
     /// Weight of the block in coverages.
     pub units: f64,
     pub revenue: Read<UsdPerHour>,
-    /// Its parts; `None`: of a hash block.
+    /// Its parts.
     pub statement: Option<Statement>,
     /// Part of the units whose earnings `revenue` holds.
     pub revenue_coverage: f64,
@@ -149,10 +154,13 @@ fn earning_share(hosting: &HostingConfig, block: Option<&AiBlock>, units: u32) -
 /// GPUs that are rented now: what the site was told, else what the operator declares.
 ///
 /// # Errors
-/// Neither is known.
+/// Neither is known, or far more are rented than are installed.
 pub fn occupied(hosting: &HostingConfig, block: Option<&AiBlock>) -> Read<u32> {
     let told = block.map_or(Err(Missing::NotYet), |block| block.occupied);
+    let most =
+        hosting.gpus_installed.map_or(MOST_GPUS, |installed| installed.saturating_mul(MOST_RENTED_PER_GPU));
     match (told, hosting.occupied_gpus) {
+        (Ok(told), _) if told.value > most => Err(Missing::Implausible),
         (Ok(told), _) => Ok(Reading { value: told.value, quality: told.quality, source: told.source }),
         (Err(_), Some(declared)) => Ok(Reading::estimated(declared, "declared")),
         (Err(why), None) => Err(why),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::clock::UnixMs;
-use crate::reading::{Missing, PoolReport, Quality, Read, Reading, Settled, SettledKind};
+use crate::reading::{Missing, PoolReport, Quality, Read, Reading, Settled, SettledKind, newest_settled};
 use crate::site::{PoolView, SiteView};
 use crate::units::{Hashrate, Sats};
 
@@ -103,20 +103,14 @@ fn income(view: &SiteView, pool: &PoolView, terms: &PoolTerms) -> PoolIncome {
 
 /// What the pool itself says: its newest day, else what it expects of this one.
 fn told(report: &PoolReport, quality: Quality, now: UnixMs, fee: f64) -> Option<(Reading<Pay>, Basis)> {
-    let recent = |row: &&Settled| {
+    let recent = |row: &Settled| {
         let age = now.0.saturating_sub(row.at.0.saturating_add(DAY_MS));
         row.kind == SettledKind::UtcDay && (0..=SETTLED_LIMIT_MS).contains(&age)
     };
-    if let Some(day) = report.settled.iter().filter(recent).max_by_key(|row| row.at) {
-        // A day may be paid in parts.
-        let parts = report.settled.iter().filter(|row| row.kind == day.kind && row.at == day.at);
-        let (net, fees) = parts.fold((0i64, Some(0i64)), |(net, fees), row| {
-            let fees = fees.zip(row.fee).map(|(all, fee)| all.saturating_add(fee.0));
-            (net.saturating_add(row.net.0), fees)
-        });
-        let pay = match fees {
-            Some(fees) => Pay { gross: Sats(net.saturating_add(fees)), fee: Sats(fees), net: Sats(net) },
-            None => from_net(Sats(net), fee)?,
+    if let Some(Settled { net, fee: kept, .. }) = newest_settled(&report.settled, recent) {
+        let pay = match kept {
+            Some(kept) => Pay { gross: Sats(net.0.saturating_add(kept.0)), fee: kept, net },
+            None => from_net(net, fee)?,
         };
         return Some((Reading::measured(pay, "settled").at_best(quality), Basis::Settled));
     }

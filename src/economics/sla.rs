@@ -12,7 +12,7 @@ use super::HostingConfig;
 /// `None`: nothing is committed.
 ///
 /// # Errors
-/// None of the hosting's hosts has ever answered.
+/// None of the hosting's hosts has ever answered, or it has none.
 pub fn penalty(hosting: &HostingConfig, block: Option<&AiBlock>) -> Option<Read<UsdPerHour>> {
     let committed = hosting.committed_gpus?;
     Some(owed(committed, hosting.stop_penalty_usd_per_gpu_h, block))
@@ -20,6 +20,10 @@ pub fn penalty(hosting: &HostingConfig, block: Option<&AiBlock>) -> Option<Read<
 
 fn owed(committed: u32, usd_per_gpu_h: f64, block: Option<&AiBlock>) -> Read<UsdPerHour> {
     let block = block.ok_or(Missing::NotYet)?;
+    if committed > 0 && block.hosts == 0 {
+        // Nobody reads its GPUs: whether they run is not known.
+        return Err(Missing::NotConfigured);
+    }
     let running = running(block.counts);
     let short = committed.saturating_sub(running);
     // A host that does not answer holds GPUs that were seen before, or that were never seen.
@@ -88,5 +92,11 @@ mod tests {
     fn of_hosts_that_never_answered_nothing_is_owed_that_is_known() {
         assert_eq!(penalty_of(GpuCounts::default(), 2), Err(Missing::Timeout));
         assert_eq!(owed(16, 3.0, None), Err(Missing::NotYet));
+    }
+
+    #[test]
+    fn where_nobody_reads_the_gpus_nothing_is_known_to_be_short() {
+        let nobody = AiBlock { hosts: 0, ..block(GpuCounts::default(), 0) };
+        assert_eq!(owed(16, 1_000.0, Some(&nobody)), Err(Missing::NotConfigured));
     }
 }

@@ -65,6 +65,18 @@ impl PoolReport {
     }
 }
 
+/// The newest settlement that `counts`, its parts together: a day may be paid in several.
+pub fn newest_settled(settled: &[Settled], counts: impl Fn(&Settled) -> bool) -> Option<Settled> {
+    let newest = settled.iter().filter(|row| counts(row)).max_by_key(|row| row.at)?;
+    let parts = settled.iter().filter(|row| row.kind == newest.kind && row.at == newest.at);
+    let blank = Settled { net: Sats(0), fee: Some(Sats(0)), ..newest.clone() };
+    Some(parts.fold(blank, |sum, part| Settled {
+        net: Sats(sum.net.0.saturating_add(part.net.0)),
+        fee: sum.fee.zip(part.fee).map(|(all, fee)| Sats(all.0.saturating_add(fee.0))),
+        ..sum
+    }))
+}
+
 /// How a pool turns work into pay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

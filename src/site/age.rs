@@ -143,13 +143,17 @@ impl<T> Held<T> {
     }
 
     /// `observed` is when the value was true by its own account; that moment is compared with the
-    /// wall clock once, here, so that later jumps change nothing.
+    /// wall clock once, here, so that later jumps change nothing. What is older than what is held is late news.
     pub fn record(&mut self, at: Now, observed: Option<UnixMs>, outcome: Result<T, Missing>) {
         match outcome {
             Ok(value) => {
                 let ms = observed.map_or(0, |observed| at.wall.0.saturating_sub(observed.0));
                 let age_then = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
-                self.last = Some(Last { value, received: at, age_then });
+                let held =
+                    self.last.as_ref().map(|last| at.since(last.received).saturating_add(last.age_then));
+                if held.is_none_or(|age| age_then <= age) {
+                    self.last = Some(Last { value, received: at, age_then });
+                }
                 self.failure = None;
             }
             Err(why) => self.failure = Some(why),
@@ -172,6 +176,17 @@ impl<T> Held<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn late_news_does_not_replace_what_is_younger() {
+        let mut held = Held::new();
+        held.record(at(100), Some(at(90).wall), Ok("new"));
+        held.record(at(110), Some(at(20).wall), Ok("late"));
+        let holding = held.current(at(110), Duration::from_secs(60)).unwrap();
+        assert_eq!((*holding.value, holding.age), ("new", Duration::from_secs(20)));
+        held.record(at(120), Some(at(110).wall), Ok("newer"));
+        assert_eq!(held.current(at(120), Duration::from_secs(60)).map(|holding| *holding.value), Ok("newer"));
+    }
 
     fn at(secs: u64) -> Now {
         Now { wall: UnixMs(1_000_000_000), mono: Duration::ZERO }.plus(Duration::from_secs(secs))

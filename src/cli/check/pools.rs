@@ -1,7 +1,7 @@
 //! What a pool said, in a few words.
 
 use crate::clock::UnixMs;
-use crate::reading::{Missing, PoolReport, Read, Settled};
+use crate::reading::{Missing, PoolReport, Read, Settled, newest_settled};
 use crate::units::{Hashrate, Sats};
 
 /// Hashrate, workers, what is not paid out, and the newest that was settled: what each rests on and how old it is.
@@ -14,8 +14,8 @@ pub fn describe(report: &PoolReport, hashrate: Hashrate, now: UnixMs) -> String 
     }
     parts.extend(amount(&report.unpaid, "unpaid"));
     parts.extend(amount(&report.today_estimate, "today, as the pool's estimate"));
-    parts.push(match report.settled.iter().max_by_key(|row| row.at) {
-        Some(row) => settled(row, now),
+    parts.push(match newest_settled(&report.settled, |_| true) {
+        Some(row) => settled(&row, now),
         None => format!("nothing settled, paid by {}", report.scheme.as_str()),
     });
     if let Some(ms) = report.clock_ahead_ms.filter(|ms| *ms != 0) {

@@ -6,7 +6,7 @@ use crate::economics::Split;
 use crate::economics::capture::{Band, PoolDay};
 use crate::economics::pool_income::{Pay, PoolIncome};
 use crate::publish::LedgerHealth;
-use crate::reading::{HostSample, Missing, PoolReport, PriceKind, Quality, at_best};
+use crate::reading::{HostSample, Missing, PoolReport, PriceKind, Quality, at_best, newest_settled};
 use crate::site::{AgainstDevices, HostView, PoolView, SiteView};
 use crate::units::{Celsius, Fraction, Hashrate, Sats, Usd, UsdPerMwh};
 
@@ -99,7 +99,7 @@ fn account(flat: &mut Flat, report: &PoolReport, quality: Quality) {
     flat.read("stale_share", "", &at_best(report.stale, quality), Fraction::get);
     flat.read("unpaid", "sats", &at_best(report.unpaid, quality), |sats| sats);
     flat.read("today_estimate", "sats", &at_best(report.today_estimate, quality), |sats| sats);
-    if let Some(settled) = report.settled.first() {
+    if let Some(settled) = newest_settled(&report.settled, |_| true) {
         flat.figure("settled_last_sats", settled.net);
         if let Some(fee) = settled.fee {
             flat.figure("settled_last_fee_sats", fee);

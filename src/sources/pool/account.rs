@@ -187,6 +187,9 @@ impl Account {
             self.clock_ahead_ms = Some(ahead(clock::now().wall, told));
         }
         let reply = reply.map_err(|error| self.in_words(refused(error)))?;
+        // By the pool's own clock, where it tells: a day that is over there is over.
+        let wall = UnixMs(now.wall.0.saturating_sub(self.clock_ahead_ms.unwrap_or(0)));
+        let now = Now { wall, ..now };
         let context = Context { now, hashes_per_unit: self.hashes_per_unit };
         let page = parsed(&reply, |body| part.question.parse(body, &context));
         let sane = |page: Page| Ok(Page { piece: sane(page.piece, now.wall)?, ..page });

@@ -67,6 +67,21 @@ pub(super) fn newest_first(
     let rows: Option<Vec<Settled>> = rows.collect();
     let unreadable = || Failure::new(Missing::Garbage, format!("a row of {list} cannot be read"));
     let mut rows = rows.ok_or_else(unreadable)?;
-    rows.sort_by_key(|row| std::cmp::Reverse(row.at));
+    rows.sort_by_key(|row| (std::cmp::Reverse(row.at), row.net, row.fee));
+    // What is told twice is no second part.
+    rows.dedup();
     Ok(rows.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_is_told_twice_counts_once_and_a_second_part_counts() {
+        let row = |net| day(Some(UnixMs(5 * DAY_MS)), Some(Sats(net)), None);
+        let rows = newest_first([row(1_000), row(2_000), row(1_000)].into_iter(), "rows").unwrap();
+        let told: Vec<i64> = rows.settled.unwrap().iter().map(|row| row.net.0).collect();
+        assert_eq!(told, [1_000, 2_000]);
+    }
 }

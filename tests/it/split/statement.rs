@@ -96,3 +96,18 @@ fn hashing_rests_on_what_the_devices_say_and_the_pools_fee_stands_apart() {
     let parts = block(&split(&view, &unknown), "row-a-s21").statement.unwrap();
     assert_eq!((parts.gross, parts.net), (Err(Missing::NotConfigured), Err(Missing::NotConfigured)));
 }
+
+#[test]
+fn far_more_rented_gpus_than_there_are_earn_nothing() {
+    let rented = |told: u32| {
+        let mut hall = gpus("h100", 64, 80.0, told);
+        hall.counts = well();
+        let terms = SiteTerms {
+            hostings: vec![HostingConfig { gpus_installed: Some(64), ..hosting("h100", Terms::Occupied) }],
+            ..terms()
+        };
+        block(&split(&SiteView { ai_blocks: vec![hall], ..market() }, &terms), "h100").statement.unwrap().net
+    };
+    assert!(rented(66).is_ok());
+    assert_eq!(rented(4_000_000_000), Err(Missing::Implausible));
+}
