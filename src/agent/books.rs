@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::Picture;
 use super::events::{Seen, Watch};
 use super::history::History;
@@ -12,8 +14,9 @@ use super::settlements::Told;
 use crate::advice::judge;
 use crate::clock::Now;
 use crate::ledger::accrual::{Accruer, Closed};
+use crate::ledger::outbox::Outbox;
 use crate::ledger::store::{Batch as Records, Ledger, Status};
-use crate::ledger::{Event, Outlet};
+use crate::ledger::{Event, Message, Outlet};
 use crate::publish::LedgerHealth;
 use crate::reading::{Batch, EarnedDay, Settled};
 
@@ -36,6 +39,10 @@ pub struct Books {
     site: String,
     /// `None`: nothing is sent.
     outlet: Option<Outlet>,
+    /// Who waits for the outbox, by the name of the broker.
+    publishers: Vec<(String, watch::Sender<Option<Outbox>>)>,
+    /// Gaps that are announced, or on their way to be.
+    announced: u64,
     /// What came while the file could not be opened…
     waiting: Vec<Records>,
     /// …and how many records came beyond that.
@@ -55,8 +62,8 @@ pub struct Books {
 
 impl Books {
     /// Nothing is kept yet: see [`Books::open`].
-    pub fn new(site: &str, outlet: Outlet) -> Self {
-        Self { site: site.to_owned(), outlet: Some(outlet), ..Self::default() }
+    pub fn new(site: &str, outlet: Outlet, publishers: Vec<(String, watch::Sender<Option<Outbox>>)>) -> Self {
+        Self { site: site.to_owned(), outlet: Some(outlet), publishers, ..Self::default() }
     }
 
     /// Opens the file, or creates it, and goes on with the interval that it left open. A ledger that
@@ -91,11 +98,33 @@ impl Books {
         }
         let Closed { rows, site_rows, hosting_rows, decisions } = closed;
         let (trouble, steps_back) = (self.logged.as_deref(), self.accruer.steps_back);
-        let seen = Seen { rows: &rows, trouble, accrues, steps_back };
+        let status = self.ledger.as_ref().map(|ledger| ledger.status().borrow().clone()).unwrap_or_default();
+        // Those that are on their way to the disk are not told twice.
+        let told = status.outbox.announced < self.announced;
+        let gaps = if told { &[] } else { status.outbox.gaps.as_slice() };
+        let set_aside = status.set_aside.as_deref();
+        let seen = Seen { rows: &rows, trouble, accrues, steps_back, gaps, set_aside };
         let events = self.watch.look(picture, seen, now);
+        let gaps = gaps.len() as u64;
         let advice = if kept { self.history.record(&self.site, &picture.advice) } else { None };
         let intervals = Records { rows, site_rows, hosting_rows, decisions, ..Records::default() };
-        self.append(Records { events, advice, open, ..intervals });
+        if self.append(Records { events, advice, open, ..intervals }) {
+            self.announced = self.announced.saturating_add(gaps);
+        }
+    }
+
+    /// Takes rows of devices, which stand in no table.
+    pub fn send(&mut self, messages: Vec<Message>) {
+        if messages.is_empty() {
+            return;
+        }
+        let written = self.logged.is_none()
+            && self.ledger.as_mut().is_some_and(|ledger| {
+                ledger.append(Records { messages: messages.clone(), ..Records::default() }).is_ok()
+            });
+        if !written && let Some(outlet) = &self.outlet {
+            outlet.send(messages);
+        }
     }
 
     /// Keeps what pools and platforms settled, where it is new.
@@ -165,10 +194,18 @@ impl Books {
     }
 
     /// Writes what is queued and what is open, for a second at most.
-    pub async fn close(mut self, now: Now) {
+    pub async fn end(&mut self, now: Now) {
         let open = self.accruer.open_interval();
         let events = vec![self.watch.stopped(now)];
         self.append(Records { open, events, ..Records::default() });
+        if let Some(ledger) = &self.ledger {
+            // `close` tells what did not get there.
+            let _ = tokio::time::timeout(PATIENCE, ledger.flush()).await;
+        }
+    }
+
+    /// Writes what brokers have confirmed, and lets go of the file.
+    pub async fn close(self) {
         let Some(ledger) = self.ledger else { return };
         let closing = tokio::task::spawn_blocking(move || ledger.close());
         match tokio::time::timeout(PATIENCE, closing).await {
@@ -186,6 +223,9 @@ impl Books {
             Ok(mut ledger) => {
                 if let Some(open) = ledger.unfinished.take() {
                     self.accruer.resume(open);
+                }
+                for (broker, outbox) in &self.publishers {
+                    outbox.send_replace(Some(ledger.outbox(broker)));
                 }
                 self.ledger = Some(ledger);
                 self.tell(None);

@@ -1,6 +1,7 @@
 //! What is worth telling, seen by comparing each picture with what was told before. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +9,13 @@ mod gpus;
 mod groups;
 mod index;
 mod pools;
+mod records;
 mod signals;
 use self::gpus::Gpus;
 use self::groups::Groups;
 use self::index::Index;
 use self::pools::Pools;
+use self::records::Records;
 use self::signals::Signals;
 use super::Picture;
 use super::unknown_models::UnknownModels;
@@ -20,7 +23,7 @@ use crate::advice::{Advice, Direction};
 use crate::clock::{Now, UnixMs};
 use crate::economics::capture::Band;
 use crate::economics::dispatch::Status;
-use crate::ledger::{Event, EventKind, INTERVAL_MS, Row, Severity};
+use crate::ledger::{Event, EventKind, Gap, INTERVAL_MS, Row, Severity};
 use crate::reading::Missing;
 
 /// An input that is missing for less than this is no event.
@@ -37,6 +40,10 @@ pub struct Seen<'a> {
     pub accrues: bool,
     /// How often the wall clock was set back since the start.
     pub steps_back: u32,
+    /// Records that were dropped and are to be announced.
+    pub gaps: &'a [Gap],
+    /// Where a damaged ledger lies.
+    pub set_aside: Option<&'a Path>,
 }
 
 /// What was told so far.
@@ -56,6 +63,7 @@ pub struct Watch {
     nodes_lost: BTreeMap<Arc<str>, Duration>,
     gpus: Gpus,
     signals: Signals,
+    records: Records,
     models: UnknownModels,
 }
 
@@ -78,6 +86,10 @@ impl Watch {
             events.push(self.event(now, EventKind::Started, Severity::Info, "", text));
         }
         self.ledger(seen, now, &mut events);
+        for (kind, severity, subject, text, gap) in self.records.look(seen) {
+            let event = self.event(now, kind, severity, &subject, text);
+            events.push(Event { gap, ..event });
+        }
         self.gaps(seen.rows, now, &mut events);
         self.clock(seen.steps_back, now, &mut events);
         self.inputs(picture, now, &mut events);
@@ -116,7 +128,7 @@ impl Watch {
     fn event(&mut self, now: Now, kind: EventKind, severity: Severity, subject: &str, text: String) -> Event {
         self.seq += 1;
         let subject = subject.to_owned();
-        Event { at: now.wall, seq: self.seq, kind, severity, subject, text, told: false }
+        Event { at: now.wall, seq: self.seq, kind, severity, subject, text, gap: None, told: false }
     }
 
     fn ledger(&mut self, seen: Seen<'_>, now: Now, events: &mut Vec<Event>) {

@@ -12,7 +12,8 @@ use crate::advice::{Advice, Basis, Memory, Policy, advise};
 use crate::clock::{self, Now};
 use crate::config::Config;
 use crate::economics::{SiteTerms, Split, split};
-use crate::ledger::{Fresh, Message, Outlet};
+use crate::ledger::outbox::Outbox;
+use crate::ledger::{Destination, Fresh, Outlet};
 use crate::publish::wire::devices::Origin;
 use crate::publish::{Health, LiveSet, mqtt, wire};
 use crate::reading::{Batch, Missing, Sample};
@@ -61,6 +62,9 @@ const FEED_LIMITS: Limits = Limits { healthy: 32, suspect: 32 };
 
 /// Longest that feeds may take to let go at the end.
 const LEAVING: Duration = Duration::from_secs(3);
+
+/// The broker of `[mqtt]`, in the outbox and in records.
+const BROKER: &str = "main";
 
 /// The ledger, in the state directory.
 pub const LEDGER_FILE: &str = "ledger.sqlite";
@@ -126,7 +130,8 @@ pub async fn run(
     let mqtt_config = config.mqtt.as_ref().ok_or(AgentError::NoBroker)?;
     let sources = sources(config)?;
     let (live, newest) = watch::channel(LiveSet::default());
-    let (records, to_send) = mpsc::unbounded_channel();
+    let (unwritten, not_written) = mpsc::unbounded_channel();
+    let (outbox, written) = watch::channel(None);
     let mut core = Core::new(config)?;
     core.site.apply(unread(&sources, &core.topics));
     let (arrivals, mut arrived) = mpsc::channel(ARRIVALS);
@@ -135,10 +140,12 @@ pub async fn run(
     let topics = mqtt::Inbox { filter: mqtt::Filter::Topics(core.topics.names()), to: messages };
     let inboxes = config.hears_nodes().then_some(nodes).into_iter().chain([topics]).collect();
     let client = mqtt::Client::site(&config.site.name);
-    let publisher = mqtt::spawn(mqtt_config, client, newest, to_send, inboxes)?;
+    let records = mqtt::Records { unwritten: not_written, written };
+    let publisher = mqtt::spawn(mqtt_config, client, newest, records, inboxes)?;
 
     let origin = Origin { site: config.site.name.clone(), boot: format!("{:016x}", fastrand::u64(..)) };
-    core.open_ledger(config, outlet(origin.clone(), records.clone()));
+    let brokers = vec![Destination { broker: BROKER.to_owned(), unwritten }];
+    core.open_ledger(config, outlet(config, origin.clone(), brokers), outbox);
 
     let (batches, mut received) = mpsc::channel(BATCHES);
     let (miner_health, miners_seen) = watch::channel(RunnerHealth::default());
@@ -207,10 +214,8 @@ pub async fn run(
                 next_tick = now.mono.saturating_add(interval);
             }
             Event::Rows => {
-                for message in rounds.step(&core.site, clock::now()) {
-                    // The publisher listens until the loop ends.
-                    let _ = records.send(message);
-                }
+                let messages = rounds.step(&core.site, clock::now());
+                core.books.send(messages);
             }
             Event::Watchdog => service::alive(),
             Event::Shutdown => break,
@@ -220,17 +225,18 @@ pub async fn run(
     let now = clock::now();
     let picture = core.picture(now, Health { ledger: core.books.health(), ..Health::default() });
     core.books.record(&picture, now);
-    core.books.close(now).await;
+    core.books.end(now).await;
     // Sessions that feeds hold end with them.
     received.close();
     let _ = tokio::join!(publisher.shutdown(), tokio::time::timeout(LEAVING, feeds));
+    core.books.close().await;
     Ok(())
 }
 
 /// Records of this run of the program.
-fn outlet(from: Origin, to: mpsc::UnboundedSender<Message>) -> Outlet {
+fn outlet(config: &Config, from: Origin, to: Vec<Destination>) -> Outlet {
     let compose = move |fresh: &Fresh, first| wire::records::compose(&from.site, &from.boot, fresh, first);
-    Outlet::new(Arc::new(compose), to)
+    Outlet::new(Arc::new(compose), to, config.outbox.budgets())
 }
 
 /// What the site knows before anything was read: everything that should be there, and no value. Sums
@@ -340,8 +346,8 @@ impl Core {
         Picture { view, split, basis, advice, health }
     }
 
-    fn open_ledger(&mut self, config: &Config, outlet: Outlet) {
-        self.books = Books::new(&self.site_name, outlet);
+    fn open_ledger(&mut self, config: &Config, outlet: Outlet, outbox: watch::Sender<Option<Outbox>>) {
+        self.books = Books::new(&self.site_name, outlet, vec![(BROKER.to_owned(), outbox)]);
         match build::state_dir(config) {
             Some(dir) => self.books.open(dir.join(LEDGER_FILE), config.pools_by_group()),
             None => tracing::warn!("no state_dir in [site], no $STATE_DIRECTORY: no ledger is kept"),

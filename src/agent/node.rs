@@ -34,8 +34,8 @@ pub async fn run(config: &Config, shutdown: impl Future<Output = ()>) -> Result<
     let (live, newest) = watch::channel(LiveSet::default());
     // A node keeps no records.
     let (_records, to_send) = mpsc::unbounded_channel();
-    let publisher =
-        mqtt::spawn(mqtt_config, mqtt::Client::node(&config.site.name, &name), newest, to_send, Vec::new())?;
+    let (client, records) = (mqtt::Client::node(&config.site.name, &name), mqtt::Records::unwritten(to_send));
+    let publisher = mqtt::spawn(mqtt_config, client, newest, records, Vec::new())?;
     let (batches, mut received) = mpsc::channel(BATCHES);
     let (miner_health, _miners_seen) = watch::channel(RunnerHealth::default());
     let (feed_health, _feeds_seen) = watch::channel(RunnerHealth::default());

@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 use crate::advice::PolicyConfig;
 use crate::economics::HostingConfig;
-use crate::publish::MqttConfig;
+use crate::publish::{MqttConfig, OutboxConfig};
 use crate::sources::asic::AsicConfig;
 use crate::sources::gpu::GpuHostConfig;
 use crate::sources::meter::MeterConfig;
@@ -38,6 +38,8 @@ pub struct Config {
     pub site: SiteConfig,
     /// Absent: nothing is published; `once` works, `run` refuses.
     pub mqtt: Option<MqttConfig>,
+    #[serde(default)]
+    pub outbox: OutboxConfig,
     #[serde(default)]
     pub asic: Vec<AsicConfig>,
     #[serde(default)]

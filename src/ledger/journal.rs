@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, Row as SqlRow, Transaction, params};
 
+use super::outbox::Gap;
 use crate::clock::UnixMs;
 
 const INSERT_EVENT: &str = "INSERT INTO event (at_ms, seq, kind, severity, subject, text, program)
@@ -27,6 +28,8 @@ pub struct Event {
     pub subject: String,
     /// One sentence for a person.
     pub text: String,
+    /// Of [`EventKind::RecordsDropped`]: what it announces.
+    pub gap: Option<Gap>,
     /// It went out already, because the disk failed when it happened.
     pub told: bool,
 }
@@ -40,6 +43,13 @@ pub enum EventKind {
     /// The ledger cannot be written: nothing is accrued for good until it can.
     LedgerFailing,
     LedgerRecovered,
+    /// The ledger's file was damaged: it was put aside, and a new one is begun.
+    LedgerSetAside,
+    /// Records were dropped that a broker never got.
+    RecordsDropped,
+    /// A broker refuses records, which wait for it, and takes them again.
+    RecordsRefused,
+    RecordsAccepted,
     /// Time that nobody observed.
     Gap,
     /// The wall clock jumped.
@@ -81,6 +91,10 @@ impl EventKind {
             EventKind::Advice => "advice",
             EventKind::LedgerFailing => "ledger_failing",
             EventKind::LedgerRecovered => "ledger_recovered",
+            EventKind::LedgerSetAside => "ledger_set_aside",
+            EventKind::RecordsDropped => "records_dropped",
+            EventKind::RecordsRefused => "records_refused",
+            EventKind::RecordsAccepted => "records_accepted",
             EventKind::Gap => "gap",
             EventKind::ClockJump => "clock_jump",
             EventKind::Capture => "capture",

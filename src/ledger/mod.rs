@@ -9,7 +9,7 @@
 //! [`site`] does for a site with a power meter what [`accrual`] does for the blocks, and [`decision`] for
 //! the margins of what runs, of always-on and of the optimum; [`hosting`] keeps the parts of what hostings
 //! earned. What is sent because of a row is composed
-//! inside the transaction that writes it ([`Outlet`]).
+//! inside the transaction that writes it ([`Outlet`]), and waits in the [`outbox`] until the brokers have it.
 //!
 //! [`query`] reads the file while it is written, [`rollup`] sums intervals to hours and days, and
 //! [`reconcile`] holds what was accrued against what a pool settled and what the meter counted.
@@ -21,6 +21,7 @@ pub mod hosting;
 mod journal;
 pub mod meter;
 mod observation;
+pub mod outbox;
 mod outlet;
 pub mod query;
 pub mod reconcile;
@@ -30,7 +31,8 @@ pub mod sqlite;
 pub mod store;
 
 pub use journal::{AdviceRecord, Event, EventKind, Severity, StoredEvent};
-pub use outlet::{Compose, Fresh, Message, Outlet, SettledNews};
+pub use outbox::{Gap, RecordClass};
+pub use outlet::{Compose, Destination, Fresh, Message, Outlet, SettledNews};
 
 use crate::clock::UnixMs;
 use crate::economics::Class;

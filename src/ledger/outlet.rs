@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::decision::DecisionRow;
 use super::earning::EarningNews;
 use super::hosting::HostingRow;
+use super::outbox::{Budgets, RecordClass};
 use super::rollup::{Period, Summed};
 use super::site::SiteRow;
 use super::{Event, Row, Settlement};
@@ -20,9 +21,9 @@ pub struct Message {
     /// Below `<root>/<site>/`.
     pub topic: Cow<'static, str>,
     pub payload: Vec<u8>,
-    /// Where too many wait for the broker, it goes before those that are not: the next one says nearly
-    /// the same, and is never far.
-    pub renewed: bool,
+    pub class: RecordClass,
+    /// Rows in the payload; 1 where it is a single object.
+    pub records: u64,
 }
 
 /// What one transaction added, without what was there already.
@@ -61,30 +62,51 @@ impl Fresh {
 /// Turns what was added into messages; the number is that of the first record.
 pub type Compose = dyn Fn(&Fresh, u64) -> Vec<Message> + Send + Sync;
 
-/// Where the messages go once their rows are on disk.
+/// A broker of the config.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    /// Names its cursor in the outbox.
+    pub broker: String,
+    /// Takes what cannot be written.
+    pub unwritten: UnboundedSender<Message>,
+}
+
+/// Where the messages go: into the outbox, or past it while nothing can be written.
 #[derive(Clone)]
 pub struct Outlet {
     compose: Arc<Compose>,
-    to: UnboundedSender<Message>,
+    to: Vec<Destination>,
+    budgets: Budgets,
 }
 
 impl Outlet {
-    pub fn new(compose: Arc<Compose>, to: UnboundedSender<Message>) -> Self {
-        Self { compose, to }
+    pub fn new(compose: Arc<Compose>, to: Vec<Destination>, budgets: Budgets) -> Self {
+        Self { compose, to, budgets }
     }
 
     pub(super) fn compose(&self, fresh: &Fresh, first: u64) -> Vec<Message> {
         (self.compose)(fresh, first)
     }
 
-    pub(super) fn send(&self, messages: Vec<Message>) {
+    pub(super) fn brokers(&self) -> Vec<String> {
+        self.to.iter().map(|destination| destination.broker.clone()).collect()
+    }
+
+    pub(super) fn budgets(&self) -> Budgets {
+        self.budgets
+    }
+
+    /// Sends past the outbox: there is no ledger, or its disk fails.
+    pub fn send(&self, messages: Vec<Message>) {
         for message in messages {
-            // Nobody listens any more once the daemon ends; the rows are on disk.
-            let _ = self.to.send(message);
+            for destination in &self.to {
+                // Nobody listens any more once the daemon ends.
+                let _ = destination.unwritten.send(message.clone());
+            }
         }
     }
 
-    /// Sends what no transaction can carry, because there is no ledger or its disk fails.
+    /// As [`Outlet::send`], for events that no transaction can carry.
     pub fn send_unwritten(&self, events: Vec<Event>) {
         let fresh = Fresh { events, ..Fresh::default() };
         self.send(self.compose(&fresh, 0));

@@ -1,19 +1,21 @@
 //! What the ledger looks like in SQLite, and how it is written.
 
+pub(super) mod aside;
 mod site;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 
 use super::accrual::OpenInterval;
 use super::decision;
 use super::earning;
 use super::hosting;
 use super::journal;
-use super::outlet::{Fresh, Message, Outlet, SettledNews};
+use super::outbox;
+use super::outlet::{Fresh, SettledNews};
 use super::query;
 use super::rollup::{Period, RollUp, Summed};
 use super::store::Batch;
@@ -22,9 +24,11 @@ use crate::units::Sats;
 
 /// For another process that reads or backs up the file.
 pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+/// The journal is this long at most once it was copied into the file.
+const MOST_JOURNAL_BYTES: i64 = 8 << 20;
 /// Step n brings a file of version n (`user_version`; 0: empty) to version n + 1. Readable by every
 /// SQLite since 3.8.2. An amount is NULL exactly where its `_missing` is not.
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 8] = [
     "
 CREATE TABLE interval (
     start_ms INTEGER NOT NULL,
@@ -88,6 +92,7 @@ CREATE INDEX advice_at ON advice (issued_ms);
     decision::TABLE,
     hosting::TABLE,
     earning::TABLE,
+    outbox::schema::STEP,
 ];
 /// `user_version` of the file.
 pub(super) const SCHEMA_VERSION: i64 = STEPS.len() as i64;
@@ -124,13 +129,20 @@ pub enum LedgerError {
     Absent { path: PathBuf },
     #[error("ledger {path}: cannot start its thread: {source}")]
     Thread { path: PathBuf, source: std::io::Error },
+    #[error("ledger {path}: it is damaged and cannot be set aside: {source}")]
+    Aside { path: PathBuf, source: std::io::Error },
 }
 
-/// What one transaction added, and what is to be sent because of it.
-#[derive(Debug, Default)]
-pub(super) struct Written {
-    pub fresh: Fresh,
-    pub messages: Vec<Message>,
+impl LedgerError {
+    /// Whether the file itself is at fault.
+    pub(super) fn is_damage(&self) -> bool {
+        matches!(self, LedgerError::Sqlite { source, .. } if is_damage(source))
+    }
+}
+
+/// Whether the file is no database, or not one that hangs together.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
 /// Opens the file for writing, or creates it.
@@ -149,6 +161,7 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<i64> {
     // A reader never stops the writer, and what is committed survives a power cut.
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "journal_size_limit", MOST_JOURNAL_BYTES)?;
     let found = version(connection)?;
     if found >= SCHEMA_VERSION {
         return Ok(found);
@@ -183,37 +196,28 @@ pub(super) fn open_interval(connection: &Connection) -> rusqlite::Result<Option<
     Ok(state.and_then(read))
 }
 
-/// Writes the batch as one transaction, and composes in it what is sent because of it; the first record
-/// takes the number `first`. Rows that are there already stay as they are.
-pub(super) fn write(
-    connection: &mut Connection,
-    batch: &Batch,
-    outlet: Option<&Outlet>,
-    first: u64,
-) -> rusqlite::Result<Written> {
-    let transaction = connection.transaction()?;
-    let rows = insert_rows(&transaction, &batch.rows)?;
+/// Writes the batch. Rows that are there already stay as they are. Returns what is new.
+pub(super) fn write(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<Fresh> {
+    let rows = insert_rows(transaction, &batch.rows)?;
     let fresh = Fresh {
-        roll_ups: roll_ups(&transaction, &rows)?,
+        roll_ups: roll_ups(transaction, &rows)?,
         rows,
-        site_rows: site::insert(&transaction, &batch.site_rows)?,
-        hosting_rows: hosting::insert(&transaction, &batch.hosting_rows)?,
-        decisions: decision::insert(&transaction, &batch.decisions)?,
-        settlements: insert_settlements(&transaction, &batch.settlements)?,
-        earnings: earning::insert(&transaction, &batch.earnings)?,
-        events: journal::insert_events(&transaction, &batch.events)?,
+        site_rows: site::insert(transaction, &batch.site_rows)?,
+        hosting_rows: hosting::insert(transaction, &batch.hosting_rows)?,
+        decisions: decision::insert(transaction, &batch.decisions)?,
+        settlements: insert_settlements(transaction, &batch.settlements)?,
+        earnings: earning::insert(transaction, &batch.earnings)?,
+        events: journal::insert_events(transaction, &batch.events)?,
     };
     if let Some(advice) = &batch.advice {
-        journal::insert_advice(&transaction, advice)?;
+        journal::insert_advice(transaction, advice)?;
     }
     if let Some(open) = &batch.open {
         let state = serde_json::to_string(open)
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         transaction.prepare_cached(KEEP_OPEN)?.execute([state])?;
     }
-    let messages = outlet.map(|outlet| outlet.compose(&fresh, first)).unwrap_or_default();
-    transaction.commit()?;
-    Ok(Written { fresh, messages })
+    Ok(fresh)
 }
 
 /// Returns those that were not there.

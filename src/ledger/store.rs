@@ -1,37 +1,37 @@
 //! The thread that owns the ledger's file.
 //!
-//! [`Ledger::append`] never waits: a batch goes into a bounded queue or is refused and counted. A
-//! batch is one transaction, so an interval is on disk whole or not at all. While the disk fails,
-//! the thread keeps the batch and tries again; [`Status::error`] tells, and the process goes on.
+//! [`Ledger::append`] never waits: a batch goes into a bounded queue or is refused and counted. What is
+//! queued becomes one transaction, so an interval is on disk whole or not at all. While the disk fails,
+//! the thread keeps the batches and tries again; [`Status::error`] tells, and the process goes on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-use rusqlite::Connection;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
-use crate::clock::UnixMs;
 use crate::economics::energy_capture::SiteDay;
 
 use super::accrual::OpenInterval;
-use super::decision::{self, DecisionRow, Regret};
+use super::decision::{DecisionRow, Regret};
 use super::earning::Earning;
 use super::hosting::HostingRow;
 use super::journal::{AdviceRecord, Event};
-use super::outlet::Outlet;
-use super::reconcile::{self, Captures};
+use super::outbox::{self, Confirmed, Outbox, Request};
+use super::outlet::{Message, Outlet};
+use super::reconcile::Captures;
 use super::site::SiteRow;
-use super::sqlite::{self, LedgerError};
+use super::sqlite::LedgerError;
 use super::{Row, Settlement};
+
+mod writer;
+
+use writer::Writer;
 
 /// Batches that wait for the disk: with one every five minutes, more than five hours.
 const QUEUE: usize = 64;
-/// Between two tries while the disk fails.
-const RETRY: Duration = Duration::from_secs(5);
 
 /// What goes to disk together or not at all.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +49,8 @@ pub struct Batch {
     pub advice: Option<AdviceRecord>,
     /// What the next process goes on with if this one ends.
     pub open: Option<OpenInterval>,
+    /// Records that stand in no table of the books: rows of devices.
+    pub messages: Vec<Message>,
 }
 
 impl Batch {
@@ -61,12 +63,12 @@ impl Batch {
     pub fn len(&self) -> usize {
         let advice = usize::from(self.advice.is_some());
         let settled = self.settlements.len() + self.earnings.len();
-        let told = settled + self.events.len() + advice;
+        let told = settled + self.events.len() + advice + self.messages.len();
         self.intervals() + self.hosting_rows.len() + self.decisions.len() + told
     }
 
     /// Rows in it, of blocks and of the site.
-    fn intervals(&self) -> usize {
+    pub(super) fn intervals(&self) -> usize {
         self.rows.len() + self.site_rows.len()
     }
 }
@@ -101,6 +103,9 @@ pub struct Status {
     pub dropped: u64,
     /// Why the last try failed; `None` once one succeeds.
     pub error: Option<String>,
+    pub outbox: outbox::Health,
+    /// Where a file lies that was damaged and replaced by a new one, the last of them.
+    pub set_aside: Option<PathBuf>,
 }
 
 /// Rows and settlements that were not taken, because the queue is full or the thread is gone. They
@@ -111,13 +116,25 @@ pub struct Refused {
     pub rows: usize,
 }
 
+/// What the thread is asked for.
+#[derive(Debug)]
+pub enum Command {
+    Write(Batch),
+    /// What a publisher can take is to be read.
+    Next(Request),
+    Confirmed(Confirmed),
+    /// Everything that was asked for before is to be tried now.
+    Flush(oneshot::Sender<()>),
+    Close,
+}
+
 /// The open ledger. Dropped without [`Ledger::close`], it writes what is queued in the background.
 #[derive(Debug)]
 pub struct Ledger {
-    /// `None` once closed.
-    queue: Option<SyncSender<Batch>>,
+    commands: Sender<Command>,
     thread: Option<JoinHandle<()>>,
-    closing: Arc<AtomicBool>,
+    /// Batches that are not on disk.
+    queued: Arc<AtomicUsize>,
     status: watch::Receiver<Status>,
     /// Rows and settlements refused since the start.
     pub refused: u64,
@@ -134,41 +151,62 @@ impl Ledger {
         Self::open_with(path, None)
     }
 
-    /// As [`Ledger::open`]; what is written goes out through `outlet`.
+    /// As [`Ledger::open`]; what is sent because of what is written goes into the outbox of the same file,
+    /// for the brokers of `outlet`.
     ///
     /// # Errors
     /// See [`Ledger::open`].
     pub fn open_with(path: &Path, outlet: Option<Outlet>) -> Result<Self, LedgerError> {
-        let connection = sqlite::connect(path)?;
-        let unfinished = sqlite::open_interval(&connection).map_err(sqlite::failed(path))?;
-        let (queue, batches) = mpsc::sync_channel(QUEUE);
+        let (commands, received) = mpsc::channel();
         let (tell, status) = watch::channel(Status::default());
-        let closing = Arc::new(AtomicBool::new(false));
-        let stop = Arc::clone(&closing);
+        let queued = Arc::new(AtomicUsize::new(0));
+        let (writer, unfinished) = Writer::open(path, outlet, tell, Arc::clone(&queued))?;
         let thread = std::thread::Builder::new()
             .name("ledger".into())
-            .spawn(move || Writer { connection, tell, outlet, next: 1 }.run(&batches, &stop))
+            .spawn(move || writer.run(&received))
             .map_err(|source| LedgerError::Thread { path: path.into(), source })?;
-        Ok(Self { queue: Some(queue), thread: Some(thread), closing, status, refused: 0, unfinished })
+        Ok(Self { commands, thread: Some(thread), queued, status, refused: 0, unfinished })
     }
 
-    /// Queues the batch as one transaction. Never waits.
+    /// Queues the batch, to be written as a whole. Never waits.
     ///
     /// # Errors
     /// The queue is full; the batch is dropped and counted in [`Ledger::refused`].
     pub fn append(&mut self, batch: impl Into<Batch>) -> Result<(), Refused> {
         let batch = batch.into();
-        let Some(queue) = self.queue.as_ref().filter(|_| !batch.is_empty()) else { return Ok(()) };
-        queue.try_send(batch).map_err(|e| {
-            let (TrySendError::Full(batch) | TrySendError::Disconnected(batch)) = e;
-            self.refused += batch.len() as u64;
-            Refused { rows: batch.len() }
-        })
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let rows = batch.len();
+        let full = self.queued.load(Ordering::Acquire) >= QUEUE;
+        // Counted before it is sent: the thread counts down when it is on disk.
+        let sent = !full && {
+            self.queued.fetch_add(1, Ordering::AcqRel);
+            self.commands.send(Command::Write(batch)).is_ok()
+        };
+        if sent {
+            return Ok(());
+        }
+        self.refused = self.refused.saturating_add(rows as u64);
+        Err(Refused { rows })
+    }
+
+    /// The outbox as `broker` sees it, by its name in the outlet.
+    pub fn outbox(&self, broker: &str) -> Outbox {
+        Outbox::new(broker, self.commands.clone())
     }
 
     /// Changes with every batch that is written, or fails.
     pub fn status(&self) -> watch::Receiver<Status> {
         self.status.clone()
+    }
+
+    /// Has what is queued written, and waits until it is on disk or the disk has failed once more.
+    pub async fn flush(&self) {
+        let (done, answer) = oneshot::channel();
+        let _ = self.commands.send(Command::Flush(done));
+        // A thread that is gone has nothing left to write.
+        let _ = answer.await;
     }
 
     /// Waits until the queue is on disk, or the disk has failed once more. Blocks the caller.
@@ -181,87 +219,13 @@ impl Ledger {
     }
 
     fn stop(&mut self) -> Option<JoinHandle<()>> {
-        self.closing.store(true, Ordering::Release);
-        self.queue = None;
-        let thread = self.thread.take();
-        if let Some(thread) = &thread {
-            thread.thread().unpark();
-        }
-        thread
+        let _ = self.commands.send(Command::Close);
+        self.thread.take()
     }
 }
 
 impl Drop for Ledger {
     fn drop(&mut self) {
         self.stop();
-    }
-}
-
-/// What the thread owns.
-struct Writer {
-    connection: Connection,
-    tell: watch::Sender<Status>,
-    outlet: Option<Outlet>,
-    /// Number of the next record that is sent.
-    next: u64,
-}
-
-impl Writer {
-    fn run(mut self, batches: &Receiver<Batch>, closing: &AtomicBool) {
-        reconcile(&self.connection, &self.tell);
-        reconcile_site(&self.connection, None, &self.tell);
-        while let Ok(batch) = batches.recv() {
-            while let Err(error) = self.write(&batch) {
-                self.tell.send_modify(|status| status.error = Some(error.to_string()));
-                if closing.load(Ordering::Acquire) {
-                    let lost = batch.len() + batches.try_iter().map(|batch| batch.len()).sum::<usize>();
-                    self.tell.send_modify(|status| status.dropped += lost as u64);
-                    return;
-                }
-                std::thread::park_timeout(RETRY);
-            }
-        }
-    }
-
-    fn write(&mut self, batch: &Batch) -> rusqlite::Result<()> {
-        let written = sqlite::write(&mut self.connection, batch, self.outlet.as_ref(), self.next)?;
-        let fresh = &written.fresh;
-        self.next += fresh.numbered();
-        self.tell.send_modify(|status| {
-            let written = fresh.rows.len() + fresh.site_rows.len();
-            status.written += written as u64;
-            status.duplicates += (batch.intervals() - written) as u64;
-            status.settlements += fresh.settlements.len() as u64;
-            status.error = None;
-        });
-        if let Some(outlet) = &self.outlet {
-            outlet.send(written.messages);
-        }
-        if fresh.numbered() > 0 {
-            reconcile(&self.connection, &self.tell);
-        }
-        if let Some(newest) = batch.site_rows.last() {
-            reconcile_site(&self.connection, Some(newest.start), &self.tell);
-        }
-        Ok(())
-    }
-}
-
-/// What is written stays written if the sums cannot be read.
-fn reconcile(connection: &Connection, tell: &watch::Sender<Status>) {
-    match reconcile::newest(connection) {
-        Ok(captures) => tell.send_modify(|status| status.captures = captures),
-        Err(error) => tracing::warn!(%error, "accrued and settled amounts cannot be compared"),
-    }
-    match decision::newest(connection) {
-        Ok(regret) => tell.send_modify(|status| status.regret = regret),
-        Err(error) => tracing::warn!(%error, "the regret cannot be summed"),
-    }
-}
-
-fn reconcile_site(connection: &Connection, newest: Option<UnixMs>, tell: &watch::Sender<Status>) {
-    match reconcile::site::last_whole_day(connection, newest) {
-        Ok(day) => tell.send_modify(|status| status.site_day = day),
-        Err(error) => tracing::warn!(%error, "accrued and metered energy cannot be compared"),
     }
 }

@@ -4,24 +4,35 @@
 //! before and ends when the broker has acknowledged all of it; sets that come up meanwhile replace
 //! each other. So at most one set is on its way, whatever the broker does, and newest wins.
 //!
-//! Records go out once, in order, behind the live topics. What a broker has not acknowledged is sent
-//! again over the next connection; what waits is bounded, and beyond that the oldest is dropped and
-//! counted, rows of devices before all others.
+//! Records go out in order, behind the live topics, at a limited rate, and leave a part of the window to
+//! those. What a broker has not acknowledged is sent again over the next connection. Those of the outbox
+//! ([`stored`]) are on disk until then. Those that could not be written are bounded, and beyond that the
+//! oldest is dropped and counted, rows of devices before all others.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{LiveSet, topics};
-use crate::ledger::Message;
+use super::{LiveSet, topics, wire};
+use crate::ledger::outbox::{Record, Unsendable, Wanted};
+use crate::ledger::{Message, RecordClass};
 
+mod pace;
+mod progress;
+mod stored;
 mod waiting;
 
+use pace::Pace;
+pub use stored::Passed;
+use stored::Stored;
 use waiting::Waiting;
 
 /// Bytes that MQTT 5 puts around topic and payload of a QoS 1 publish, at most:
 /// fixed header 5, length of the topic 2, packet id 2, length of the properties 1, message expiry 5.
 const PACKET_OVERHEAD: usize = 15;
+
+/// Of the window, this part is left to live topics.
+const LEFT_TO_LIVE: usize = 5;
 
 /// Retained at `status` while a connection is up…
 const ONLINE: &[u8] = b"online";
@@ -63,6 +74,8 @@ pub struct Delivery {
     closing: bool,
     todo: VecDeque<String>,
     records: Waiting,
+    stored: Stored,
+    pace: Pace,
     /// Given to the client, which has not numbered them yet.
     handed: VecDeque<Parcel>,
     flying: VecDeque<Flight>,
@@ -76,15 +89,30 @@ enum Parcel {
     /// The payload is in the round.
     Live(String),
     Record(Message),
+    /// It is on disk.
+    Stored {
+        class: RecordClass,
+        n: i64,
+        topic: String,
+        payload_bytes: usize,
+    },
 }
 
 impl Parcel {
     fn topic(&self) -> &str {
         match self {
-            Parcel::Live(topic) => topic,
+            Parcel::Live(topic) | Parcel::Stored { topic, .. } => topic,
             Parcel::Record(message) => &message.topic,
         }
     }
+}
+
+/// What an acknowledgement was about.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Landed {
+    pub topic: String,
+    /// The class, where it is a record of the outbox, and whether the broker began or ceased to refuse it.
+    pub stored: Option<(RecordClass, bool)>,
 }
 
 #[derive(Debug)]
@@ -95,13 +123,16 @@ struct Flight {
 }
 
 impl Delivery {
-    pub fn new() -> Self {
+    /// `records_per_s`: at most so many records go out in a second.
+    pub fn new(records_per_s: u32) -> Self {
         Self {
             limits: Limits { window: 0, payload_bytes: 0, packet_bytes: None, prefix_bytes: 0 },
             round: None,
             closing: false,
             todo: VecDeque::new(),
             records: Waiting::default(),
+            stored: Stored::default(),
+            pace: Pace::new(records_per_s),
             handed: VecDeque::new(),
             flying: VecDeque::new(),
             retained: BTreeSet::new(),
@@ -119,6 +150,7 @@ impl Delivery {
                 self.records.put_back(message);
             }
         }
+        self.stored.rewind();
         self.todo.clear();
         self.todo.push_back(topics::STATUS.to_owned());
     }
@@ -143,22 +175,66 @@ impl Delivery {
         self.records.push(message)
     }
 
-    /// Nothing more but the records that wait, and `offline`.
+    /// What the outbox should give next, if there is room.
+    pub fn wanted(&self, now: Duration) -> Option<Wanted> {
+        self.stored.wanted(now)
+    }
+
+    /// Queues a record of the outbox, in parts where it is too large as a whole. Returns how many of its rows
+    /// are too large by themselves: they go nowhere.
+    pub fn take(&mut self, record: &Record) -> u64 {
+        let (parts, too_large) = wire::parts(&record.payload, self.room(&record.topic));
+        let unsendable = Unsendable { records: too_large, at: record.at };
+        self.stored.take(record, parts, (too_large > 0).then_some(unsendable));
+        too_large
+    }
+
+    /// What the broker has for good since the last time.
+    pub fn passed(&mut self) -> Vec<Passed> {
+        self.stored.passed()
+    }
+
+    /// Nothing of the outbox is in memory.
+    pub fn nothing_stored(&self) -> bool {
+        self.stored.is_empty()
+    }
+
+    /// When there is something to do that nothing else tells of, monotonic.
+    pub fn due(&self, now: Duration) -> Option<Duration> {
+        let paced = self.stored.is_ready().then(|| self.pace.due()).filter(|due| *due > now);
+        [paced, self.stored.due(now)].into_iter().flatten().min()
+    }
+
+    /// Lets go of halts that are over. Whether there was one: more is wanted then.
+    pub fn resume(&mut self, now: Duration) -> bool {
+        self.stored.resume(now)
+    }
+
+    /// Nothing more but the records that are nowhere else, and `offline`.
     pub fn close(&mut self) {
         self.closing = true;
+        self.stored.put_back();
         self.todo.clear();
         self.todo.push_back(topics::STATUS.to_owned());
     }
 
-    /// What to do next; `None` until something is acknowledged or offered.
-    pub fn next(&mut self) -> Option<Step> {
-        if self.handed.len() + self.flying.len() >= self.limits.window {
+    /// What to do next; `None` until something is acknowledged or offered, or is due. `now` is monotonic.
+    pub fn next(&mut self, now: Duration) -> Option<Step> {
+        let in_flight = self.handed.len() + self.flying.len();
+        if in_flight >= self.limits.window {
             return None;
         }
         let live = if self.closing && !self.records.is_empty() { None } else { self.todo.pop_front() };
-        match live {
-            Some(topic) => Some(self.next_live(topic)),
-            None => self.records.pop().map(|message| self.send_record(message)),
+        if let Some(topic) = live {
+            return Some(self.next_live(topic));
+        }
+        if in_flight >= self.limits.window - self.limits.window / LEFT_TO_LIVE {
+            return None;
+        }
+        match self.records.pop() {
+            Some(message) => Some(self.send_record(message)),
+            None if self.stored.is_ready() && self.pace.take(now) => self.send_stored(),
+            None => None,
         }
     }
 
@@ -186,6 +262,15 @@ impl Delivery {
         Step::Publish { topic, payload, retain: false, expires: None }
     }
 
+    fn send_stored(&mut self) -> Option<Step> {
+        let piece = self.stored.pop()?;
+        let topic = piece.topic.clone();
+        let payload_bytes = piece.payload.len();
+        let parcel = Parcel::Stored { class: piece.class, n: piece.n, topic: piece.topic, payload_bytes };
+        self.handed.push_back(parcel);
+        Some(Step::Publish { topic, payload: piece.payload, retain: false, expires: None })
+    }
+
     /// The client gave the oldest unnumbered publish its packet id.
     pub fn numbered(&mut self, id: u16) {
         if let Some(parcel) = self.handed.pop_front() {
@@ -193,19 +278,30 @@ impl Delivery {
         }
     }
 
-    /// The broker acknowledged a packet id, one way or the other. Returns its topic.
-    pub fn acked(&mut self, id: u16) -> Option<String> {
+    /// The broker acknowledged a packet id, and took what it was for or refused it.
+    pub fn acked(&mut self, id: u16, taken: bool, now: Duration) -> Option<Landed> {
         let flight = self.flying.iter_mut().find(|flight| flight.id == id && !flight.acked)?;
         flight.acked = true;
         let topic = flight.parcel.topic().to_owned();
         let live = matches!(flight.parcel, Parcel::Live(_));
+        let stored = match flight.parcel {
+            Parcel::Stored { class, n, payload_bytes, .. } => Some((class, n, payload_bytes)),
+            Parcel::Live(_) | Parcel::Record(_) => None,
+        };
         while self.flying.front().is_some_and(|flight| flight.acked) {
             self.flying.pop_front();
         }
         if live && self.round.as_ref().is_some_and(|round| !round.contains_key(&topic)) {
             self.retained.remove(&topic);
         }
-        Some(topic)
+        let stored = stored.map(|(class, n, payload_bytes)| {
+            let turned = match taken {
+                true => self.stored.confirmed(class, n, payload_bytes),
+                false => self.stored.refused(class, payload_bytes, now),
+            };
+            (class, turned)
+        });
+        Some(Landed { topic, stored })
     }
 
     /// Whether the broker owes an acknowledgement.
@@ -232,10 +328,15 @@ impl Delivery {
     }
 
     fn oversize(&self, topic: &str, payload: &[u8]) -> bool {
-        let packet = PACKET_OVERHEAD + self.limits.prefix_bytes + topic.len() + payload.len();
-        let allowed =
+        payload.len() > self.room(topic)
+    }
+
+    /// Largest payload that may go to a topic, in bytes.
+    fn room(&self, topic: &str) -> usize {
+        let around = PACKET_OVERHEAD + self.limits.prefix_bytes + topic.len();
+        let packet =
             self.limits.packet_bytes.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
-        payload.len() > self.limits.payload_bytes || packet > allowed
+        self.limits.payload_bytes.min(packet.saturating_sub(around))
     }
 }
 

@@ -17,9 +17,12 @@ use crate::reading::Sweep;
 mod backoff;
 mod delivery;
 pub mod mqtt;
+mod outbox;
 pub mod tls;
 pub mod topics;
 pub mod wire;
+
+pub use outbox::OutboxConfig;
 
 /// The newest payload of every live topic, below `<root>/<site>/`. Conflated by nature: a new set
 /// replaces the old one, and whoever is late sends only the newest.
@@ -134,7 +137,24 @@ pub struct MqttConfig {
     /// Largest payload that is sent, in bytes.
     #[serde(default = "default_max_payload")]
     pub max_payload_bytes: usize,
+    /// Most records that go out in a second, so that a backlog leaves the line to the live topics.
+    #[serde(default = "default_records_per_s")]
+    pub records_per_s: u32,
+    /// What becomes of a record that the broker takes while nobody listens.
+    #[serde(default)]
+    pub no_matching_subscribers: Unheard,
     pub tls: Option<TlsConfig>,
+}
+
+/// What becomes of a record for which the broker has no subscriber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unheard {
+    /// It counts as any other that the broker took.
+    #[default]
+    Delivered,
+    /// It is kept, and tried again until somebody listens.
+    Keep,
 }
 
 impl MqttConfig {
@@ -166,6 +186,11 @@ fn default_keep_alive() -> u64 {
 
 fn default_interval() -> u64 {
     10
+}
+
+/// Far more than a site makes.
+fn default_records_per_s() -> u32 {
+    2_000
 }
 
 fn default_max_payload() -> usize {

@@ -12,7 +12,7 @@ use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{ConnAck, LastWill};
 use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
 use rustls::ClientConfig;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -21,15 +21,18 @@ use self::session::Publisher;
 use super::delivery::OFFLINE;
 use super::tls::{self, TlsError};
 use super::topics::{self, Prefix, TopicError};
-use super::{LiveSet, MqttConfig};
-use crate::ledger::Message;
+use super::{LiveSet, MqttConfig, Unheard};
+use crate::ledger::outbox::ByClass;
 use crate::secret::{Secret, SecretError};
 
+mod backlog;
 mod failure;
 mod inbox;
 mod listen;
 mod session;
+mod subscribe;
 
+pub use self::backlog::Records;
 pub use self::inbox::{Arrival, Filter, Inbox};
 pub use self::listen::{listen, probe};
 
@@ -57,6 +60,10 @@ pub struct LinkHealth {
     pub rejected: u64,
     /// Records that were never sent because too many waited for the broker. The ledger has its own.
     pub records_dropped: u64,
+    /// Messages of the outbox that the broker took.
+    pub acked: u64,
+    /// The class of records that the broker refuses: which topic, and why.
+    pub refused: ByClass<Option<String>>,
     /// Messages of others that found no room.
     pub arrivals_dropped: u64,
     /// Why there is no connection, and what to do; `None` while there is one.
@@ -123,7 +130,7 @@ pub fn spawn(
     config: &MqttConfig,
     client: Client<'_>,
     live: watch::Receiver<LiveSet>,
-    records: mpsc::UnboundedReceiver<Message>,
+    records: Records,
     inboxes: Vec<Inbox>,
 ) -> Result<PublisherHandle, MqttError> {
     let link = Link::new(config, client)?;
@@ -156,6 +163,9 @@ struct Link {
     credentials: Option<(String, Option<Secret>)>,
     keep_alive: Duration,
     max_payload_bytes: usize,
+    records_per_s: u32,
+    /// A record that no subscriber gets counts as refused.
+    keeps_unheard: bool,
     prefix: Prefix,
     tls: Option<Arc<ClientConfig>>,
 }
@@ -184,6 +194,8 @@ impl Link {
             // The crate panics below 5 s, and the protocol ends at 65,535 s.
             keep_alive: Duration::from_secs(config.keep_alive_secs.clamp(5, u16::MAX.into())),
             max_payload_bytes: config.max_payload_bytes,
+            records_per_s: config.records_per_s,
+            keeps_unheard: config.no_matching_subscribers == Unheard::Keep,
             prefix,
             tls: tls.map(Arc::new),
         })

@@ -25,9 +25,12 @@ mod hosting;
 mod meter;
 mod money;
 pub mod nodes;
+mod parts;
 pub mod records;
 mod signal;
 mod sweep;
+
+pub use parts::parts;
 
 /// Every live topic, except `status`, with its payload. Topics are below `<root>/<site>/`.
 pub fn live_set(site: &str, view: &SiteView, (split, advice): (&Split, &Advice), health: &Health) -> LiveSet {

@@ -24,6 +24,7 @@ mod meter;
 mod mqtt;
 mod network;
 mod nodes;
+mod outbox;
 mod pool;
 mod price;
 mod run;

@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use wattsplit::ledger::Message;
-use wattsplit::publish::mqtt::{self, Client, LinkHealth, PublisherHandle};
-use wattsplit::publish::{LiveSet, MqttConfig};
+use wattsplit::publish::mqtt::{self, Client, LinkHealth, PublisherHandle, Records};
+use wattsplit::publish::{LiveSet, MqttConfig, Unheard};
 use wattsplit::reading::Quality;
 
 use crate::broker::{self, Broker, PATIENCE, Subscriber};
@@ -36,6 +36,8 @@ pub fn config(port: u16) -> MqttConfig {
         keep_alive_secs: 5,
         interval_secs: 1,
         max_payload_bytes: 256 * 1024,
+        records_per_s: 100_000,
+        no_matching_subscribers: Unheard::Delivered,
         tls: None,
     }
 }
@@ -50,6 +52,7 @@ pub fn publish_records(
     live: LiveSet,
 ) -> (PublisherHandle, watch::Sender<LiveSet>, mpsc::UnboundedSender<Message>) {
     let ((sender, receiver), (records, to_send)) = (watch::channel(live), mpsc::unbounded_channel());
+    let to_send = Records::unwritten(to_send);
     (mqtt::spawn(config, Client::site(SITE), receiver, to_send, Vec::new()).unwrap(), sender, records)
 }
 

@@ -40,6 +40,7 @@ pub fn validate(config: &Config, report: &mut Report<'_>) {
     if let Some(mqtt) = &config.mqtt {
         services::mqtt(mqtt, &mut checker);
     }
+    services::outbox(&config.outbox, &mut checker);
     devices::asics(config, &mut checker);
     devices::gpu_hosts(config, &mut checker);
     hosting::hostings(config, &mut checker);

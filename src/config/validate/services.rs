@@ -1,11 +1,11 @@
-//! `[site]`, `[mqtt]`, `[btc]`, `[network]`, `[hashprice_index]`, `[meter]`.
+//! `[site]`, `[mqtt]`, `[outbox]`, `[btc]`, `[network]`, `[hashprice_index]`, `[meter]`.
 
 use super::topic::{Page, page_or_topic};
 use super::{Checker, MAX_KW};
 use crate::config::document::Path;
 use crate::config::problem::nearest;
 use crate::config::{Config, SiteConfig};
-use crate::publish::MqttConfig;
+use crate::publish::{MqttConfig, OutboxConfig};
 use crate::sources::meter::MeterConfig;
 use crate::sources::network::{NetworkConfig, NetworkKind};
 use crate::sources::price::{HashpriceIndexConfig, OwnQuoteConfig};
@@ -79,6 +79,8 @@ pub fn mqtt(mqtt: &MqttConfig, check: &mut Checker<'_, '_>) {
     check.whole(&section.key("interval_secs"), mqtt.interval_secs, 1..=3600, "seconds");
     let limit = &section.key("max_payload_bytes");
     check.whole(limit, mqtt.max_payload_bytes as u64, 1024..=16 * 1024 * 1024, "bytes");
+    let rate = &section.key("records_per_s");
+    check.whole(rate, u64::from(mqtt.records_per_s), 1..=100_000, "messages a second");
     if let Some(tls) = &mqtt.tls {
         let section = section.key("tls");
         let (cert, key) = (tls.cert_file.is_some(), tls.key_file.is_some());
@@ -147,6 +149,15 @@ pub fn network(network: &NetworkConfig, check: &mut Checker<'_, '_>) {
             check.report.value(&section.key("cookie_file"), message, Some(hint));
         }
         None => {}
+    }
+}
+
+pub fn outbox(outbox: &OutboxConfig, check: &mut Checker<'_, '_>) {
+    let section = Path::default().key("outbox");
+    for (key, mb) in
+        [("ledger_mb", outbox.ledger_mb), ("event_mb", outbox.event_mb), ("devices_mb", outbox.devices_mb)]
+    {
+        check.whole(&section.key(key), mb, 1..=100_000, "megabytes");
     }
 }
 

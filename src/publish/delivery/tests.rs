@@ -2,6 +2,13 @@ use super::*;
 
 const LIMITS: Limits = Limits { window: 2, payload_bytes: 100, packet_bytes: None, prefix_bytes: 15 };
 
+const RATE: u32 = 1_000;
+const NOW: Duration = Duration::from_secs(1);
+
+fn landed(delivery: &mut Delivery, id: u16) -> Option<String> {
+    delivery.acked(id, true, NOW).map(|landed| landed.topic)
+}
+
 fn set(entries: &[(&str, &str)]) -> LiveSet {
     Arc::new(entries.iter().map(|(t, p)| ((*t).to_owned(), p.as_bytes().to_vec())).collect())
 }
@@ -11,11 +18,11 @@ fn drain(delivery: &mut Delivery, newest: &LiveSet) -> Vec<(String, String)> {
     let (mut sent, mut id) = (Vec::new(), 0);
     loop {
         delivery.offer(newest);
-        match delivery.next() {
+        match delivery.next(NOW) {
             Some(Step::Publish { topic, payload, .. }) => {
                 id += 1;
                 delivery.numbered(id);
-                delivery.acked(id);
+                delivery.acked(id, true, NOW);
                 sent.push((topic, String::from_utf8(payload).unwrap()));
             }
             Some(Step::Oversize { .. }) => {}
@@ -25,7 +32,12 @@ fn drain(delivery: &mut Delivery, newest: &LiveSet) -> Vec<(String, String)> {
 }
 
 fn record(n: u32) -> Message {
-    Message { topic: "event".into(), payload: n.to_string().into_bytes(), renewed: false }
+    Message {
+        topic: "event".into(),
+        payload: n.to_string().into_bytes(),
+        class: RecordClass::Event,
+        records: 1,
+    }
 }
 
 fn sent(entries: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -34,7 +46,7 @@ fn sent(entries: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[test]
 fn a_connection_begins_with_online_and_everything() {
-    let mut delivery = Delivery::new();
+    let mut delivery = Delivery::new(RATE);
     delivery.connected(LIMITS);
     let all = set(&[("a", "1"), ("b", "1")]);
     assert_eq!(drain(&mut delivery, &all), sent(&[("status", "online"), ("a", "1"), ("b", "1")]));
@@ -42,7 +54,7 @@ fn a_connection_begins_with_online_and_everything() {
 
 #[test]
 fn later_rounds_hold_what_changed_and_clear_what_vanished() {
-    let mut delivery = Delivery::new();
+    let mut delivery = Delivery::new(RATE);
     delivery.connected(LIMITS);
     drain(&mut delivery, &set(&[("a", "1"), ("b", "1"), ("c", "1")]));
     let next = set(&[("a", "1"), ("b", "2")]);
@@ -52,7 +64,7 @@ fn later_rounds_hold_what_changed_and_clear_what_vanished() {
 
 #[test]
 fn a_topic_that_vanished_while_the_broker_was_away_is_cleared_on_reconnect() {
-    let mut delivery = Delivery::new();
+    let mut delivery = Delivery::new(RATE);
     delivery.connected(LIMITS);
     drain(&mut delivery, &set(&[("a", "1"), ("b", "1")]));
     delivery.connected(LIMITS);
@@ -62,45 +74,45 @@ fn a_topic_that_vanished_while_the_broker_was_away_is_cleared_on_reconnect() {
 
 #[test]
 fn sets_that_come_up_during_a_round_replace_each_other() {
-    let mut delivery = Delivery::new();
+    let mut delivery = Delivery::new(RATE);
     delivery.connected(LIMITS);
     drain(&mut delivery, &set(&[]));
     delivery.offer(&set(&[("a", "1"), ("b", "1"), ("c", "1")]));
     for id in 1..=2 {
-        assert!(matches!(delivery.next(), Some(Step::Publish { .. })));
+        assert!(matches!(delivery.next(NOW), Some(Step::Publish { .. })));
         delivery.numbered(id);
     }
     for n in 2..100 {
         delivery.offer(&set(&[("a", &n.to_string())]));
-        assert_eq!(delivery.next(), None, "the window is full");
+        assert_eq!(delivery.next(NOW), None, "the window is full");
     }
-    delivery.acked(1);
-    delivery.acked(2);
+    delivery.acked(1, true, NOW);
+    delivery.acked(2, true, NOW);
     let newest = set(&[("a", "100")]);
     assert_eq!(drain(&mut delivery, &newest), sent(&[("c", "1"), ("b", ""), ("c", ""), ("a", "100")]));
 }
 
 #[test]
 fn the_window_moves_with_the_oldest_unacknowledged_publish() {
-    let mut delivery = Delivery::new();
+    let mut delivery = Delivery::new(RATE);
     delivery.connected(LIMITS);
     drain(&mut delivery, &set(&[]));
     delivery.offer(&set(&[("a", "1"), ("b", "1"), ("c", "1")]));
     for id in [1, 2] {
-        delivery.next();
+        delivery.next(NOW);
         delivery.numbered(id);
     }
-    assert_eq!(delivery.acked(2).as_deref(), Some("b"));
-    assert_eq!(delivery.next(), None, "id 1 is still in use");
-    assert_eq!(delivery.acked(1).as_deref(), Some("a"));
-    assert!(matches!(delivery.next(), Some(Step::Publish { topic, .. }) if topic == "c"));
+    assert_eq!(landed(&mut delivery, 2).as_deref(), Some("b"));
+    assert_eq!(delivery.next(NOW), None, "id 1 is still in use");
+    assert_eq!(landed(&mut delivery, 1).as_deref(), Some("a"));
+    assert!(matches!(delivery.next(NOW), Some(Step::Publish { topic, .. }) if topic == "c"));
 }
 
 #[test]
 fn what_is_too_large_for_the_config_or_the_broker_is_not_sent() {
     let big = "x".repeat(90);
     let newest = set(&[("a", &big), ("b", "1")]);
-    let mut delivery = Delivery::new();
+    let mut delivery = Delivery::new(RATE);
     delivery.connected(Limits { packet_bytes: Some(100), ..LIMITS });
     assert_eq!(drain(&mut delivery, &newest), sent(&[("status", "online"), ("b", "1")]));
     delivery.connected(Limits { payload_bytes: 89, ..LIMITS });
@@ -111,7 +123,7 @@ fn what_is_too_large_for_the_config_or_the_broker_is_not_sent() {
 
 #[test]
 fn the_last_word_is_offline() {
-    let mut delivery = Delivery::new();
+    let mut delivery = Delivery::new(RATE);
     delivery.connected(LIMITS);
     let newest = set(&[("a", "1")]);
     delivery.offer(&newest);
@@ -121,7 +133,7 @@ fn the_last_word_is_offline() {
 
 #[test]
 fn records_go_out_in_order_behind_the_live_topics() {
-    let mut delivery = Delivery::new();
+    let mut delivery = Delivery::new(RATE);
     delivery.connected(LIMITS);
     (1..=3).for_each(|n| assert_eq!(delivery.record(record(n)), 0));
     let all = [("status", "online"), ("a", "1"), ("event", "1"), ("event", "2"), ("event", "3")];
@@ -131,29 +143,29 @@ fn records_go_out_in_order_behind_the_live_topics() {
 
 #[test]
 fn records_on_their_way_do_not_hold_up_the_next_round() {
-    let mut delivery = Delivery::new();
+    let mut delivery = Delivery::new(RATE);
     delivery.connected(LIMITS);
     drain(&mut delivery, &set(&[("a", "1")]));
     (1..=9).for_each(|n| _ = delivery.record(record(n)));
     for id in 1..=2 {
-        delivery.next();
+        delivery.next(NOW);
         delivery.numbered(id);
     }
     delivery.offer(&set(&[("a", "2")]));
-    delivery.acked(1);
-    assert!(matches!(delivery.next(), Some(Step::Publish { topic, .. }) if topic == "a"));
+    delivery.acked(1, true, NOW);
+    assert!(matches!(delivery.next(NOW), Some(Step::Publish { topic, .. }) if topic == "a"));
 }
 
 #[test]
 fn what_the_broker_did_not_confirm_is_sent_again_in_order() {
-    let mut delivery = Delivery::new();
+    let mut delivery = Delivery::new(RATE);
     delivery.connected(LIMITS);
     drain(&mut delivery, &set(&[]));
     (1..=4).for_each(|n| _ = delivery.record(record(n)));
-    delivery.next();
+    delivery.next(NOW);
     delivery.numbered(1);
     // The second one was handed over and never numbered: the connection broke.
-    delivery.next();
+    delivery.next(NOW);
     delivery.connected(LIMITS);
     let again = [("status", "online"), ("event", "1"), ("event", "2"), ("event", "3"), ("event", "4")];
     assert_eq!(drain(&mut delivery, &set(&[])), sent(&again));
@@ -161,11 +173,15 @@ fn what_the_broker_did_not_confirm_is_sent_again_in_order() {
 
 #[test]
 fn too_many_records_push_out_the_oldest_and_are_counted() {
-    let mut delivery = Delivery::new();
+    let mut delivery = Delivery::new(RATE);
     delivery.connected(Limits { payload_bytes: waiting::MOST_BYTES, ..LIMITS });
     drain(&mut delivery, &set(&[]));
-    let big =
-        |n: u8| Message { topic: "event".into(), payload: vec![n; waiting::MOST_BYTES / 2], renewed: false };
+    let big = |n: u8| Message {
+        topic: "event".into(),
+        payload: vec![n; waiting::MOST_BYTES / 2],
+        class: RecordClass::Event,
+        records: 1,
+    };
     let dropped: Vec<u64> = (b'1'..=b'4').map(|n| delivery.record(big(n))).collect();
     assert_eq!(dropped, [0, 0, 1, 1]);
     let left = drain(&mut delivery, &set(&[]));
@@ -174,13 +190,14 @@ fn too_many_records_push_out_the_oldest_and_are_counted() {
 
 #[test]
 fn rows_of_devices_follow_all_other_records_and_go_first_where_room_is_short() {
-    let mut delivery = Delivery::new();
+    let mut delivery = Delivery::new(RATE);
     delivery.connected(Limits { payload_bytes: waiting::MOST_BYTES, ..LIMITS });
     drain(&mut delivery, &set(&[]));
     let rows = |n: u8| Message {
         topic: "devices/asic/row-a".into(),
         payload: vec![n; waiting::MOST_BYTES / 2 - 8],
-        renewed: true,
+        class: RecordClass::Devices,
+        records: 1,
     };
     assert_eq!(delivery.record(record(7)), 0);
     let many: Vec<u64> = (b'1'..=b'4').map(|n| delivery.record(rows(n))).collect();
@@ -192,10 +209,106 @@ fn rows_of_devices_follow_all_other_records_and_go_first_where_room_is_short() {
 
 #[test]
 fn the_last_records_come_before_offline() {
-    let mut delivery = Delivery::new();
+    let mut delivery = Delivery::new(RATE);
     delivery.connected(LIMITS);
     drain(&mut delivery, &set(&[]));
     delivery.record(record(1));
     delivery.close();
     assert_eq!(drain(&mut delivery, &set(&[])), sent(&[("event", "1"), ("status", "offline")]));
+}
+
+fn stored(n: i64, rows: usize) -> Record {
+    let payload = format!("[{}]", vec!["{\"a\":1}"; rows].join(",")).into_bytes();
+    let (class, records) = (RecordClass::Ledger, rows as u64);
+    Record { class, n, topic: "ledger".into(), payload, records, at: crate::clock::UnixMs(1) }
+}
+
+/// One connection with an empty set of live topics, which takes `records` in.
+fn with_stored(limits: Limits, records: &[Record]) -> Delivery {
+    let mut delivery = Delivery::new(RATE);
+    delivery.connected(limits);
+    drain(&mut delivery, &set(&[]));
+    records.iter().for_each(|record| _ = delivery.take(record));
+    delivery
+}
+
+/// Sends what there is and numbers it from `first` on. Returns the numbers that are free then.
+fn fly(delivery: &mut Delivery, first: u16, now: Duration) -> u16 {
+    let mut next = first;
+    while delivery.next(now).is_some() {
+        delivery.numbered(next);
+        next += 1;
+    }
+    next
+}
+
+const WIDE: Limits = Limits { window: 10, ..LIMITS };
+
+#[test]
+fn records_leave_a_fifth_of_the_window_to_live_topics() {
+    let records: Vec<Record> = (1..=20).map(|n| stored(n, 1)).collect();
+    let mut delivery = with_stored(WIDE, &records);
+    assert_eq!(fly(&mut delivery, 1, NOW), 9);
+    delivery.offer(&set(&[("a", "1")]));
+    assert!(matches!(delivery.next(NOW), Some(Step::Publish { topic, .. }) if topic == "a"));
+}
+
+#[test]
+fn what_the_broker_has_is_told_to_the_outbox_in_order() {
+    let mut delivery = with_stored(WIDE, &[stored(7, 1), stored(8, 1)]);
+    fly(&mut delivery, 1, NOW);
+    delivery.acked(2, true, NOW);
+    assert_eq!(delivery.passed(), []);
+    delivery.acked(1, true, NOW);
+    assert_eq!(delivery.passed(), [Passed { class: RecordClass::Ledger, n: 8, unsendable: vec![] }]);
+    assert!(delivery.nothing_stored());
+}
+
+#[test]
+fn a_class_that_is_refused_is_halted_and_then_tried_with_one_record() {
+    let mut delivery = with_stored(WIDE, &[stored(1, 1), stored(2, 1)]);
+    fly(&mut delivery, 1, NOW);
+    let landed = delivery.acked(1, false, NOW).unwrap();
+    assert_eq!(landed.stored, Some((RecordClass::Ledger, true)), "it is told once");
+    assert_eq!(delivery.acked(2, false, NOW).unwrap().stored, Some((RecordClass::Ledger, false)));
+    assert_eq!(delivery.wanted(NOW).unwrap().after.ledger, None);
+    assert_eq!(delivery.wanted(NOW).unwrap().after.event, Some(0), "other classes go on");
+
+    let later = delivery.due(NOW).unwrap();
+    assert!(delivery.resume(later));
+    assert_eq!(delivery.wanted(later).unwrap().after.ledger, Some(0));
+    (1..=2).for_each(|n| _ = delivery.take(&stored(n, 1)));
+    assert_eq!(fly(&mut delivery, 3, later), 4, "one");
+    assert_eq!(delivery.acked(3, true, later).unwrap().stored, Some((RecordClass::Ledger, true)));
+    assert_eq!(fly(&mut delivery, 4, later), 5, "and the rest once it is taken");
+    assert_eq!(delivery.passed()[0].n, 1);
+}
+
+#[test]
+fn a_record_that_is_too_large_goes_in_parts_and_counts_when_all_are_taken() {
+    let mut delivery = with_stored(Limits { payload_bytes: 20, ..WIDE }, &[stored(1, 4)]);
+    assert_eq!(fly(&mut delivery, 1, NOW), 3);
+    delivery.acked(1, true, NOW);
+    assert_eq!(delivery.passed(), []);
+    delivery.acked(2, true, NOW);
+    assert_eq!(delivery.passed()[0].n, 1);
+}
+
+#[test]
+fn a_row_that_fits_nowhere_is_counted_and_holds_nothing_up() {
+    let mut delivery = with_stored(Limits { payload_bytes: 8, ..WIDE }, &[]);
+    assert_eq!(delivery.take(&stored(1, 2)), 2);
+    let passed = delivery.passed();
+    assert_eq!((passed[0].n, passed[0].unsendable[0].records), (1, 2));
+}
+
+#[test]
+fn after_a_lost_connection_what_was_not_confirmed_is_wanted_again() {
+    let mut delivery = with_stored(WIDE, &[stored(1, 1), stored(2, 1), stored(3, 1)]);
+    fly(&mut delivery, 1, NOW);
+    delivery.acked(1, true, NOW);
+    assert_eq!(delivery.passed()[0].n, 1);
+    delivery.connected(WIDE);
+    let wanted = delivery.wanted(NOW).unwrap();
+    assert_eq!((wanted.after.ledger, wanted.messages), (Some(1), 100));
 }

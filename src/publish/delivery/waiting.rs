@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::ledger::Message;
+use crate::ledger::{Message, RecordClass};
 
 /// Payload bytes: some days of a site, or five minutes of some ten thousand devices.
 pub const MOST_BYTES: usize = 4 << 20;
@@ -45,7 +45,7 @@ impl Waiting {
     }
 
     fn queue(&mut self, message: &Message) -> &mut VecDeque<Message> {
-        if message.renewed { &mut self.renewed } else { &mut self.messages }
+        if message.class == RecordClass::Devices { &mut self.renewed } else { &mut self.messages }
     }
 
     fn drop_oldest(&mut self) -> bool {

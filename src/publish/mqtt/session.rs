@@ -5,24 +5,28 @@ use std::time::Duration;
 
 use rumqttc::Outgoing;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{
-    ConnAck, Filter, PubAck, PubAckReason, Publish, PublishProperties, SubAck, SubscribeReasonCode,
-};
+use rumqttc::v5::mqttbytes::v5::{ConnAck, PubAck, PubAckReason, PublishProperties};
 use rumqttc::v5::{AsyncClient, Event, EventLoop, Incoming};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+use super::backlog::{Backlog, Records};
 use super::failure::{self, Failure, Stage};
+use super::subscribe::Subscriptions;
 use super::{CHANNEL, Inbox, Link, LinkHealth, WINDOW};
 use crate::clock;
 use crate::ledger::Message;
+use crate::ledger::outbox::{Record, Wanted};
 use crate::publish::LiveSet;
 use crate::publish::backoff::Backoff;
 use crate::publish::delivery::{Delivery, Limits, Step};
 
 /// Pings that may pass while the broker owes an acknowledgement and sends none.
 const PINGS_WITHOUT_ACK: u32 = 3;
+
+/// At the end, the outbox is sent on for so long.
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// Why a connection is over.
 enum End {
@@ -33,7 +37,12 @@ enum End {
 /// Where a connection stands.
 struct Connection {
     up: bool,
+    /// The last records and `offline` are on their way.
     closing: bool,
+    /// It is to end; what the outbox has is sent on until then, monotonic.
+    draining: Option<Duration>,
+    /// While draining: the outbox has no more.
+    drained: bool,
     pings_without_ack: u32,
 }
 
@@ -41,7 +50,8 @@ pub struct Publisher {
     link: Link,
     live: watch::Receiver<LiveSet>,
     records: mpsc::UnboundedReceiver<Message>,
-    inboxes: Vec<Inbox>,
+    backlog: Backlog,
+    subscriptions: Subscriptions,
     stop: watch::Receiver<bool>,
     health: watch::Sender<LinkHealth>,
     delivery: Delivery,
@@ -55,18 +65,21 @@ impl Publisher {
     pub fn new(
         link: Link,
         live: watch::Receiver<LiveSet>,
-        records: mpsc::UnboundedReceiver<Message>,
+        records: Records,
         inboxes: Vec<Inbox>,
         (stop, health): (watch::Receiver<bool>, watch::Sender<LinkHealth>),
     ) -> Self {
+        let subscriptions = Subscriptions::new(inboxes, link.prefix.clone());
+        let delivery = Delivery::new(link.records_per_s);
         Self {
             link,
             live,
-            records,
-            inboxes,
+            records: records.unwritten,
+            backlog: Backlog::new(records.written),
+            subscriptions,
             stop,
             health,
-            delivery: Delivery::new(),
+            delivery,
             backoff: Backoff::new(),
             logged_failure: None,
             logged_topics: BTreeSet::new(),
@@ -77,6 +90,7 @@ impl Publisher {
     pub async fn run(mut self) {
         loop {
             let end = self.connection().await;
+            self.backlog.take_back();
             self.health.send_modify(|health| health.connected = false);
             let End::Lost(failure) = end else { return };
             let wait = self.backoff.wait(fastrand::f64(), failure.heard());
@@ -87,7 +101,8 @@ impl Publisher {
         }
     }
 
-    /// Between two connections. Records are taken in all the time, so that what waits is bounded.
+    /// Between two connections. Records that could not be written are taken in all the time, so that what
+    /// waits is bounded.
     async fn pause(&mut self, wait: Duration) -> Result<(), End> {
         let pause = sleep(wait);
         tokio::pin!(pause);
@@ -115,7 +130,8 @@ impl Publisher {
     /// One connection, from the first packet to the last.
     async fn connection(&mut self) -> End {
         let (client, mut events) = AsyncClient::new(self.link.options("", true), CHANNEL);
-        let mut connection = Connection { up: false, closing: false, pings_without_ack: 0 };
+        let mut connection =
+            Connection { up: false, closing: false, draining: None, drained: false, pings_without_ack: 0 };
         loop {
             let event = match self.next_event(&client, &mut events, &mut connection).await {
                 Ok(event) => event,
@@ -123,14 +139,19 @@ impl Publisher {
             };
             let outcome = match event {
                 Event::Incoming(Incoming::ConnAck(ack)) => {
-                    self.connected(&ack, &mut connection).map(|()| self.subscribe(&client))
+                    self.connected(&ack, &mut connection).map(|()| self.subscriptions.ask(&client))
                 }
                 Event::Incoming(Incoming::Publish(publish)) => {
-                    self.arrived(&publish);
+                    let lost = self.subscriptions.arrived(&publish);
+                    if lost > 0 {
+                        self.health.send_modify(|health| health.arrivals_dropped += lost);
+                    }
                     Ok(())
                 }
                 Event::Incoming(Incoming::SubAck(ack)) => {
-                    self.subscribed(&ack);
+                    for filter in self.subscriptions.refused(&ack) {
+                        self.subscription_refused(&filter);
+                    }
                     Ok(())
                 }
                 Event::Incoming(Incoming::PubAck(ack)) => {
@@ -155,7 +176,7 @@ impl Publisher {
                 return End::Lost(failure);
             }
             if connection.up {
-                self.send(&client, &connection);
+                self.send(&client, &mut connection);
             }
         }
     }
@@ -176,10 +197,11 @@ impl Publisher {
         let poll = events.poll();
         tokio::pin!(poll);
         loop {
+            let due = self.due(connection);
             tokio::select! {
                 event = &mut poll => {
                     return event.map_err(|error| {
-                        if connection.closing {
+                        if connection.closing || connection.draining.is_some() {
                             return End::Stopped;
                         }
                         let stage = if connection.up { Stage::Accepted } else { self.link.stage() };
@@ -195,15 +217,26 @@ impl Publisher {
                         self.send(client, connection);
                     }
                 }
-                () = stopped(&mut self.stop), if !connection.closing => {
+                records = self.backlog.answer(), if connection.up && !connection.closing => {
+                    self.take_stored(records, connection);
+                    self.send(client, connection);
+                }
+                () = sleep(due), if connection.up => {
+                    if self.delivery.resume(clock::now().mono) {
+                        self.backlog.take_back();
+                    }
+                    self.send(client, connection);
+                }
+                () = stopped(&mut self.stop), if !connection.closing && connection.draining.is_none() => {
                     if !connection.up {
                         return Err(End::Stopped);
                     }
                     while let Ok(message) = self.records.try_recv() {
                         self.take(message);
                     }
-                    connection.closing = true;
-                    self.delivery.close();
+                    connection.drained = !self.backlog.is_there();
+                    connection.draining = Some(clock::now().mono.saturating_add(DRAIN));
+                    self.backlog.take_back();
                     self.send(client, connection);
                 }
                 () = &mut silence => return Err(End::Lost(Failure::silence(limit))),
@@ -232,50 +265,60 @@ impl Publisher {
         Ok(())
     }
 
-    /// Full names of all that is asked for, in order.
-    fn filters(&self) -> Vec<String> {
-        self.inboxes.iter().flat_map(|inbox| inbox.filter.names(&self.link.prefix)).collect()
-    }
-
-    /// Asks for what others publish, all in one request. The channel has room for it.
-    fn subscribe(&self, client: &AsyncClient) {
-        let filters = self.filters();
-        if !filters.is_empty() {
-            let filters = filters.into_iter().map(|name| Filter::new(name, QoS::AtLeastOnce));
-            let _ = client.try_subscribe_many(filters);
+    fn subscription_refused(&mut self, filter: &str) {
+        if self.logged_topics.insert(format!("subscription {filter}")) {
+            warn!(
+                filter,
+                "the broker refuses a subscription, so nothing is heard there; check its access list"
+            );
         }
     }
 
-    fn subscribed(&mut self, ack: &SubAck) {
-        for (filter, code) in self.filters().into_iter().zip(&ack.return_codes) {
-            let granted = matches!(code, SubscribeReasonCode::Success(_));
-            if !granted && self.logged_topics.insert(format!("subscription {filter}")) {
-                warn!(
-                    filter,
-                    "the broker refuses a subscription, so nothing is heard there; check its access list"
-                );
+    /// Until something is to be done that nothing else tells of.
+    fn due(&self, connection: &Connection) -> Duration {
+        let now = clock::now().mono;
+        let draining = connection.draining.filter(|_| !connection.closing);
+        let due = [self.delivery.due(now), draining].into_iter().flatten().min();
+        due.map_or(Duration::MAX, |due| due.saturating_sub(now))
+    }
+
+    fn take_stored(&mut self, answer: Option<Vec<Record>>, connection: &mut Connection) {
+        let Some(records) = answer else { return };
+        connection.drained |= connection.draining.is_some() && records.is_empty();
+        for record in records {
+            if self.delivery.take(&record) > 0 {
+                self.oversize(&record.topic, record.payload.len());
             }
         }
-    }
-
-    /// What finds no room is lost: the next one is newer.
-    fn arrived(&mut self, publish: &Publish) {
-        for inbox in &self.inboxes {
-            let Some(arrival) = inbox.filter.arrival(publish, &self.link.prefix) else { continue };
-            if inbox.to.try_send(arrival).is_err() {
-                self.health.send_modify(|health| health.arrivals_dropped += 1);
-            }
-        }
+        self.backlog.confirmed(self.delivery.passed());
     }
 
     fn acknowledged(&mut self, ack: &PubAck) {
-        let Some(topic) = self.delivery.acked(ack.pkid) else { return };
-        if matches!(ack.reason, PubAckReason::Success | PubAckReason::NoMatchingSubscribers) {
+        let taken = match ack.reason {
+            PubAckReason::Success => true,
+            PubAckReason::NoMatchingSubscribers => !self.link.keeps_unheard,
+            _ => false,
+        };
+        let Some(landed) = self.delivery.acked(ack.pkid, taken, clock::now().mono) else { return };
+        if let Some((class, turned)) = landed.stored {
+            let passed = self.delivery.passed();
+            self.backlog.confirmed(passed);
+            if turned {
+                let reason = (!taken).then(|| format!("{} ({:?})", landed.topic, ack.reason));
+                self.health.send_modify(|health| *health.refused.of_mut(class) = reason);
+                // Of a class that is halted nothing is wanted.
+                self.backlog.take_back();
+            }
+        } else if ack.reason == PubAckReason::NoMatchingSubscribers {
+            return;
+        }
+        if taken {
+            self.health.send_modify(|health| health.acked += u64::from(landed.stored.is_some()));
             return;
         }
         self.health.send_modify(|health| health.rejected += 1);
-        if self.logged_topics.insert(format!("refused {topic}")) {
-            let topic = self.link.prefix.topic(&topic);
+        if self.logged_topics.insert(format!("refused {}", landed.topic)) {
+            let topic = self.link.prefix.topic(&landed.topic);
             warn!(topic, reason = ?ack.reason, "the broker refuses a topic; check its access list");
         }
     }
@@ -291,12 +334,31 @@ impl Publisher {
         Err(Failure::new("the broker acknowledges no publish", "see the broker's log"))
     }
 
-    /// Hands over as much as the window allows.
-    fn send(&mut self, client: &AsyncClient, connection: &Connection) {
+    /// Hands over as much as the window allows, and asks for more where there is room.
+    fn send(&mut self, client: &AsyncClient, connection: &mut Connection) {
+        let now = clock::now().mono;
+        self.hand_over(client, now);
+        if let Some(until) = connection.draining.filter(|_| !connection.closing) {
+            if now >= until || (connection.drained && self.delivery.nothing_stored()) {
+                connection.closing = true;
+                self.backlog.take_back();
+                self.delivery.close();
+                self.hand_over(client, now);
+            }
+        }
+        if !connection.closing {
+            let wait = connection.draining.is_none();
+            self.backlog.ask(self.delivery.wanted(now).map(|wanted| Wanted { wait, ..wanted }));
+        } else if self.delivery.idle() {
+            let _ = client.try_disconnect();
+        }
+    }
+
+    fn hand_over(&mut self, client: &AsyncClient, now: Duration) {
         loop {
             let newest = self.live.borrow_and_update().clone();
             self.delivery.offer(&newest);
-            match self.delivery.next() {
+            match self.delivery.next(now) {
                 Some(Step::Publish { topic, payload, retain, expires }) => {
                     let topic = self.link.prefix.topic(&topic);
                     let properties = PublishProperties {
@@ -309,11 +371,8 @@ impl Publisher {
                     let _ = client.try_publish_with_properties(topic, qos, retain, payload, properties);
                 }
                 Some(Step::Oversize { topic, payload_bytes }) => self.oversize(&topic, payload_bytes),
-                None => break,
+                None => return,
             }
-        }
-        if connection.closing && self.delivery.idle() {
-            let _ = client.try_disconnect();
         }
     }
 

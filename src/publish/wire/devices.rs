@@ -3,7 +3,7 @@
 
 use super::flat::Flat;
 use crate::clock::UnixMs;
-use crate::ledger::Message;
+use crate::ledger::{Message, RecordClass};
 use crate::publish::topics;
 use crate::site::{AsicView, GpuView};
 
@@ -78,6 +78,6 @@ fn pack<'a, Unit>(
     let last = last?.to_owned();
     let count = rows.len() as u64;
     let payload = Flat::array(rows.into_iter());
-    let message = Message { topic: topic.into(), payload, renewed: true };
+    let message = Message { topic: topic.into(), payload, class: RecordClass::Devices, records: count };
     Some(Packed { message, rows: count, last })
 }

@@ -11,7 +11,7 @@ use crate::ledger::earning::EarningNews;
 use crate::ledger::hosting::HostingRow;
 use crate::ledger::rollup::{Part, Period, Summed};
 use crate::ledger::site::SiteRow;
-use crate::ledger::{Accrued, Event, Fresh, INTERVAL_MS, Message, Row, SettledNews};
+use crate::ledger::{Accrued, Event, Fresh, INTERVAL_MS, Message, RecordClass, Row, SettledNews};
 use crate::publish::topics;
 use crate::reading::Quality;
 
@@ -54,13 +54,19 @@ pub fn compose(site: &str, boot: &str, fresh: &Fresh, first: u64) -> Vec<Message
     let mut messages = Vec::new();
     let mut rows = rows.into_iter().peekable();
     while rows.peek().is_some() {
-        let payload = Flat::array(rows.by_ref().take(ROWS_PER_MESSAGE));
-        messages.push(Message { topic: topics::LEDGER.into(), payload, renewed: false });
+        let some: Vec<Flat> = rows.by_ref().take(ROWS_PER_MESSAGE).collect();
+        let (class, records) = (RecordClass::Ledger, some.len() as u64);
+        let payload = Flat::array(some.into_iter());
+        messages.push(Message { topic: topics::LEDGER.into(), payload, class, records });
     }
     let of_event = |event: &Event| of_event(row(event.kind.as_str(), event.at, event.seq), event);
     let events = fresh.events.iter().map(of_event);
-    let message =
-        |event: Flat| Message { topic: topics::EVENT.into(), payload: event.finish(), renewed: false };
+    let message = |event: Flat| Message {
+        topic: topics::EVENT.into(),
+        payload: event.finish(),
+        class: RecordClass::Event,
+        records: 1,
+    };
     messages.extend(events.map(message));
     messages
 }
@@ -181,6 +187,13 @@ fn of_event(mut flat: Flat, event: &Event) -> Flat {
         flat.text("subject", &event.subject);
     }
     flat.text("text", &event.text);
+    if let Some(gap) = &event.gap {
+        flat.text("broker", &gap.broker);
+        flat.text("cause", gap.cause.as_str());
+        flat.figure("records", gap.records);
+        flat.time("from_ts", gap.from);
+        flat.time("to_ts", gap.to);
+    }
     flat
 }
 

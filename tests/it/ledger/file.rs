@@ -6,11 +6,20 @@ use super::*;
 fn a_place_that_cannot_be_written_is_a_clear_error() {
     let error = Ledger::open("/proc/wattsplit/ledger.sqlite".as_ref()).unwrap_err().to_string();
     assert!(error.starts_with("ledger /proc/wattsplit/ledger.sqlite: unable to open"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_database_is_set_aside_untouched_and_a_new_one_begun() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("notes.txt");
-    std::fs::write(&path, "not a database, but long enough to look at its header. ".repeat(40)).unwrap();
-    let error = Ledger::open(&path).unwrap_err().to_string();
-    assert!(error.contains("notes.txt: file is not a database"), "{error}");
+    let path = dir.path().join("ledger.sqlite");
+    let text = "not a database, but long enough to look at its header. ".repeat(40);
+    std::fs::write(&path, &text).unwrap();
+    let mut ledger = Ledger::open(&path).unwrap();
+    let aside = ledger.status().borrow().set_aside.clone().unwrap();
+    assert!(aside.to_str().unwrap().contains("ledger.sqlite.damaged-2"), "{aside:?}");
+    assert_eq!(std::fs::read_to_string(aside).unwrap(), text);
+    ledger.append(vec![row(0, 1)]).unwrap();
+    assert_eq!(ledger.close().written, 1);
 }
 
 #[test]

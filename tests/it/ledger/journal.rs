@@ -2,38 +2,44 @@
 
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use wattsplit::ledger::outbox::{ByClass, RecordClass};
 use wattsplit::ledger::rollup::Period;
 use wattsplit::ledger::store::Batch;
-use wattsplit::ledger::{Event, EventKind, Fresh, Message, Outlet, Severity};
+use wattsplit::ledger::{Destination, Event, EventKind, Fresh, Message, Outlet, Severity};
 
 use super::*;
 
 type Composed = Arc<Mutex<Vec<(u64, Vec<(Period, i64)>, usize)>>>;
 
-/// An outlet that notes what it composes, and what comes out of it.
-fn outlet() -> (Outlet, Composed, UnboundedReceiver<Message>) {
-    let (to, sent) = unbounded_channel();
+/// An outlet that notes what it composes.
+fn outlet() -> (Outlet, Composed) {
+    let (unwritten, _) = tokio::sync::mpsc::unbounded_channel();
     let composed = Composed::default();
     let note = Arc::clone(&composed);
     let compose = move |fresh: &Fresh, first: u64| {
         let sums =
             fresh.roll_ups.iter().map(|(period, sum)| (*period, (sum.start.0 - START_MS) / INTERVAL_MS));
         note.lock().unwrap().push((first, sums.collect(), fresh.rows.len()));
-        vec![Message { topic: "ledger".into(), payload: first.to_string().into_bytes(), renewed: false }]
+        let (payload, class) = (first.to_string().into_bytes(), RecordClass::Ledger);
+        vec![Message { topic: "ledger".into(), payload, class, records: 1 }]
     };
-    (Outlet::new(Arc::new(compose), to), composed, sent)
+    let to = vec![Destination { broker: "main".into(), unwritten }];
+    (Outlet::new(Arc::new(compose), to, ByClass::each(|_| 1_000_000)), composed)
 }
 
-fn sent(received: &mut UnboundedReceiver<Message>) -> Vec<String> {
-    std::iter::from_fn(|| received.try_recv().ok()).map(|m| String::from_utf8(m.payload).unwrap()).collect()
+/// What waits in the outbox.
+fn waits(path: &std::path::Path) -> Vec<String> {
+    let file = rusqlite::Connection::open(path).unwrap();
+    let mut statement = file.prepare("SELECT payload FROM outbox_ledger ORDER BY n").unwrap();
+    let payloads = statement.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();
+    payloads.map(|payload| String::from_utf8(payload.unwrap()).unwrap()).collect()
 }
 
 #[test]
 fn an_hour_is_summed_when_its_last_interval_is_written_and_only_once() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ledger.sqlite");
-    let (outlet, composed, mut received) = outlet();
+    let (outlet, composed) = outlet();
     let mut ledger = Ledger::open_with(&path, Some(outlet)).unwrap();
     for interval in 0..12 {
         ledger.append(vec![row(interval, 1_000)]).unwrap();
@@ -48,14 +54,14 @@ fn an_hour_is_summed_when_its_last_interval_is_written_and_only_once() {
     // Row and sum took the numbers 12 and 13; what is no news takes none.
     assert_eq!((composed[12].0, composed[12].2), (14, 0));
     assert_eq!((composed[13].0, composed[13].2), (14, 1));
-    assert_eq!(sent(&mut received).len(), 14);
+    assert_eq!(waits(&path).len(), 14);
 }
 
 #[test]
 fn the_last_interval_of_a_day_ends_its_hour_and_the_day() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ledger.sqlite");
-    let (outlet, composed, _received) = outlet();
+    let (outlet, composed) = outlet();
     let mut ledger = Ledger::open_with(&path, Some(outlet)).unwrap();
     // START_MS is 14:00: ten hours are left of the day.
     ledger.append((0..120).map(|interval| row(interval, 1_000)).collect::<Vec<_>>()).unwrap();
@@ -69,7 +75,7 @@ fn the_last_interval_of_a_day_ends_its_hour_and_the_day() {
 fn what_is_not_on_disk_is_not_sent_and_keeps_its_number() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ledger.sqlite");
-    let (outlet, _composed, mut received) = outlet();
+    let (outlet, _composed) = outlet();
     let mut ledger = Ledger::open_with(&path, Some(outlet)).unwrap();
     let other = rusqlite::Connection::open(&path).unwrap();
     other.execute_batch("ALTER TABLE advice RENAME TO elsewhere; ALTER TABLE event RENAME TO away").unwrap();
@@ -80,6 +86,7 @@ fn what_is_not_on_disk_is_not_sent_and_keeps_its_number() {
         severity: Severity::Info,
         subject: String::new(),
         text: "x".into(),
+        gap: None,
         told: false,
     };
     ledger.append(Batch { rows: vec![row(0, 1)], events: vec![event], ..Batch::default() }).unwrap();
@@ -89,11 +96,11 @@ fn what_is_not_on_disk_is_not_sent_and_keeps_its_number() {
         let failed = status.wait_for(|s| s.error.is_some());
         tokio::time::timeout(Duration::from_secs(10), failed).await.unwrap().unwrap();
     });
-    assert_eq!(sent(&mut received), Vec::<String>::new());
+    assert_eq!(waits(&path), Vec::<String>::new());
     other.execute_batch("ALTER TABLE elsewhere RENAME TO advice; ALTER TABLE away RENAME TO event").unwrap();
     let status = ledger.close();
     assert_eq!((status.written, status.error), (1, None));
-    assert_eq!(sent(&mut received), ["1"], "as if the failure had not been");
+    assert_eq!(waits(&path), ["1"], "as if the failure had not been");
 }
 
 #[test]

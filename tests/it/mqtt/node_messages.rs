@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wattsplit::clock::{Now, UnixMs};
-use wattsplit::ledger::Message;
+use wattsplit::ledger::{Message, RecordClass};
 use wattsplit::publish::wire::nodes::{self, Head};
 use wattsplit::reading::*;
 use wattsplit::units::*;
@@ -24,7 +24,7 @@ fn head() -> Head<'static> {
 }
 
 fn message(below: &str, payload: Vec<u8>) -> Message {
-    Message { topic: format!("node/n1/{below}").into(), payload, renewed: true }
+    Message { topic: format!("node/n1/{below}").into(), payload, class: RecordClass::Devices, records: 1 }
 }
 
 fn poorer<T: Copy>(read: &mut Read<T>) {

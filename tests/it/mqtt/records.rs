@@ -8,9 +8,12 @@ use wattsplit::economics::energy::Method;
 use wattsplit::ledger::decision::DecisionRow;
 use wattsplit::ledger::earning::{Earning, EarningNews};
 use wattsplit::ledger::hosting::HostingRow;
+use wattsplit::ledger::outbox::Cause;
 use wattsplit::ledger::rollup::{Part, Period, Summed};
 use wattsplit::ledger::site::SiteRow;
-use wattsplit::ledger::{Accrued, Event, EventKind, Fresh, Message, Row, SettledNews, Settlement, Severity};
+use wattsplit::ledger::{
+    Accrued, Event, EventKind, Fresh, Gap, Message, RecordClass, Row, SettledNews, Settlement, Severity,
+};
 use wattsplit::publish::wire::records::compose;
 use wattsplit::reading::{Missing, Quality, SettledKind};
 use wattsplit::units::{Fraction, Sats, Usd, UsdPerMwh, UsdPerPhDay};
@@ -60,7 +63,16 @@ pub fn of_every_kind() -> Vec<Message> {
         severity: Severity::Warning,
         subject: subject.into(),
         text: "something happened".into(),
+        gap: None,
         told: false,
+    };
+    let gap = Gap {
+        broker: "main".into(),
+        class: RecordClass::Devices,
+        cause: Cause::Budget,
+        records: 12,
+        from: DAY,
+        to: DAY,
     };
     let meter = |known: Accrued| SiteRow {
         start: DAY,
@@ -101,7 +113,11 @@ pub fn of_every_kind() -> Vec<Message> {
             SettledNews { settlement: settlement.clone(), corrects: None },
             SettledNews { settlement, corrects: Some(Sats(120)) },
         ],
-        events: vec![event(1, EventKind::Started, ""), event(2, EventKind::Advice, "179-ab")],
+        events: vec![
+            event(1, EventKind::Started, ""),
+            event(2, EventKind::Advice, "179-ab"),
+            Event { gap: Some(gap), ..event(3, EventKind::RecordsDropped, "devices") },
+        ],
         earnings: vec![earning(None), earning(Some(-1_500_000))],
         hosting_rows: vec![
             hosting(known, Some(known)),
@@ -118,7 +134,8 @@ pub fn of_every_kind() -> Vec<Message> {
 }
 
 fn numbered(n: u64) -> Message {
-    Message { topic: "event".into(), payload: format!(r#"{{"seq":{n}}}"#).into_bytes(), renewed: false }
+    let payload = format!(r#"{{"seq":{n}}}"#).into_bytes();
+    Message { topic: "event".into(), payload, class: RecordClass::Event, records: 1 }
 }
 
 fn send(records: &mpsc::UnboundedSender<Message>, numbers: std::ops::Range<u64>) {

@@ -1,0 +1,237 @@
+//! What the ledger's thread knows of the outbox. A transaction works on a copy, which takes the place of
+//! the original when it is committed.
+
+use rusqlite::{Connection, Transaction};
+
+use super::class::{ByClass, RecordClass};
+use super::cursor::Cursors;
+use super::gap::{Cause, Gap, Gaps};
+use super::shelf::{self, Entry, Found, Held};
+use super::{Budgets, ClassHealth, Confirmed, Record, Wanted};
+use crate::clock::UnixMs;
+use crate::ledger::{Event, Message};
+
+/// Records that one transaction deletes or evicts at most: a backlog of millions goes in steps.
+const STEP: i64 = 2_000;
+
+/// The outbox of one file.
+#[derive(Debug, Clone)]
+pub(in crate::ledger) struct Keeper {
+    budgets: Budgets,
+    brokers: Vec<String>,
+    cursors: Cursors,
+    held: ByClass<Held>,
+    /// Number of the next record.
+    next: ByClass<i64>,
+    gaps: Gaps,
+    announced: u64,
+    /// Confirmed records that are still on disk are more than one transaction deletes.
+    trims_on: bool,
+}
+
+impl Keeper {
+    /// Takes in what the file holds, and counts what it lacks.
+    pub fn open(
+        transaction: &Transaction<'_>,
+        brokers: Vec<String>,
+        budgets: Budgets,
+        now: UnixMs,
+    ) -> rusqlite::Result<Self> {
+        let cursors = Cursors::read(transaction, &brokers)?;
+        let gaps = Gaps::read(transaction)?;
+        let (held, next) = (ByClass::default(), ByClass::each(|_| 1));
+        let mut keeper = Self { budgets, brokers, cursors, held, next, gaps, announced: 0, trims_on: true };
+        for class in RecordClass::ALL {
+            let (held, last) = shelf::count(transaction, class)?;
+            *keeper.held.of_mut(class) = held;
+            *keeper.next.of_mut(class) = last.max(keeper.cursors.highest(class)).saturating_add(1);
+            let missing = shelf::counted(transaction, class)?.saturating_sub(held.messages);
+            let brokers = keeper.brokers.clone();
+            keeper.lose(brokers, class, Cause::Missing, (missing, now, now));
+        }
+        keeper.keep(transaction)?;
+        Ok(keeper)
+    }
+
+    /// For a new file in place of one that is damaged: numbers go on, and nothing is held.
+    pub fn start_over(&mut self, transaction: &Transaction<'_>, now: UnixMs) -> rusqlite::Result<()> {
+        for class in RecordClass::ALL {
+            let lost = std::mem::take(self.held.of_mut(class));
+            let next = *self.next.of(class);
+            let behind = self.behind(class, next - 1);
+            self.lose(behind, class, Cause::Missing, (lost.messages, now, now));
+        }
+        self.cursors.rewrite();
+        self.keep(transaction)
+    }
+
+    /// Puts messages at the end of their queues and lets the oldest go where a budget is full.
+    pub fn add(
+        &mut self,
+        transaction: &Transaction<'_>,
+        messages: &[Message],
+        now: UnixMs,
+    ) -> rusqlite::Result<()> {
+        for message in messages {
+            let next = self.next.of_mut(message.class);
+            shelf::add(transaction, *next, message, now)?;
+            *next = next.saturating_add(1);
+            let held = self.held.of_mut(message.class);
+            held.messages = held.messages.saturating_add(1);
+            held.bytes = held.bytes.saturating_add(shelf::size(message));
+        }
+        for class in RecordClass::ALL {
+            self.evict(transaction, class)?;
+        }
+        Ok(())
+    }
+
+    /// These events are written in this transaction: the gaps that they tell of are announced.
+    pub fn announce(&mut self, events: &[Event]) {
+        for gap in events.iter().filter_map(|event| event.gap.as_ref()) {
+            self.gaps.announced(gap);
+            self.announced = self.announced.saturating_add(1);
+        }
+    }
+
+    pub fn confirm(&mut self, confirmed: &Confirmed) {
+        let Confirmed { broker, class, n, unsendable } = confirmed;
+        self.cursors.advance(broker, *class, *n);
+        for lost in unsendable {
+            self.lose(vec![broker.to_string()], *class, Cause::TooLarge, (lost.records, lost.at, lost.at));
+        }
+    }
+
+    /// Whether there is something for [`Keeper::keep`] to do.
+    pub fn has_news(&self) -> bool {
+        self.cursors.changed() || self.trims_on
+    }
+
+    /// Brings the file up to date: cursors, counts, and no record that all brokers have.
+    pub fn keep(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        self.cursors.keep(transaction)?;
+        self.trims_on = false;
+        for class in RecordClass::ALL {
+            if let Some(lowest) = self.cursors.lowest(class) {
+                let done = shelf::oldest(transaction, class, lowest, STEP)?;
+                self.trims_on |= done.len() as i64 == STEP;
+                self.remove(transaction, class, &done)?;
+            }
+            shelf::keep(transaction, class, *self.held.of(class))?;
+        }
+        self.gaps.keep(transaction)
+    }
+
+    /// The next records for a broker, and those whose bytes are damaged.
+    pub fn read(
+        &self,
+        connection: &Connection,
+        broker: &str,
+        wanted: &Wanted,
+    ) -> rusqlite::Result<(Vec<Record>, Vec<(RecordClass, Entry)>)> {
+        let (mut records, mut damaged, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
+        for class in RecordClass::ALL {
+            let Some(after) = wanted.after.of(class) else { continue };
+            // Nothing of the class is behind the last one that was written: the disk need not be asked.
+            let after = self.cursors.of(broker, class).max(*after);
+            if after.saturating_add(1) >= *self.next.of(class) || records.len() >= wanted.messages {
+                continue;
+            }
+            shelf::read(connection, class, after, |found| {
+                match found {
+                    Found::Record(record) => {
+                        bytes = bytes.saturating_add(record.payload.len());
+                        if bytes > wanted.bytes && !records.is_empty() {
+                            return false;
+                        }
+                        records.push(record);
+                    }
+                    Found::Damaged(entry) => damaged.push((class, entry)),
+                }
+                records.len() < wanted.messages && damaged.len() < wanted.messages
+            })?;
+        }
+        Ok((records, damaged))
+    }
+
+    /// Takes damaged records out.
+    pub fn discard(
+        &mut self,
+        transaction: &Transaction<'_>,
+        damaged: &[(RecordClass, Entry)],
+    ) -> rusqlite::Result<()> {
+        for (class, entry) in damaged {
+            let behind = self.behind(*class, entry.n);
+            self.lose(behind, *class, Cause::Damaged, (entry.records, entry.at, entry.at));
+            self.remove(transaction, *class, std::slice::from_ref(entry))?;
+            shelf::keep(transaction, *class, *self.held.of(*class))?;
+        }
+        self.gaps.keep(transaction)
+    }
+
+    pub fn health(&self, connection: &Connection) -> rusqlite::Result<super::Health> {
+        let mut classes = ByClass::<ClassHealth>::default();
+        for class in RecordClass::ALL {
+            let Held { messages, bytes } = *self.held.of(class);
+            let oldest =
+                if messages == 0 { Vec::new() } else { shelf::oldest(connection, class, i64::MAX, 1)? };
+            let oldest = oldest.first().map(|entry| entry.at);
+            let dropped = self.gaps.dropped(class);
+            *classes.of_mut(class) = ClassHealth { messages, bytes, oldest, dropped };
+        }
+        Ok(super::Health { classes, gaps: self.gaps.unannounced(), announced: self.announced })
+    }
+
+    fn evict(&mut self, transaction: &Transaction<'_>, class: RecordClass) -> rusqlite::Result<()> {
+        let budget = *self.budgets.of(class);
+        while self.held.of(class).bytes > budget {
+            let mut excess = self.held.of(class).bytes - budget;
+            let mut gone = shelf::oldest(transaction, class, i64::MAX, STEP)?;
+            gone.retain(|entry| {
+                let goes = excess > 0;
+                excess = excess.saturating_sub(entry.bytes);
+                goes
+            });
+            if gone.is_empty() {
+                return Ok(());
+            }
+            for entry in &gone {
+                let behind = self.behind(class, entry.n);
+                self.lose(behind, class, Cause::Budget, (entry.records, entry.at, entry.at));
+            }
+            self.remove(transaction, class, &gone)?;
+        }
+        Ok(())
+    }
+
+    /// `entries` stand one behind the other.
+    fn remove(
+        &mut self,
+        transaction: &Transaction<'_>,
+        class: RecordClass,
+        entries: &[Entry],
+    ) -> rusqlite::Result<()> {
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(()) };
+        shelf::remove(transaction, class, (first.n, last.n))?;
+        let held = self.held.of_mut(class);
+        held.messages = held.messages.saturating_sub(entries.len() as u64);
+        held.bytes = held.bytes.saturating_sub(entries.iter().map(|entry| entry.bytes).sum());
+        Ok(())
+    }
+
+    fn behind(&self, class: RecordClass, n: i64) -> Vec<String> {
+        self.cursors.behind(class, n).map(str::to_owned).collect()
+    }
+
+    fn lose(
+        &mut self,
+        brokers: Vec<String>,
+        class: RecordClass,
+        cause: Cause,
+        (records, from, to): (u64, UnixMs, UnixMs),
+    ) {
+        for broker in brokers {
+            self.gaps.add(Gap { broker, class, cause, records, from, to });
+        }
+    }
+}

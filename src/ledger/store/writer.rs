@@ -1,0 +1,331 @@
+//! What the ledger's thread does: it writes what is queued as one transaction, and answers publishers.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::{oneshot, watch};
+
+use super::{Batch, Command, Status};
+use crate::clock::{self, Now, UnixMs};
+use crate::ledger::accrual::OpenInterval;
+use crate::ledger::decision;
+use crate::ledger::outbox::keeper::Keeper;
+use crate::ledger::outbox::{Record, Request};
+use crate::ledger::outlet::{Fresh, Outlet};
+use crate::ledger::reconcile;
+use crate::ledger::sqlite::{self, LedgerError, aside};
+
+/// Between two tries while the disk fails.
+const RETRY: Duration = Duration::from_secs(5);
+/// Confirmations of brokers wait for the next batch, but no longer than this: losing them only sends
+/// records twice.
+const CONFIRM_EVERY: Duration = Duration::from_secs(1);
+
+/// What the thread owns.
+pub struct Writer {
+    path: PathBuf,
+    connection: Connection,
+    tell: watch::Sender<Status>,
+    outlet: Option<Outlet>,
+    /// `None` without an outlet.
+    keeper: Option<Keeper>,
+    /// Number of the next record that is sent.
+    next: u64,
+    batches: Vec<Batch>,
+    queued: Arc<AtomicUsize>,
+    requests: Vec<Request>,
+    flushes: Vec<oneshot::Sender<()>>,
+    /// Not before this, monotonic: the disk failed.
+    retry: Duration,
+    /// A question could not be read for: it is tried again then, monotonic.
+    reread: Option<Duration>,
+    /// The file was damaged, and there is no new one yet.
+    detached: bool,
+    /// When confirmations go to disk at the latest, monotonic; `None` while there are none.
+    confirm: Option<Duration>,
+    closing: bool,
+}
+
+impl Writer {
+    pub fn open(
+        path: &Path,
+        outlet: Option<Outlet>,
+        tell: watch::Sender<Status>,
+        queued: Arc<AtomicUsize>,
+    ) -> Result<(Self, Option<OpenInterval>), LedgerError> {
+        let now = clock::now().wall;
+        let opened = open(path, outlet.as_ref(), now);
+        let (connection, keeper, unfinished) = match opened {
+            Err(error) if error.is_damage() => {
+                let moved = aside::set_aside(path, now)?;
+                tracing::error!(%error, to = %moved.display(), "the ledger is damaged and set aside");
+                tell.send_modify(|status| status.set_aside = Some(moved));
+                open(path, outlet.as_ref(), now)?
+            }
+            opened => opened?,
+        };
+        let writer = Self {
+            path: path.to_owned(),
+            connection,
+            tell,
+            outlet,
+            keeper,
+            next: 1,
+            batches: Vec::new(),
+            queued,
+            requests: Vec::new(),
+            flushes: Vec::new(),
+            retry: Duration::ZERO,
+            reread: None,
+            detached: false,
+            confirm: None,
+            closing: false,
+        };
+        writer.tell_outbox();
+        Ok((writer, unfinished))
+    }
+
+    /// Until it is told to close, or nobody is left to tell it anything.
+    pub fn run(mut self, commands: &Receiver<Command>) {
+        self.reconcile();
+        self.reconcile_site(None);
+        while !self.closing {
+            let wait = self.due().map(|due| due.saturating_sub(clock::now().mono));
+            let command = match wait {
+                Some(wait) => commands.recv_timeout(wait),
+                None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match command {
+                Ok(command) => self.take(command),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => self.closing = true,
+            }
+            commands.try_iter().for_each(|command| self.take(command));
+            self.work(clock::now());
+            self.answer();
+        }
+    }
+
+    fn take(&mut self, command: Command) {
+        match command {
+            Command::Write(batch) => self.batches.push(batch),
+            Command::Next(request) => self.requests.push(request),
+            Command::Confirmed(confirmed) => {
+                if let Some(keeper) = &mut self.keeper {
+                    keeper.confirm(&confirmed);
+                    let latest = clock::now().mono.saturating_add(CONFIRM_EVERY);
+                    self.confirm = Some(self.confirm.unwrap_or(latest));
+                }
+            }
+            Command::Flush(done) => self.flushes.push(done),
+            Command::Close => self.closing = true,
+        }
+    }
+
+    /// When there is something to write next, monotonic.
+    fn due(&self) -> Option<Duration> {
+        let batches = (!self.batches.is_empty()).then_some(Duration::ZERO);
+        let detached = self.detached.then_some(Duration::ZERO);
+        let due = [batches, self.confirm, self.reread, detached].into_iter().flatten().min()?;
+        Some(due.max(self.retry))
+    }
+
+    /// Writes what is due, or everything where somebody waits for it.
+    fn work(&mut self, now: Now) {
+        let asked = self.closing || !self.flushes.is_empty();
+        let due = self.due();
+        if due.is_some_and(|due| asked || due <= now.mono) {
+            self.reread = None;
+            match self.write_or_recover(now.wall) {
+                Ok(()) => self.retry = Duration::ZERO,
+                Err(error) => {
+                    self.retry = now.mono.saturating_add(RETRY);
+                    self.tell.send_modify(|status| status.error = Some(error));
+                }
+            }
+        }
+        if self.closing {
+            let lost: usize = self.batches.iter().map(Batch::len).sum();
+            self.tell.send_modify(|status| status.dropped += lost as u64);
+        }
+        for done in self.flushes.drain(..) {
+            let _ = done.send(());
+        }
+    }
+
+    /// One transaction with all batches, their messages, and what brokers have confirmed.
+    fn write(&mut self, now: UnixMs) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction()?;
+        let mut keeper = self.keeper.clone();
+        let mut next = self.next;
+        let mut written: Vec<Fresh> = Vec::with_capacity(self.batches.len());
+        for batch in &self.batches {
+            let fresh = sqlite::write(&transaction, batch)?;
+            if let (Some(keeper), Some(outlet)) = (&mut keeper, &self.outlet) {
+                keeper.add(&transaction, &outlet.compose(&fresh, next), now)?;
+                keeper.add(&transaction, &batch.messages, now)?;
+                keeper.announce(&batch.events);
+            }
+            next = next.saturating_add(fresh.numbered());
+            written.push(fresh);
+        }
+        if let Some(keeper) = &mut keeper {
+            keeper.keep(&transaction)?;
+        }
+        transaction.commit()?;
+        self.keeper = keeper;
+        self.next = next;
+        let more = self.keeper.as_ref().is_some_and(Keeper::has_news);
+        self.confirm = more.then(|| clock::now().mono);
+        self.written(&written);
+        Ok(())
+    }
+
+    fn written(&mut self, written: &[Fresh]) {
+        let batches = std::mem::take(&mut self.batches);
+        self.queued.fetch_sub(batches.len(), Ordering::AcqRel);
+        self.tell.send_modify(|status| {
+            for (fresh, batch) in written.iter().zip(&batches) {
+                let written = fresh.rows.len() + fresh.site_rows.len();
+                status.written += written as u64;
+                status.duplicates += (batch.intervals() - written) as u64;
+                status.settlements += fresh.settlements.len() as u64;
+            }
+            status.error = None;
+        });
+        self.tell_outbox();
+        if written.iter().any(|fresh| fresh.numbered() > 0) {
+            self.reconcile();
+        }
+        if let Some(newest) = batches.iter().rev().find_map(|batch| batch.site_rows.last()) {
+            self.reconcile_site(Some(newest.start));
+        }
+    }
+
+    fn write_or_recover(&mut self, now: UnixMs) -> Result<(), String> {
+        if !self.detached {
+            match self.write(now) {
+                Err(error) if sqlite::is_damage(&error) => self.detach(&error).map_err(|e| e.to_string())?,
+                written => return written.map_err(|e| e.to_string()),
+            }
+        }
+        self.begin_anew(now).map_err(|e| e.to_string())?;
+        self.write(now).map_err(|e| e.to_string())
+    }
+
+    fn detach(&mut self, error: &rusqlite::Error) -> rusqlite::Result<()> {
+        tracing::error!(%error, "the ledger is damaged");
+        self.connection = Connection::open_in_memory()?;
+        self.detached = true;
+        Ok(())
+    }
+
+    /// A file that is damaged is set aside. Numbers and cursors go on in the new one.
+    fn begin_anew(&mut self, now: UnixMs) -> Result<(), LedgerError> {
+        if self.path.exists() {
+            let moved = aside::set_aside(&self.path, now)?;
+            tracing::error!(to = %moved.display(), "the damaged ledger is set aside and a new one begun");
+            self.tell.send_modify(|status| status.set_aside = Some(moved));
+        }
+        let mut connection = sqlite::connect(&self.path)?;
+        if let Some(keeper) = &mut self.keeper {
+            let mut fresh = keeper.clone();
+            let begun = connection.transaction().and_then(|transaction| {
+                fresh.start_over(&transaction, now)?;
+                transaction.commit()
+            });
+            begun.map_err(sqlite::failed(&self.path))?;
+            *keeper = fresh;
+        }
+        self.connection = connection;
+        self.detached = false;
+        Ok(())
+    }
+
+    /// Answers the publishers for which there is something, or who do not wait.
+    fn answer(&mut self) {
+        let mut requests = std::mem::take(&mut self.requests);
+        requests.retain(|request| !request.reply.is_closed());
+        for request in requests {
+            match self.read(&request) {
+                Ok(records) if records.is_empty() && request.wanted.wait => self.requests.push(request),
+                // Who went away meanwhile asks again.
+                Ok(records) => _ = request.reply.send(records),
+                Err(error) => {
+                    if sqlite::is_damage(&error) && !self.detached {
+                        // What cannot be told is tried by the next transaction.
+                        let _ = self.detach(&error);
+                    }
+                    self.tell.send_modify(|status| status.error = Some(error.to_string()));
+                    self.reread = Some(clock::now().mono.saturating_add(RETRY));
+                    self.requests.push(request);
+                }
+            }
+        }
+    }
+
+    /// What there is for a publisher. Records whose bytes are damaged go.
+    fn read(&mut self, request: &Request) -> rusqlite::Result<Vec<Record>> {
+        let Some(keeper) = &mut self.keeper else { return Ok(Vec::new()) };
+        let (records, damaged) = keeper.read(&self.connection, &request.broker, &request.wanted)?;
+        if !damaged.is_empty() {
+            tracing::warn!(records = damaged.len(), "records of the outbox are damaged and dropped");
+            let mut fresh = keeper.clone();
+            let transaction = self.connection.transaction()?;
+            fresh.discard(&transaction, &damaged)?;
+            transaction.commit()?;
+            *keeper = fresh;
+            self.tell_outbox();
+        }
+        Ok(records)
+    }
+
+    fn tell_outbox(&self) {
+        let Some(keeper) = &self.keeper else { return };
+        match keeper.health(&self.connection) {
+            Ok(health) => self.tell.send_modify(|status| status.outbox = health),
+            Err(error) => tracing::warn!(%error, "the outbox cannot be looked at"),
+        }
+    }
+
+    /// What is written stays written if the sums cannot be read.
+    fn reconcile(&self) {
+        match reconcile::newest(&self.connection) {
+            Ok(captures) => self.tell.send_modify(|status| status.captures = captures),
+            Err(error) => tracing::warn!(%error, "accrued and settled amounts cannot be compared"),
+        }
+        match decision::newest(&self.connection) {
+            Ok(regret) => self.tell.send_modify(|status| status.regret = regret),
+            Err(error) => tracing::warn!(%error, "the regret cannot be summed"),
+        }
+    }
+
+    fn reconcile_site(&self, newest: Option<UnixMs>) {
+        match reconcile::site::last_whole_day(&self.connection, newest) {
+            Ok(day) => self.tell.send_modify(|status| status.site_day = day),
+            Err(error) => tracing::warn!(%error, "accrued and metered energy cannot be compared"),
+        }
+    }
+}
+
+/// The file with what it holds of the outbox and of an interval that was not over.
+fn open(
+    path: &Path,
+    outlet: Option<&Outlet>,
+    now: UnixMs,
+) -> Result<(Connection, Option<Keeper>, Option<OpenInterval>), LedgerError> {
+    let mut connection = sqlite::connect(path)?;
+    let unfinished = sqlite::open_interval(&connection).map_err(sqlite::failed(path))?;
+    let keeper = outlet.map(|outlet| {
+        let transaction = connection.transaction()?;
+        let keeper = Keeper::open(&transaction, outlet.brokers(), outlet.budgets(), now)?;
+        transaction.commit()?;
+        Ok(keeper)
+    });
+    let keeper = keeper.transpose().map_err(sqlite::failed(path))?;
+    Ok((connection, keeper, unfinished))
+}

@@ -1,0 +1,88 @@
+//! A file whose bytes are not those that were written.
+
+use wattsplit::ledger::outbox::Cause;
+
+use super::*;
+
+/// A file with ten records of the ledger.
+fn ten(dir: &Path) -> std::path::PathBuf {
+    let path = dir.join("ledger.sqlite");
+    let mut ledger = open(&path, &["main"], ROOMY);
+    append(&mut ledger, RecordClass::Ledger, 0..10);
+    ledger.close();
+    path
+}
+
+fn change(path: &Path, sql: &str) {
+    rusqlite::Connection::open(path).unwrap().execute_batch(sql).unwrap();
+}
+
+#[tokio::test]
+async fn a_record_that_is_damaged_is_dropped_and_counted_and_the_others_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = ten(dir.path());
+    change(&path, "UPDATE outbox_ledger SET payload = '{\"boot\":\"b\",\"seq\":77}' WHERE n = 4");
+    let ledger = open(&path, &["main"], ROOMY);
+    assert_eq!(numbers(&ask(&ledger.outbox("main"), 99).await), [0, 1, 2, 4, 5, 6, 7, 8, 9]);
+    let gaps = ledger.close().outbox.gaps;
+    assert_eq!((gaps.len(), gaps[0].cause, gaps[0].records), (1, Cause::Damaged, 1));
+}
+
+#[tokio::test]
+async fn records_that_are_gone_are_counted_when_the_file_is_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = ten(dir.path());
+    change(&path, "DELETE FROM outbox_ledger WHERE n IN (2, 3)");
+    let ledger = open(&path, &["main"], ROOMY);
+    let gaps = ledger.close().outbox.gaps;
+    assert_eq!((gaps.len(), gaps[0].cause, gaps[0].records), (1, Cause::Missing, 2));
+    assert_eq!(open(&path, &["main"], ROOMY).close().outbox.gaps, gaps, "once");
+}
+
+#[tokio::test]
+async fn a_cursor_that_is_damaged_sends_again_and_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = ten(dir.path());
+    let ledger = open(&path, &["main"], ROOMY);
+    ledger.outbox("main").confirmed(RecordClass::Ledger, 3, Vec::new());
+    ledger.close();
+    change(&path, "UPDATE outbox_cursor SET n = 9");
+    let ledger = open(&path, &["main"], ROOMY);
+    assert_eq!(numbers(&ask(&ledger.outbox("main"), 99).await), (3..10).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_file_that_breaks_while_it_is_open_is_set_aside_and_records_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger.sqlite");
+    // More than is in memory.
+    let large = |n| Message { payload: vec![b'x'; 30_000], ..numbered(RecordClass::Devices, n) };
+    let mut ledger = open(&path, &["main"], ROOMY);
+    for n in 0..30 {
+        let messages = (0..10).map(|m| large(10 * n + m)).collect();
+        ledger.append(Batch { messages, ..Batch::default() }).unwrap();
+    }
+    ledger.close();
+    let mut ledger = open(&path, &["main"], ROOMY);
+    let outbox = ledger.outbox("main");
+    // Not through SQLite, which would keep it whole.
+    let bytes = std::fs::metadata(&path).unwrap().len() as usize;
+    std::fs::write(&path, vec![0x5a; bytes]).unwrap();
+    let wanted = Wanted { after: ByClass::each(|_| Some(0)), messages: 9, bytes: 1 << 20, wait: true };
+    let answer = outbox.next(wanted);
+    append(&mut ledger, RecordClass::Devices, 300..302);
+    let broken = status(&ledger, "set aside", |s| s.set_aside.is_some() && !s.outbox.gaps.is_empty()).await;
+    assert_eq!(broken.set_aside.unwrap().metadata().unwrap().len() as usize, bytes);
+    let gap = &broken.outbox.gaps[0];
+    assert_eq!((gap.cause, gap.records >= 300), (Cause::Missing, true), "what lay in it is counted");
+    // Those before it may have been written before the damage was seen: they are counted, too.
+    append(&mut ledger, RecordClass::Devices, 302..303);
+    ledger.flush().await;
+    let first = tokio::time::timeout(PATIENCE, answer).await.unwrap().unwrap();
+    assert!(numbers(&first)[0] >= 300, "the question is answered from the new file");
+    assert_eq!(numbers(&ask(&outbox, 99).await).last(), Some(&302));
+    // Nothing of the old file gets in the way of the new one.
+    ledger.close();
+    let ledger = open(&path, &["main"], ROOMY);
+    assert_eq!(numbers(&ask(&ledger.outbox("main"), 99).await).last(), Some(&302));
+}
