@@ -28,12 +28,23 @@ const EXIT_USAGE: u8 = 2;
 /// `EX_CONFIG` of sysexits(3).
 const EXIT_CONFIG: u8 = 78;
 
+/// How this program was built: version, commit, target and features, from `build.rs`.
+const BUILT: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit:   ",
+    env!("WATTSPLIT_BUILD_COMMIT"),
+    "\ntarget:   ",
+    env!("WATTSPLIT_BUILD_TARGET"),
+    "\nfeatures: ",
+    env!("WATTSPLIT_BUILD_FEATURES"),
+);
+
 /// What each megawatt of a mixed Bitcoin-mining and AI-hosting site earns, live over MQTT.
 ///
 /// wattsplit reads miners, GPUs, pools and prices, works out what hashing and AI hosting earn, and
 /// publishes it. It never switches anything.
 #[derive(Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, long_version = BUILT, max_term_width = 100)]
 pub struct Cli {
     /// Say more: once for debug, twice for trace. Logs go to stderr.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]

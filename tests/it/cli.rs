@@ -8,6 +8,7 @@ mod outlook;
 mod pipe;
 mod signals;
 mod sites;
+mod version;
 
 use std::path::Path;
 
