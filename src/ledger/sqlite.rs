@@ -158,12 +158,16 @@ pub(super) fn connect(path: &Path) -> Result<Connection, LedgerError> {
 /// Sets the connection up, and brings an empty or older file up to date. Returns the file's version.
 fn prepare(connection: &mut Connection) -> rusqlite::Result<i64> {
     connection.busy_timeout(LOCK_PATIENCE)?;
+    let found = version(connection)?;
+    // Not a byte of it is changed.
+    if found > SCHEMA_VERSION {
+        return Ok(found);
+    }
     // A reader never stops the writer, and what is committed survives a power cut.
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "journal_size_limit", MOST_JOURNAL_BYTES)?;
-    let found = version(connection)?;
-    if found >= SCHEMA_VERSION {
+    if found == SCHEMA_VERSION {
         return Ok(found);
     }
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
