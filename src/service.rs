@@ -1,71 +1,13 @@
 //! The process among others: readiness, watchdog, signals, logging, limits.
 
-use std::io::Write;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use tracing::{Level, Metadata};
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
-/// Logs to stderr. Under systemd each line carries its priority, and the journal its time.
-pub fn init_logging(level: Level) {
-    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_target(false);
-    let registry = tracing_subscriber::registry().with(wanted(level));
-    // `try_init` fails only where a test has set up logging before.
-    let _ = if std::env::var_os("JOURNAL_STREAM").is_some() {
-        registry.with(lines.without_time().with_level(false).with_writer(Journal)).try_init()
-    } else {
-        registry.with(lines.with_writer(std::io::stderr)).try_init()
-    };
-}
+mod journal;
+mod log;
 
-/// The MQTT client logs every publish that is refused, the demo's broker what its clients do: what of
-/// that is news is said here, once.
-fn wanted(level: Level) -> Targets {
-    let targets = Targets::new().with_default(level);
-    targets.with_target("rumqttc", LevelFilter::OFF).with_target("rumqttd", LevelFilter::OFF)
-}
-
-/// Writes `<priority>` before each line, as sd-daemon(3) has it.
-struct Journal;
-
-struct JournalLine {
-    priority: u8,
-}
-
-impl<'a> MakeWriter<'a> for Journal {
-    type Writer = JournalLine;
-
-    fn make_writer(&'a self) -> JournalLine {
-        JournalLine { priority: 6 }
-    }
-
-    fn make_writer_for(&'a self, meta: &Metadata<'_>) -> JournalLine {
-        let priority = match *meta.level() {
-            Level::ERROR => 3,
-            Level::WARN => 4,
-            Level::INFO => 6,
-            _ => 7,
-        };
-        JournalLine { priority }
-    }
-}
-
-impl Write for JournalLine {
-    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        let mut whole = format!("<{}>", self.priority).into_bytes();
-        whole.extend_from_slice(line);
-        std::io::stderr().write_all(&whole)?;
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        std::io::stderr().flush()
-    }
-}
+pub use log::{LogFormat, init_logging};
 
 /// Tells systemd that the first round is done. Does nothing elsewhere.
 pub fn ready() {
@@ -75,6 +17,19 @@ pub fn ready() {
 /// Tells systemd that the shutdown has begun.
 pub fn stopping() {
     notify(&[NotifyState::Stopping]);
+}
+
+/// Tells systemd that what runs is replaced, until [`ready`].
+pub fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => notify(&[NotifyState::Reloading, now]),
+        Err(error) => tracing::debug!(%error, "cannot notify systemd"),
+    }
+}
+
+/// What `systemctl status` shows.
+pub fn status(line: &str) {
+    notify(&[NotifyState::Status(line)]);
 }
 
 /// Tells systemd that the loop still turns.
@@ -115,14 +70,11 @@ pub fn termination() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_mqtt_client_does_not_log_what_the_publisher_says_already() {
-        let wanted = wanted(Level::TRACE);
-        assert!(!wanted.would_enable("rumqttc::v5::state", &Level::WARN));
-        assert!(wanted.would_enable("wattsplit::publish::mqtt::session", &Level::WARN));
-    }
+/// Each SIGHUP.
+///
+/// # Errors
+/// If the handler cannot be installed.
+pub fn hangups() -> std::io::Result<tokio::signal::unix::Signal> {
+    use tokio::signal::unix::{SignalKind, signal};
+    signal(SignalKind::hangup())
 }

@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigErrors};
+use crate::service::LogFormat;
 
 pub mod backtest;
 pub mod check;
@@ -49,6 +50,9 @@ pub struct Cli {
     /// Say more: once for debug, twice for trace. Logs go to stderr.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
+    /// How logs are written. Default: as entries with fields where stderr is systemd's journal, else as text.
+    #[arg(long, value_name = "FORMAT", global = true)]
+    log_format: Option<LogFormat>,
     #[command(subcommand)]
     command: Command,
 }
@@ -146,7 +150,7 @@ pub fn main(cli: Cli, runtime: &tokio::runtime::Runtime) -> ExitCode {
         (1, _) => tracing::Level::DEBUG,
         _ => tracing::Level::TRACE,
     };
-    crate::service::init_logging(level);
+    crate::service::init_logging(level, cli.log_format);
     match runtime.block_on(command(cli.command)) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads the output has seen enough: `| head -1`.
