@@ -221,7 +221,6 @@ pub async fn run(
             Event::Shutdown => break,
         }
     }
-    service::stopping();
     let now = clock::now();
     let picture = core.picture(now, Health { ledger: core.books.health(), ..Health::default() });
     core.books.record(&picture, now);

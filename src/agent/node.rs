@@ -70,7 +70,6 @@ pub async fn run(config: &Config, shutdown: impl Future<Output = ()>) -> Result<
             }
         }
     }
-    service::stopping();
     publisher.shutdown().await;
     Ok(())
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 use crate::config::{Config, ConfigErrors, Role};
 use crate::economics::{HostingConfig, OccupiedFrom, Stoppable, Terms};
 use crate::sources::asic::{AsicConfig, AsicReader, hosts, labels};
-use crate::sources::gpu::GpuReader;
+use crate::sources::gpu::{GpuReader, nvml};
 use crate::sources::network::NetworkKind;
 use crate::sources::pool::PoolConfig;
 use crate::sources::price::{HashpriceIndexConfig, MarketRun, PowerPriceConfig, TariffKind};
@@ -193,7 +193,8 @@ fn occupied(hosting: &HostingConfig) -> String {
 fn gpu_hosts(config: &Config) -> Vec<String> {
     let hosts = config.gpu_host.iter().map(|host| {
         let how = match host.read {
-            GpuReader::Nvml => "this machine",
+            GpuReader::Nvml if nvml::BUILT_IN => "this machine",
+            GpuReader::Nvml => nvml::NOT_BUILT_IN,
             GpuReader::Dcgm | GpuReader::Amd => host.url.as_deref().map_or("an exporter", without_query),
             GpuReader::Node => return format!("{}: a node, sold as {}", host.name, host.hosting),
         };

@@ -183,7 +183,7 @@ fn render(error: &CliError) -> String {
 
 async fn command(command: Command) -> Result<(), CliError> {
     match command {
-        Command::Run(arg) => Ok(run::run(&arg.load()?).await?),
+        Command::Run(arg) => run::run(&arg).await,
         Command::Check { online, file } => check(&file, online).await,
         Command::Once { config, json } => Ok(once::once(&config.load()?, json).await?),
         Command::Explain(arg) => Ok(explain::explain(&arg.load()?).await?),

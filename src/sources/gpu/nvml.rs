@@ -46,6 +46,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Between two attempts to find the driver.
 const NO_DRIVER_RETRY: Duration = Duration::from_secs(30);
 
+/// Whether this program can load the driver library at all.
+pub const BUILT_IN: bool = cfg!(feature = "nvml");
+
+/// Why it reads no GPU of this machine, where it cannot.
+pub const NOT_BUILT_IN: &str = "this program was built without NVML and cannot read the GPUs of this machine; \
+    the one of the Debian packages can";
+
 /// The GPUs of this machine.
 pub struct NvmlSource {
     host: Host,
@@ -199,7 +206,7 @@ impl Reader {
     }
 
     fn read(&mut self, _now: Now) -> Answer {
-        let failure = Failure::new(Missing::NoDriver, "this program was built without NVML");
+        let failure = Failure::new(Missing::NoDriver, NOT_BUILT_IN);
         let failure = Failure { retry_after: Some(NO_DRIVER_RETRY), ..failure };
         Err(Trouble { driver: DriverState::Absent, failure })
     }
