@@ -24,8 +24,8 @@ const REPLY_LIMIT: usize = 8 * 1024 * 1024;
 const DEADLINE: Duration = Duration::from_secs(15);
 /// A piece that was not renewed for this many of its periods is dropped.
 const KEPT_PERIODS: u32 = 3;
-/// Of one list; what is longer is taken for a list without an end.
-const MAX_PAGES: u32 = 2_000;
+/// Of one list: 40,000 workers at a hundred a page. What is longer is taken for a list without an end.
+const MAX_PAGES: u32 = 400;
 /// Less than this is the way of the reply and the grain of the `Date` header.
 const CLOCK_GRAIN_MS: i64 = 2_000;
 
@@ -117,7 +117,7 @@ impl Account {
         self.gate.close(now.mono.saturating_add(DEADLINE));
         self.settle(next, now, Err(Missing::Timeout), None);
         let begun_at = clock::now();
-        let outcome = self.ask(next, page, now).await;
+        let outcome = self.ask(next, page, now).await.and_then(|reply| endless(begun.as_ref(), page, reply));
         let replied = now.mono.saturating_add(clock::now().since(begun_at));
         let mut free = replied.max(now.mono.saturating_add(self.spacing()));
         if let Err(Failure { reason: Missing::RemoteError, retry_after: Some(wait), .. }) = &outcome {
@@ -126,10 +126,6 @@ impl Account {
         }
         self.gate.close(free);
         let failure = match outcome {
-            Ok(reply) if reply.more && page >= MAX_PAGES => {
-                self.settle(next, now, Err(Missing::TooLarge), None);
-                Some(Failure::new(Missing::TooLarge, format!("a list of more than {MAX_PAGES} pages")))
-            }
             Ok(reply) => {
                 self.settle(next, now, Ok((begun, page, reply)), None);
                 None
@@ -251,6 +247,21 @@ impl Account {
     fn sample(&self, report: Result<PoolReport, Missing>) -> Sample {
         Sample::Pool(PoolSample { name: self.name.clone(), interval: self.interval, report })
     }
+}
+
+/// The reply, where its list can have an end.
+///
+/// # Errors
+/// It goes on beyond what a list can have, or tells again what the pages before told.
+fn endless(before: Option<&Piece>, page: u32, reply: Page) -> Result<Page, Failure> {
+    if reply.more && before.is_some_and(|before| before.has_all_of(&reply.piece)) {
+        let what = format!("page {} of a list tells again what those before it told", page.saturating_add(1));
+        return Err(Failure::new(Missing::Garbage, what));
+    }
+    if reply.more && page.saturating_add(1) >= MAX_PAGES {
+        return Err(Failure::new(Missing::TooLarge, format!("a list of more than {MAX_PAGES} pages")));
+    }
+    Ok(reply)
 }
 
 fn ahead(own: UnixMs, theirs: UnixMs) -> i64 {

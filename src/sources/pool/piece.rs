@@ -1,5 +1,6 @@
 //! What replies contribute to the report of an account.
 
+use crate::clock::UnixMs;
 use crate::reading::{Missing, PoolReport, PoolWorker, Quality, Read, Reading, Settled, at_best};
 use crate::sources::Failure;
 use crate::units::{Fraction, Hashrate, Sats};
@@ -161,12 +162,20 @@ impl Piece {
         }
         match (&mut self.settled, settled) {
             (Some(known), Some(more)) => {
-                let key = |row: &Settled| (row.at, row.net.0, row.fee.map(|fee| fee.0));
-                let before: BTreeSet<_> = known.iter().map(key).collect();
-                known.extend(more.into_iter().filter(|row| !before.contains(&key(row))));
+                let before: BTreeSet<_> = known.iter().map(row_key).collect();
+                known.extend(more.into_iter().filter(|row| !before.contains(&row_key(row))));
             }
             (known, more) => *known = more.or(known.take()),
         }
+    }
+
+    /// Whether it holds every row of `next`, which has some: a list that goes on has others.
+    pub(super) fn has_all_of(&self, next: &Piece) -> bool {
+        let names: BTreeSet<_> = self.workers.iter().flatten().map(|worker| &worker.name).collect();
+        let rows: BTreeSet<_> = self.settled.iter().flatten().map(row_key).collect();
+        let workers = next.workers.iter().flatten().map(|worker| names.contains(&worker.name));
+        let mut known = workers.chain(next.settled.iter().flatten().map(|row| rows.contains(&row_key(row))));
+        known.next().is_some_and(|first| first && known.all(|row| row))
     }
 
     /// A list that moved between two pages may tell a worker twice, and pages may begin with the oldest row.
@@ -210,6 +219,11 @@ impl Piece {
         report.workers = self.workers.unwrap_or(std::mem::take(&mut report.workers));
         report.settled = self.settled.unwrap_or(std::mem::take(&mut report.settled));
     }
+}
+
+/// Rows that have the same one are the same.
+fn row_key(row: &Settled) -> (UnixMs, i64, Option<i64>) {
+    (row.at, row.net.0, row.fee.map(|fee| fee.0))
 }
 
 /// The sum of hashrates. One that is not told leaves that of the others, as an estimate; of none at all there is
@@ -263,7 +277,6 @@ fn mean(workers: &[PoolWorker], part: fn(&PoolWorker) -> Read<Fraction>) -> Read
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::UnixMs;
     use crate::reading::SettledKind;
 
     #[test]
