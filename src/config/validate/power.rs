@@ -168,6 +168,7 @@ fn fx(config: &FxConfig, section: &Path, check: &mut Checker<'_, '_>) {
         check.number(&section.key("usd_per_unit"), rate, RATE, "US dollars for one unit");
         check.refuses(section, "usd_per_unit", "url", url);
         check.refuses(section, "usd_per_unit", "rate_key", key);
+        check.refuses(section, "usd_per_unit", "time_key", config.time_key.is_some());
     } else {
         check.needs(section, "a rate that is not stated in usd_per_unit", "url", url);
         check.needs(section, "url", "rate_key", key);
@@ -177,6 +178,9 @@ fn fx(config: &FxConfig, section: &Path, check: &mut Checker<'_, '_>) {
     }
     if let Some(key) = &config.rate_key {
         check.pointer(&section.key("rate_key"), key, "/rates/USD");
+    }
+    if let Some(key) = &config.time_key {
+        check.pointer(&section.key("time_key"), key, "/date");
     }
     check.whole(&section.key("max_age_secs"), config.max_age_secs, 600..=2_592_000, "seconds");
     check.whole(&section.key("interval_secs"), config.interval_secs, 600..=86_400, "seconds");

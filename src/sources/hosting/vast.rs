@@ -41,8 +41,8 @@ pub(super) fn earnings_path(now: UnixMs) -> String {
 /// What each day has earned.
 ///
 /// # Errors
-/// If the reply is no statement, or one of its rows cannot be read: a month with a day left out would look
-/// like a day without income.
+/// If the reply is no statement, one of its rows cannot be read (a month with a day left out would look like a day
+/// without income), or two of them say different things of one day.
 pub fn earnings(body: &[u8]) -> Result<ByDay, Failure> {
     let reply: Reply = json(body)?;
     let rows = reply.per_day.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no per_day"))?;
@@ -50,9 +50,12 @@ pub fn earnings(body: &[u8]) -> Result<ByDay, Failure> {
     for row in &rows {
         let day = row.day.as_ref().and_then(Decimal::f64).filter(|day| day.fract() == 0.0 && day.abs() < 1e6);
         let day = day.ok_or_else(|| Failure::new(Missing::Garbage, "a row of per_day has no day"))?;
-        let sum = days.entry(day as i64).or_insert(0i64);
+        let mut sum = 0i64;
         for part in [&row.gpu_earn, &row.sto_earn, &row.bwu_earn, &row.bwd_earn] {
-            *sum = sum.saturating_add(micro_usd(part.as_ref())?);
+            sum = sum.saturating_add(micro_usd(part.as_ref())?);
+        }
+        if days.insert(day as i64, sum).is_some_and(|before| before != sum) {
+            return Err(Failure::new(Missing::Garbage, "per_day tells two amounts for one day"));
         }
     }
     Ok(days)

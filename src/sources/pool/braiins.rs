@@ -164,9 +164,9 @@ pub fn rewards(body: &[u8], now: UnixMs) -> Result<Piece, Failure> {
     let rows = reply
         .daily_rewards
         .ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no daily_rewards"))?;
-    // The pool's own word on when it settled, else this machine's clock.
+    // The pool's own word on when it settled, unless that is still to come; else the clock.
     let known = |row: &DailyReward| {
-        row.calculation_date.as_ref().and_then(Decimal::i64).map_or(now, UnixMs::from_secs)
+        row.calculation_date.as_ref().and_then(Decimal::i64).map_or(now, |at| UnixMs::from_secs(at).min(now))
     };
     let days = rows.iter().filter_map(|row| match reward(row) {
         Some(day) => is_over(day.at, known(row)).then_some(Some(day)),

@@ -2,19 +2,25 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::{FxConfig, TariffError};
-use crate::clock::Now;
+use crate::clock::{Now, UnixMs};
 use crate::http::Http;
 use crate::reading::{FxRate, Missing, Quality};
 use crate::sources::Failure;
+use crate::sources::value::moment::observed;
 use crate::sources::web::{json, number_at};
 
 /// US dollars for one unit. The cheapest currency is some hundred thousandth of a dollar, the dearest
 /// below four.
 const RATE: std::ops::RangeInclusive<f64> = 1e-6..=10.0;
 const REPLY_LIMIT: usize = 256 * 1024;
+/// A rate of an older date is no rate of now: banks pause for five days at most.
+const OLDEST: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Dates have no zone, so that today's may be this far ahead.
+const AHEAD: Duration = Duration::from_secs(24 * 3600);
 /// A page that hangs must leave time for the market.
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -27,24 +33,32 @@ pub(super) enum Fx {
 pub(super) struct Page {
     url: String,
     rate_key: String,
+    time_key: Option<String>,
     max_age: Duration,
     interval: Duration,
-    /// The last rate that was read, and when by the monotonic clock.
-    last: Option<(f64, Duration)>,
+    /// The last rate that was read, when by the monotonic clock, and until when it is good.
+    last: Option<(f64, Duration, Duration)>,
     /// The log was told that it gives none.
     failing: bool,
 }
 
-/// The number that `key`, a JSON pointer, points at.
+/// The number that `key`, a JSON pointer, points at, and the age that `time_key` gives it.
 ///
 /// # Errors
-/// The page is no JSON, or no rate stands there.
-fn parse(body: &[u8], key: &str) -> Result<f64, Failure> {
+/// The page is no JSON, no rate or time stands there, or the time is still to come.
+fn parse(body: &[u8], key: &str, time_key: Option<&str>, now: UnixMs) -> Result<(f64, Duration), Failure> {
     let page: Value = json(body)?;
+    let dated = observed(&page, time_key, &TimeZone::UTC)?.unwrap_or(now);
+    let age_ms = now.0.saturating_sub(dated.0);
+    let age = Duration::from_millis(age_ms.unsigned_abs());
+    if age_ms < 0 && age > AHEAD {
+        return Err(Failure::new(Missing::Implausible, "the rate is of a time to come"));
+    }
+    let age = if age_ms < 0 { Duration::ZERO } else { age };
     let rate = number_at(&page, key);
     let rate = rate.map_err(|why| Failure::new(why, format!("no rate at `{key}` of the page")))?;
     if RATE.contains(&rate) {
-        Ok(rate)
+        Ok((rate, age))
     } else {
         Err(Failure::new(Missing::Implausible, format!("the rate is {rate:e} USD for one unit")))
     }
@@ -69,6 +83,7 @@ impl Fx {
         let page = Page {
             url: cfg.url.clone().ok_or(TariffError::MissingKey { key: "fx.url" })?,
             rate_key: cfg.rate_key.clone().ok_or(TariffError::MissingKey { key: "fx.rate_key" })?,
+            time_key: cfg.time_key.clone(),
             max_age: Duration::from_secs(cfg.max_age_secs),
             interval: Duration::from_secs(cfg.interval_secs),
             last: None,
@@ -91,11 +106,13 @@ impl Fx {
 
 impl Page {
     async fn rate(&mut self, now: Now, http: &Http) -> Result<FxRate, Failure> {
-        let due = self.last.is_none_or(|(_, read)| now.mono.saturating_sub(read) >= self.interval);
-        let asked = if due { Some(self.ask(http).await) } else { None };
+        let due = self.last.is_none_or(|(_, read, _)| now.mono.saturating_sub(read) >= self.interval);
+        let asked = if due { Some(self.ask(now, http).await) } else { None };
         match (asked, self.last) {
-            (Some(Ok(rate)), _) => {
-                self.last = Some((rate, now.mono));
+            (Some(Ok((rate, age))), _) => {
+                let fresh_until = now.mono.saturating_add(OLDEST).saturating_sub(age);
+                let good_until = now.mono.saturating_add(self.max_age).min(fresh_until);
+                self.last = Some((rate, now.mono, good_until));
                 self.failing = false;
             }
             (Some(Err(failure)), None) => return Err(failure),
@@ -107,16 +124,15 @@ impl Page {
             }
             (None, _) => {}
         }
-        let (usd_per_unit, read) =
+        let (usd_per_unit, _, good_until) =
             self.last.ok_or_else(|| Failure::new(Missing::NotYet, "no currency rate"))?;
-        let good_until = Some(read.saturating_add(self.max_age));
-        Ok(FxRate { usd_per_unit, quality: Quality::Measured, good_until })
+        Ok(FxRate { usd_per_unit, quality: Quality::Measured, good_until: Some(good_until) })
     }
 
-    async fn ask(&self, http: &Http) -> Result<f64, Failure> {
+    async fn ask(&self, now: Now, http: &Http) -> Result<(f64, Duration), Failure> {
         let reply = tokio::time::timeout(DEADLINE, http.get(&self.url, &[], REPLY_LIMIT)).await;
         let late = |_| Failure::new(Missing::Timeout, format!("no currency rate within {DEADLINE:?}"));
-        parse(&reply.map_err(late)??.body, &self.rate_key)
+        parse(&reply.map_err(late)??.body, &self.rate_key, self.time_key.as_deref(), now.wall)
     }
 }
 
@@ -127,10 +143,26 @@ mod tests {
     #[test]
     fn a_rate_is_a_number_that_a_currency_can_have() {
         let page = br#"{"base":"EUR","rates":{"USD":"1.0832","JPY":171.2,"X":null}}"#;
-        assert_eq!(parse(page, "/rates/USD"), Ok(1.0832));
-        let why = |key| parse(page, key).unwrap_err().reason;
+        let read = |key| parse(page, key, None, UnixMs(0));
+        assert_eq!(read("/rates/USD"), Ok((1.0832, Duration::ZERO)));
+        let why = |key| read(key).unwrap_err().reason;
         assert_eq!(why("/rates/JPY"), Missing::Implausible, "yen for a euro");
         assert_eq!(why("/rates/X"), Missing::NotReported);
         assert_eq!(why("/base"), Missing::Garbage);
+    }
+
+    #[test]
+    fn a_rate_is_as_old_as_its_date_and_none_of_a_time_to_come() {
+        let page = |date: &str| format!(r#"{{"date":"{date}","usd":1.09}}"#);
+        let now = UnixMs(1_790_000_000_000); // 2026-09-21T14:13:20Z
+        let age = |date: &str| {
+            let read = parse(page(date).as_bytes(), "/usd", Some("/date"), now);
+            read.map(|(_, age)| age.as_secs()).map_err(|failure| failure.reason)
+        };
+        assert_eq!(age("2026-09-21"), Ok(51_200));
+        assert_eq!(age("2026-09-14T14:13:20Z"), Ok(7 * 86_400));
+        assert_eq!(age("2026-09-22"), Ok(0));
+        assert_eq!(age("2026-09-23"), Err(Missing::Implausible));
+        assert_eq!(age("today"), Err(Missing::Garbage));
     }
 }

@@ -100,6 +100,17 @@ pub(super) fn carried_on(mut slots: Vec<MarketSlot>, hold_ms: i64) -> Vec<Market
     slots
 }
 
+/// A market that tells a part of what it was asked for would leave times without a price, and nobody would see why.
+///
+/// # Errors
+/// There are more than `told` of what `what` names.
+pub(super) fn complete(told: u64, all: Option<u64>, what: &str) -> Result<(), Failure> {
+    match all.filter(|all| *all > told) {
+        None => Ok(()),
+        Some(all) => Err(Failure::new(Missing::CutOff, format!("the reply holds {told} of {all} {what}"))),
+    }
+}
+
 /// A number with its decimal point moved by `places`, exactly; `at` says where it stood.
 ///
 /// # Errors

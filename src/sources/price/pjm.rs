@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::calendar::Calendar;
 use super::market::{
-    HOUR_MS, Market, MarketFetch, MarketSlot, REPLY_LIMIT, carried_on, garbage, in_order, number,
+    HOUR_MS, Market, MarketFetch, MarketSlot, REPLY_LIMIT, carried_on, complete, garbage, in_order, number,
 };
 use super::{MarketRun, PowerPriceConfig, TariffError};
 use crate::clock::{Now, UnixMs};
@@ -29,8 +29,10 @@ const LOOK_BACK: Duration = Duration::from_secs(2 * 3600);
 const HOLD_MS: i64 = 20 * 60_000;
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Reply {
     items: Vec<Row>,
+    total_rows: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -46,9 +48,10 @@ struct Row {
 /// The prices of one node in the `items` of a reply.
 ///
 /// # Errors
-/// There is none, one cannot be read, or slots overlap.
+/// There is none, one cannot be read, slots overlap, or there are more rows than it holds.
 pub fn parse(body: &[u8], pnode_id: u64, run: MarketRun) -> Result<Vec<MarketSlot>, Failure> {
     let reply: Reply = json(body)?;
+    complete(reply.items.len() as u64, reply.total_rows, "rows")?;
     let (length_ms, kind) = match run {
         MarketRun::DayAhead => (HOUR_MS, PriceKind::DayAhead),
         MarketRun::RealTime => (FIVE_MINUTES_MS, PriceKind::Indicative),

@@ -114,6 +114,16 @@ fn an_error_of_runpod_with_status_200_is_a_failure_without_its_words() {
     assert_eq!(runpod::earnings(br#"{"data":{"myself":null}}"#).unwrap_err().reason, Missing::NotReported);
 }
 
+#[test]
+fn a_day_of_vast_that_is_told_twice_counts_once_and_two_amounts_for_it_are_refused() {
+    let row =
+        |gpu: f64| format!(r#"{{"day":20700,"gpu_earn":{gpu},"sto_earn":0,"bwu_earn":0,"bwd_earn":0}}"#);
+    let read =
+        |rows: [String; 2]| vast::earnings(format!(r#"{{"per_day":[{}]}}"#, rows.join(",")).as_bytes());
+    assert_eq!(read([row(7.5), row(7.5)]).unwrap(), [(20_700, 7_500_000)].into());
+    assert_eq!(read([row(7.5), row(8.0)]).unwrap_err().detail, "per_day tells two amounts for one day");
+}
+
 #[tokio::test]
 async fn an_account_that_has_earned_nothing_has_no_day_and_not_a_day_of_zero() {
     for (platform, reply) in [

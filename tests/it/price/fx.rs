@@ -66,6 +66,25 @@ async fn a_rate_is_kept_while_its_page_fails_and_grows_old_meanwhile() {
 }
 
 #[tokio::test]
+async fn a_page_that_is_frozen_makes_its_rate_stale_however_often_it_is_read() {
+    let day = 86_400;
+    let server = serve(|_| Reply::Ok(r#"{"date":"2026-09-20","rates":{"USD":1.25}}"#.into())).await;
+    let fx = format!("[fx]\nurl = \"{}/rate\"\nrate_key = \"/rates/USD\"\ntime_key = \"/date\"", server.url);
+    let keys = format!("kind = \"awattar\"\nzone = \"at\"\nurl = \"{}\"\n{fx}", server.url);
+    let mut source = power_source(&config(&keys), "UTC", &Http::new().unwrap()).unwrap();
+    let mut good_for = Vec::new();
+    for secs in [0, 5 * day, 7 * day] {
+        let rate = price_of(source.fetch(moment(secs)).await).unwrap().rate.unwrap();
+        good_for.push(rate.good_until.unwrap().saturating_sub(moment(secs).mono).as_secs());
+    }
+    // The date began 38 h before; four days is what a rate that was read is good for.
+    let dated = 7 * day - 38 * 3_600;
+    assert_eq!(good_for[0], 4 * day);
+    assert!((dated - 5 * day).abs_diff(good_for[1]) < 3_600, "{good_for:?}");
+    assert_eq!(good_for[2], 0);
+}
+
+#[tokio::test]
 async fn without_any_rate_there_is_no_price_and_the_market_is_not_asked() {
     for (reply, why) in [
         (Reply::Status(403, vec![], ""), Missing::Denied),

@@ -146,3 +146,15 @@ fn pjm_tells_what_was_corrected_and_other_nodes_and_neither_counts() {
     assert_eq!(rows(real_time), ["14:00-14:05 33.15", "14:05-14:10 34.4"]);
     assert_eq!(why(parse("pjm real-time", MarketRun::DayAhead)), Missing::NotReported, "another feed");
 }
+
+#[test]
+fn a_reply_that_announces_more_than_it_holds_is_no_whole_day() {
+    let central = Central::new().unwrap();
+    let text = fixture("ercot day-ahead").replace("\"totalPages\": 1", "\"totalPages\": 2");
+    let ercot = ercot::parse(text.as_bytes(), "LZ_WEST", MarketRun::DayAhead, &central).unwrap_err();
+    assert_eq!((ercot.reason, ercot.detail.as_str()), (Missing::CutOff, "the reply holds 1 of 2 pages"));
+    let rows =
+        r#"{"items":[{"datetime_beginning_utc":"2026-09-21T14:00:00","total_lmp_da":30.5}],"totalRows":24}"#;
+    let pjm = pjm::parse(rows.as_bytes(), 51_288, MarketRun::DayAhead).unwrap_err();
+    assert_eq!((pjm.reason, pjm.detail.as_str()), (Missing::CutOff, "the reply holds 1 of 24 rows"));
+}

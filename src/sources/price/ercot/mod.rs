@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::calendar::Calendar;
 use super::market::{
-    HOUR_MS, Market, MarketFetch, MarketSlot, QUARTER_MS, REPLY_LIMIT, carried_on, garbage, in_order, number,
+    HOUR_MS, Market, MarketFetch, MarketSlot, QUARTER_MS, REPLY_LIMIT, carried_on, complete, garbage,
+    in_order, number,
 };
 use super::{ErcotConfig, MarketRun, PowerPriceConfig, TariffError};
 use crate::clock::{Now, UnixMs};
@@ -33,9 +34,17 @@ const HOLD_MS: i64 = 2 * QUARTER_MS;
 /// Rows are lists; `fields` says what stands where.
 #[derive(Deserialize)]
 struct Reply {
+    #[serde(rename = "_meta", default)]
+    meta: Meta,
     fields: Vec<Field>,
     #[serde(default)]
     data: Vec<Vec<Value>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Meta {
+    total_pages: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -86,7 +95,7 @@ fn unreadable(name: &str) -> Failure {
 /// The prices of one settlement point in a reply of NP4-190-CD (day-ahead) or NP6-905-CD (real-time).
 ///
 /// # Errors
-/// There is none, a row cannot be read, or slots overlap.
+/// There is none, a row cannot be read, slots overlap, or it is the first of several pages.
 pub fn parse(
     body: &[u8],
     point: &str,
@@ -94,6 +103,7 @@ pub fn parse(
     central: &Central,
 ) -> Result<Vec<MarketSlot>, Failure> {
     let reply: Reply = json(body)?;
+    complete(1, reply.meta.total_pages, "pages")?;
     let mut slots = Vec::with_capacity(reply.data.len());
     for values in &reply.data {
         let row = Row { names: &reply.fields, values };
