@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::market::{MarketSlot, in_order};
 use crate::clock::UnixMs;
-use crate::reading::Missing;
+use crate::reading::{Missing, PriceKind};
 use crate::sources::Failure;
 use crate::sources::value::moment::{moment, observed};
 use crate::sources::value::query::RequestConfig;
@@ -79,7 +79,7 @@ impl OwnPower {
     /// There is no price, one is impossible, or slots overlap.
     fn slots(&self, page: &Value, receipt: Receipt) -> Result<Vec<MarketSlot>, Failure> {
         in_order(match self.own.start_key.as_deref() {
-            Some(start_key) => self.rows(page, start_key)?,
+            Some(start_key) => known_before(self.rows(page, start_key)?, receipt.at.wall),
             None => vec![self.now(page, receipt)?],
         })
     }
@@ -138,6 +138,15 @@ impl OwnPower {
     }
 }
 
+/// A list that tells what power will cost was made before its time: nobody asks again for what is in it. One that ends
+/// with what is over, or runs, may be renewed.
+fn known_before(mut slots: Vec<MarketSlot>, now: UnixMs) -> Vec<MarketSlot> {
+    if slots.iter().any(|slot| slot.start > now) {
+        slots.iter_mut().for_each(|slot| slot.kind = Some(PriceKind::DayAhead));
+    }
+    slots
+}
+
 fn after(start: UnixMs, secs: u64) -> UnixMs {
     let ms = i64::try_from(secs).unwrap_or(i64::MAX).saturating_mul(1000);
     UnixMs(start.0.saturating_add(ms))
@@ -185,6 +194,20 @@ mod tests {
         let page = json!({"p": 45, "t": 1_699_999_990});
         assert_eq!(read(page, keys, true).unwrap(), [(1_699_999_990, 1_700_000_290, 45.0)]);
         assert_eq!(read(json!(45), "", true).unwrap_err().reason, Missing::Expired, "of unknown age");
+    }
+
+    #[test]
+    fn a_list_that_reaches_ahead_of_now_is_a_day_ahead_list() {
+        let keys = "rows_key = \"\"\nstart_key = \"/s\"\nslot_secs = 900\nprice_key = \"/p\"";
+        let own = OwnPower { own: toml::from_str(keys).unwrap(), zone: TimeZone::UTC };
+        let page = json!([{"s": 1_699_999_200, "p": 1}, {"s": 1_700_000_100, "p": 2}]);
+        let kinds = |wall_s: i64| {
+            let at = Now { wall: UnixMs::from_secs(wall_s), mono: Duration::ZERO };
+            let slots = own.slots(&page, Receipt { at, kept: false }).unwrap();
+            slots.iter().map(|slot| slot.kind).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds(1_700_000_000), [Some(PriceKind::DayAhead); 2]);
+        assert_eq!(kinds(1_700_000_100), [None; 2], "its last slot runs: it may be a real-time list");
     }
 
     #[test]
