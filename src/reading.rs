@@ -19,7 +19,7 @@ pub use gpu::*;
 pub use hosting::*;
 pub use network::*;
 pub use pool::*;
-pub use price::{FxRate, PowerPriceSample, PriceKind, PriceSlot};
+pub use price::{FxRate, OWN_VENUE, PowerPriceSample, PriceKind, PriceSlot};
 pub use reasons::Reasons;
 pub use sample::*;
 pub use signal::*;

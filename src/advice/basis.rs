@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::{Now, UnixMs};
 use crate::economics::dispatch::{Block, Problem};
-use crate::economics::{Class, GroupTerms, SiteTerms, Split, accepted_share, hashing};
+use crate::economics::{Class, GroupTerms, Metering, SiteTerms, Split, accepted_share, hashing};
 use crate::reading::{Missing, Quality, Read, Reading};
 use crate::site::{HashBlock, SiteView};
 use crate::units::UsdPerPhDay;
@@ -91,7 +91,7 @@ impl Basis {
         blocks.extend(hostings.blocks);
         other_kw += hostings.other_kw;
         let modelled_kw = terms.fixed_overhead.kw() + other_kw;
-        let metered_kw = inputs.metered(view, &blocks, modelled_kw, capped);
+        let metered_kw = inputs.metered(&split.metering, &blocks, modelled_kw, capped);
         let reserve_kw = match terms.cap {
             // What nobody reads is in the meter already.
             Some(_) if metered_kw.is_some() => inputs.ramp((view, fleet), &blocks, terms, policy, memory),
@@ -264,14 +264,15 @@ impl Inputs {
     /// What the site's meter shows beyond the blocks as they run: with that as the fixed overhead the
     /// present state draws what the meter shows. `None` where the meter cannot be used, and the
     /// `modelled` figure stands, kW.
-    fn metered(&mut self, view: &SiteView, blocks: &[Block], modelled: f64, capped: bool) -> Option<f64> {
-        let meter = view.meter.power;
+    fn metered(&mut self, metering: &Metering, blocks: &[Block], modelled: f64, capped: bool) -> Option<f64> {
+        let meter = metering.power;
         if meter == Err(Missing::NotConfigured) {
             return None;
         }
         let blocks_kw = blocks.iter().map(Block::present_facility_kw).sum::<Option<f64>>();
-        let beyond = view.meter.fresh().map(|meter| blocks_kw.map(|blocks| meter.value.kw() - blocks));
+        let beyond = metering.fresh().map(|meter| blocks_kw.map(|blocks| meter.value.kw() - blocks));
         let (overhead, source) = match beyond {
+            Err(Missing::Implausible) => (None, "configured: the meter shows what cannot be"),
             Err(_) => (None, "configured: the meter is missing or stale"),
             Ok(None) => (None, "configured: a block's power is not known"),
             Ok(Some(kw)) if kw < 0.0 => (None, "configured: the meter shows less than the blocks draw"),

@@ -5,12 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod doubts;
 mod gpus;
 mod groups;
 mod index;
 mod pools;
 mod records;
 mod signals;
+use self::doubts::Doubts;
 use self::gpus::Gpus;
 use self::groups::Groups;
 use self::index::Index;
@@ -57,6 +59,7 @@ pub struct Watch {
     captures: BTreeMap<String, (UnixMs, Band)>,
     inputs: BTreeMap<&'static str, Absence>,
     index: Index,
+    doubts: Doubts,
     groups: Groups,
     pools: Pools,
     /// Those that were told to be lost, and since when, monotonic.
@@ -112,6 +115,9 @@ impl Watch {
         }
         for (kind, severity, name, text) in self.signals.look(&picture.view.signals) {
             events.push(self.event(now, kind, severity, &name, text));
+        }
+        for (kind, severity, subject, text) in self.doubts.look(picture, now.mono) {
+            events.push(self.event(now, kind, severity, &subject, text));
         }
         for (block, text) in self.models.news(&picture.view) {
             events.push(self.event(now, EventKind::UnknownModel, Severity::Warning, &block.id, text));

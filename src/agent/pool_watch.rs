@@ -15,6 +15,8 @@ use crate::units::{Fraction, Hashrate};
 
 /// Part of the machines whose hashrate must be known.
 const COVERED: f64 = 0.95;
+/// A pool that tells more than so many times the devices' hashrate counts other machines, or not in hashes.
+const FAR_ABOVE: f64 = 3.0;
 /// A ratio of a whole day is judged once in this time: two in a row are two windows.
 const JUDGED_EVERY: Duration = Duration::from_secs(3600);
 
@@ -33,6 +35,8 @@ struct Track {
     sound: bool,
     /// The factor by which the unit is off.
     off_by: Option<f64>,
+    /// The first ratio that is in the right unit, until an hour was compared.
+    first: Option<f64>,
     /// When the ratio of the day was judged last, monotonic, and what it was then and before.
     judged: Option<(Duration, Fraction)>,
     before: Option<Fraction>,
@@ -68,9 +72,16 @@ impl Track {
         let ratio_1h = ratio(report.hashrate_1h, hour);
         let first = || ratio(report.hashrate_now.or(report.hashrate_1h), now_sum);
         let judged_by = if self.sound { ratio_1h } else { ratio_1h.or_else(|_| first()) };
+        let is_first = !self.sound;
         if let Ok(seen) = judged_by {
             self.off_by = unit_error(seen.value.get());
             self.sound |= self.off_by.is_none() && seen.value.get() > 0.0;
+            if is_first && self.sound {
+                self.first = Some(seen.value.get());
+            }
+        }
+        if ratio_1h.is_ok_and(|seen| seen.value.get() <= FAR_ABOVE) {
+            self.first = None;
         }
         let ratio_24h = ratio(report.hashrate_24h, day);
         if let Ok(seen) = ratio_24h {
@@ -82,6 +93,7 @@ impl Track {
             ratio_24h: wrong.map_or(ratio_24h, Err),
             ratio_24h_before: self.before,
             off_by: self.off_by,
+            far_above: self.first.filter(|ratio| *ratio > FAR_ABOVE),
         }
     }
 
@@ -234,6 +246,27 @@ mod tests {
         let right = looked(&mut watch, &mut site, 20, vec![pool(191_000.0)]);
         assert_eq!(right.pools[0].devices.off_by, None);
         assert!(right.pools[0].report.as_ref().unwrap().value.hashrate_24h.is_ok());
+    }
+
+    #[test]
+    fn a_pool_that_counts_far_more_than_the_devices_is_seen_at_first_contact_until_an_hour_says_otherwise() {
+        let (mut watch, mut site) = (watch(), Site::default());
+        let mut view = looked(&mut watch, &mut site, 0, vec![pool(400_000.0), miner(1_000.0)]);
+        assert_eq!(view.pools[0].devices.far_above, Some(400.0));
+        for secs in (10..=3_700).step_by(10) {
+            view = looked(&mut watch, &mut site, secs, Vec::new());
+        }
+        assert_eq!(view.pools[0].devices.far_above, Some(400.0));
+        view = looked(&mut watch, &mut site, 3_710, vec![pool(990.0)]);
+        assert_eq!(view.pools[0].devices.far_above, None);
+    }
+
+    #[test]
+    fn devices_that_are_switched_off_later_are_no_first_contact() {
+        let (mut watch, mut site) = (watch(), Site::default());
+        looked(&mut watch, &mut site, 0, vec![pool(1_000.0), miner(1_000.0)]);
+        let off = looked(&mut watch, &mut site, 10, vec![miner(100.0)]);
+        assert_eq!(off.pools[0].devices.far_above, None);
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) fn facility(
         Some(metered) => metered.into_iter().map(|power| Draw { power, earning: power }).collect(),
         None => earners.iter().zip(modelled).map(|(earner, power)| with_unread(earner, power)).collect(),
     };
-    let site_power = match meter.fresh() {
+    let site_power = match metering.fresh() {
         Ok(_) if metering.is_contradicted() => at_best(sum, Quality::Estimated),
         Ok(metered) => Ok(Reading { value: metered.value, quality: metered.quality, source: metered.source }),
         Err(_) => sum,

@@ -6,6 +6,7 @@ use crate::units::{Fraction, WattHours, Watts};
 
 use super::Class;
 use super::attribution::{Attribution, Part, Plausibility, RESIDUAL_OK_FRACTION, attribute, effective_pue};
+use super::capture::unit_error;
 use super::earner::Earner;
 
 /// What the meter shows, and what the machines and the operator's figures say that it should.
@@ -18,6 +19,8 @@ pub struct Metering {
     pub power: Current<Watts>,
     /// Its counter of imported energy.
     pub energy: Current<WattHours>,
+    /// What it told is off by this factor: it is in another unit, and `power` is implausible.
+    pub off_by: Option<f64>,
     /// At the plugs of all machines.
     pub it_power: Read<Watts>,
     /// IT power with each block's own overhead.
@@ -49,7 +52,8 @@ impl Default for Metering {
     fn default() -> Self {
         let MeterView { power, energy } = MeterView::default();
         let (it_power, residual) = (Err(Missing::NotConfigured), Err(Missing::NotConfigured));
-        Self { power, energy, it_power, known_power: it_power, modelled_power: it_power, residual }
+        let (known_power, modelled_power) = (it_power, it_power);
+        Self { power, energy, off_by: None, it_power, known_power, modelled_power, residual }
     }
 }
 
@@ -59,6 +63,14 @@ impl Metering {
         let shown = self.power.map(|meter| meter.value.get());
         let drawn = self.it_power.map(|it| it.value.get());
         matches!((shown, drawn), (Ok(shown), Ok(drawn)) if shown < (1.0 - RESIDUAL_OK_FRACTION) * drawn)
+    }
+
+    /// The power, where it can stand for what the site draws now.
+    ///
+    /// # Errors
+    /// As [`MeterView::fresh`].
+    pub fn fresh(&self) -> Current<Watts> {
+        MeterView { power: self.power, energy: self.energy }.fresh()
     }
 
     /// No meter is configured.
@@ -81,10 +93,13 @@ pub(super) fn hold_against(
     let known_power = sum(earners, absent, Watts::ZERO, |earner| earner.overhead);
     let modelled_power = sum(earners, absent, fixed, |earner| earner.overhead);
     let parts: Vec<Part> = earners.iter().map(part).collect();
+    let off_by = off_by(meter, modelled_power);
+    let power = off_by.map_or(power, |_| Err(Missing::Implausible));
     let unheld = Err(Missing::NotConfigured);
-    let metering = Metering { power, energy, it_power, known_power, modelled_power, residual: unheld };
+    let metering =
+        Metering { power, energy, off_by, it_power, known_power, modelled_power, residual: unheld };
     let spread = absent.is_none() && can_be_spread(earners) && !metering.is_contradicted();
-    let held = meter.fresh().and_then(|metered| {
+    let held = metering.fresh().and_then(|metered| {
         let known = known_power?;
         let attribution = attribute(metered.value.get(), &parts, RESIDUAL_OK_FRACTION);
         let quality = metered.quality.max(known.quality);
@@ -107,6 +122,13 @@ pub(super) fn hold_against(
         earners.iter().zip(&attribution.allocated).map(block).collect()
     });
     (Metering { residual: held.map(|(residual, _)| residual), ..metering }, blocks)
+}
+
+/// The power of a thousand by which the meter is off, if what it should show is known. Only the unit of a meter does
+/// that: no machine that is not read draws as much as a thousand that are.
+fn off_by(meter: &MeterView, modelled: Read<Watts>) -> Option<f64> {
+    let (shown, modelled) = (meter.fresh().ok()?.value, modelled.ok()?.value);
+    (modelled > Watts::ZERO).then(|| unit_error(shown.get() / modelled.get())).flatten()
 }
 
 fn residual(

@@ -63,6 +63,9 @@ pub enum EventKind {
     /// An input of the money is missing, and is back.
     InputMissing,
     InputBack,
+    /// What an input tells cannot be right, or a part of it cannot be read, and is well again.
+    InputDoubted,
+    InputSound,
     /// Hashprice is too far from the index, and near it again.
     HashpriceDiffers,
     HashpriceAgrees,
@@ -102,6 +105,8 @@ impl EventKind {
             EventKind::PoolUnit => "pool_unit",
             EventKind::InputMissing => "input_missing",
             EventKind::InputBack => "input_back",
+            EventKind::InputDoubted => "input_doubted",
+            EventKind::InputSound => "input_sound",
             EventKind::HashpriceDiffers => "hashprice_differs",
             EventKind::HashpriceAgrees => "hashprice_agrees",
             EventKind::GroupLost => "group_lost",

@@ -6,6 +6,9 @@ use super::{Missing, Quality};
 use crate::clock::UnixMs;
 use crate::units::{Currency, UsdPerMwh};
 
+/// The venue that a system of the operator's own is.
+pub const OWN_VENUE: &str = "own";
+
 /// Slots of the power price, in order of `start`, from one tariff.
 #[derive(Debug, Clone)]
 pub struct PowerPriceSample {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::{Now, UnixMs};
+use crate::clock::Now;
 use crate::reading::Missing;
 
 /// Longest time without an answer for which a device is called fresh, however often it is polled:
@@ -113,80 +113,10 @@ fn overdue(interval: Duration) -> Duration {
     interval.saturating_mul(5) / 2
 }
 
-/// The last good value of something that is asked now and then, through later failures.
-#[derive(Debug, Clone)]
-pub(super) struct Held<T> {
-    last: Option<Last<T>>,
-    failure: Option<Missing>,
-}
-
-#[derive(Debug, Clone)]
-struct Last<T> {
-    value: T,
-    received: Now,
-    /// Age that the value already had when it was received.
-    age_then: Duration,
-}
-
-/// A held value at one moment.
-#[derive(Debug)]
-pub(super) struct Holding<'a, T> {
-    pub value: &'a T,
-    pub age: Duration,
-    /// The latest attempt to renew it failed.
-    pub failing: bool,
-}
-
-impl<T> Held<T> {
-    pub fn new() -> Self {
-        Self { last: None, failure: None }
-    }
-
-    /// `observed` is when the value was true by its own account; that moment is compared with the
-    /// wall clock once, here, so that later jumps change nothing. What is older than what is held is late news.
-    pub fn record(&mut self, at: Now, observed: Option<UnixMs>, outcome: Result<T, Missing>) {
-        match outcome {
-            Ok(value) => {
-                let ms = observed.map_or(0, |observed| at.wall.0.saturating_sub(observed.0));
-                let age_then = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
-                let held =
-                    self.last.as_ref().map(|last| at.since(last.received).saturating_add(last.age_then));
-                if held.is_none_or(|age| age_then <= age) {
-                    self.last = Some(Last { value, received: at, age_then });
-                }
-                self.failure = None;
-            }
-            Err(why) => self.failure = Some(why),
-        }
-    }
-
-    /// # Errors
-    /// While nothing was ever read: the reason of the latest failure, or that nobody was ever asked. Else [`Missing::Expired`] past
-    /// `limit`.
-    pub fn current(&self, now: Now, limit: Duration) -> Result<Holding<'_, T>, Missing> {
-        let Some(last) = &self.last else { return Err(self.failure.unwrap_or(Missing::NotConfigured)) };
-        let age = now.since(last.received).saturating_add(last.age_then);
-        if age > limit {
-            return Err(Missing::Expired);
-        }
-        Ok(Holding { value: &last.value, age, failing: self.failure.is_some() })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn late_news_does_not_replace_what_is_younger() {
-        let mut held = Held::new();
-        held.record(at(100), Some(at(90).wall), Ok("new"));
-        held.record(at(110), Some(at(20).wall), Ok("late"));
-        let holding = held.current(at(110), Duration::from_secs(60)).unwrap();
-        assert_eq!((*holding.value, holding.age), ("new", Duration::from_secs(20)));
-        held.record(at(120), Some(at(110).wall), Ok("newer"));
-        assert_eq!(held.current(at(120), Duration::from_secs(60)).map(|holding| *holding.value), Ok("newer"));
-    }
+    use crate::clock::UnixMs;
 
     fn at(secs: u64) -> Now {
         Now { wall: UnixMs(1_000_000_000), mono: Duration::ZERO }.plus(Duration::from_secs(secs))
@@ -270,29 +200,5 @@ mod tests {
         assert_eq!(polling.freshness(at(15)), Freshness::Fresh);
         assert_eq!(polling.freshness(at(17)), Freshness::Stale);
         assert_eq!(polling.freshness(at(18)), Freshness::Gone);
-    }
-
-    #[test]
-    fn a_held_value_is_as_old_as_it_says_itself_and_survives_failures() {
-        let mut held = Held::new();
-        assert_eq!(held.current(at(0), Duration::MAX).unwrap_err(), Missing::NotConfigured);
-        held.record(at(0), None, Err(Missing::Denied));
-        assert_eq!(held.current(at(0), Duration::MAX).unwrap_err(), Missing::Denied);
-        held.record(at(100), Some(UnixMs(at(40).wall.0)), Ok(7));
-        held.record(at(110), None, Err(Missing::Timeout));
-        let holding = held.current(at(120), Duration::from_secs(80)).unwrap();
-        assert_eq!((*holding.value, holding.age, holding.failing), (7, Duration::from_secs(80), true));
-        assert_eq!(held.current(at(121), Duration::from_secs(80)).unwrap_err(), Missing::Expired);
-    }
-
-    #[test]
-    fn a_jump_of_the_wall_clock_changes_no_held_age() {
-        let mut held = Held::new();
-        held.record(at(100), Some(UnixMs(at(90).wall.0)), Ok(()));
-        let jumped = Now { wall: UnixMs(0), ..at(105) };
-        assert_eq!(held.current(jumped, Duration::MAX).unwrap().age, Duration::from_secs(15));
-        let from_the_future = UnixMs(at(5000).wall.0);
-        held.record(at(200), Some(from_the_future), Ok(()));
-        assert_eq!(held.current(at(201), Duration::MAX).unwrap().age, Duration::from_secs(1));
     }
 }

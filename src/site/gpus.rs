@@ -12,8 +12,9 @@ use crate::reading::{
 use crate::units::Watts;
 
 use super::Layout;
-use super::age::{Freshness, Held, Polling, Reader};
+use super::age::{Freshness, Polling, Reader};
 use super::gpu_energy::GpuEnergy;
+use super::held::Held;
 use super::hosting_sum::HostingSum;
 use super::occupied::{CountedBy, Counting};
 use super::order::Key;
@@ -67,7 +68,7 @@ pub(super) struct Gpu {
     energy: GpuEnergy,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Occupied {
     reading: Reading<u32>,
     /// Declared in the config rather than read from a file that somebody must keep up to date.
@@ -115,7 +116,16 @@ impl Gpus {
     pub fn apply_occupancy(&mut self, at: Now, sample: OccupancySample) {
         let declared = sample.observed.is_none();
         let occupied = sample.occupied_gpus.map(|reading| Occupied { reading, declared });
-        self.occupancy.entry(sample.hosting).or_insert_with(Held::new).record(at, sample.observed, occupied);
+        let held = self.occupancy.entry(sample.hosting).or_insert_with(Held::new);
+        held.record_dated(at, sample.observed, occupied);
+    }
+
+    /// How far the clocks are ahead that dated figures of occupancy.
+    pub fn clocks_ahead(&self) -> impl Iterator<Item = (String, Duration)> {
+        let ahead = |(hosting, held): (&Arc<str>, &Held<Occupied>)| {
+            Some((format!("occupancy/{hosting}"), held.clock_ahead()?))
+        };
+        self.occupancy.iter().filter_map(ahead)
     }
 
     /// In natural order of host, then as the host lists them.

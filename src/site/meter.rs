@@ -6,7 +6,7 @@ use crate::clock::Now;
 use crate::reading::{MeterSample, Quality, Reading};
 use crate::units::{WattHours, Watts};
 
-use super::age::Held;
+use super::held::Held;
 use super::view::{Aged, Current, MeterView};
 
 /// Missed readings after which the meter is stale: two lost requests must not make the site's power
@@ -37,8 +37,13 @@ impl Meter {
             Ok(report) => (report.power, report.energy),
             Err(why) => (Err(why), Err(why)),
         };
-        self.power.record(at, sample.observed, power);
-        self.energy.record(at, sample.observed, energy);
+        self.power.record_dated(at, sample.observed, power);
+        self.energy.record_dated(at, sample.observed, energy);
+    }
+
+    /// How far the clock is ahead that dates its readings.
+    pub fn clock_ahead(&self) -> Option<Duration> {
+        self.power.clock_ahead().or(self.energy.clock_ahead())
     }
 
     pub fn view(&self, now: Now) -> MeterView {

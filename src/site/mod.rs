@@ -15,14 +15,17 @@ use crate::units::Watts;
 mod age;
 mod asics;
 mod blocks;
+mod doubts;
 mod gpu_energy;
 mod gpus;
 mod groups;
+mod held;
 mod hosting_sum;
 mod hostings;
 mod meter;
 mod occupied;
 mod order;
+mod own_price;
 mod power_price;
 mod prices;
 mod signals;
@@ -31,6 +34,7 @@ mod suspect;
 mod view;
 mod wall;
 
+pub use doubts::{Doubts, PriceDoubt};
 pub use occupied::CountedBy;
 pub use prices::{BTC_QUOTE_FRESH, BTC_QUOTE_LIMIT};
 pub use signals::SignalView;
@@ -129,6 +133,16 @@ impl Site {
             hosts: self.prices.hosts(now),
             meter: self.meter.view(now),
             signals: self.signals.views(now),
+            doubts: self.doubts(),
+        }
+    }
+
+    fn doubts(&self) -> Doubts {
+        let meter = self.meter.clock_ahead().map(|ahead| ("meter".to_owned(), ahead));
+        let clocks = self.prices.clocks_ahead().chain(meter).chain(self.signals.clocks_ahead());
+        Doubts {
+            clocks_ahead: clocks.chain(self.gpus.clocks_ahead()).collect(),
+            own_price: self.prices.own_price_doubt(),
         }
     }
 

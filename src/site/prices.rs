@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use crate::clock::Now;
 use crate::reading::{
-    BtcUsdSample, HashpriceIndexSample, HostSample, Missing, NetworkReport, NetworkSample, PoolReport,
-    PoolSample, PowerPriceSample, Quality, Reading,
+    BtcUsdSample, HashpriceIndexSample, HostSample, Missing, NetworkReport, NetworkSample, OWN_VENUE,
+    PoolReport, PoolSample, PowerPriceSample, Quality, Reading,
 };
 use crate::units::{Usd, UsdPerPhDay};
 
-use super::age::{Held, Holding};
+use super::doubts::PriceDoubt;
+use super::held::{Held, Holding};
+use super::own_price::OwnPrice;
 use super::power_price::{PowerPrice, PriceNow};
 use super::view::{AgainstDevices, Aged, Current, HostView, Network, PoolView};
 
@@ -29,6 +31,7 @@ const SLOW_INTERVALS: u32 = 3;
 #[derive(Debug, Default)]
 pub(super) struct Prices {
     btc: BTreeMap<&'static str, Held<Reading<Usd>>>,
+    own_price: OwnPrice,
     network: Slow<NetworkReport>,
     index: Option<Held<Reading<UsdPerPhDay>>>,
     power: PowerPrice,
@@ -52,7 +55,7 @@ impl<T> Default for Slow<T> {
 impl<T> Slow<T> {
     pub fn record(&mut self, at: Now, interval: Duration, outcome: Result<T, Missing>) {
         self.interval = interval;
-        self.held.record(at, None, outcome);
+        self.held.record(at, outcome);
     }
 
     pub fn current(&self, now: Now) -> Result<(Holding<'_, T>, Quality), Missing> {
@@ -69,7 +72,29 @@ impl<T> Slow<T> {
 
 impl Prices {
     pub fn apply_btc(&mut self, at: Now, sample: BtcUsdSample) {
-        self.btc.entry(sample.venue).or_insert_with(Held::new).record(at, sample.observed, sample.quote);
+        let BtcUsdSample { venue, observed, mut quote, .. } = sample;
+        if let Ok(told) = quote
+            && venue == OWN_VENUE
+        {
+            let venues = self.btc.iter().filter(|(venue, _)| **venue != OWN_VENUE);
+            let held = venues.filter_map(|(_, held)| held.current(at, SLOW_LIMIT).ok());
+            if !self.own_price.admits(at, told.value, held.map(|holding| holding.value.value)) {
+                quote = Err(Missing::Implausible);
+            }
+        }
+        self.btc.entry(venue).or_insert_with(Held::new).record_dated(at, observed, quote);
+    }
+
+    /// A price of the operator's own that is not used.
+    pub fn own_price_doubt(&self) -> Option<PriceDoubt> {
+        self.own_price.doubt()
+    }
+
+    /// How far the clocks are ahead that date quotes and the index.
+    pub fn clocks_ahead(&self) -> impl Iterator<Item = (String, Duration)> {
+        let quotes = self.btc.iter().filter_map(|(venue, held)| Some((*venue, held.clock_ahead()?)));
+        let index = self.index.as_ref().and_then(Held::clock_ahead).map(|ahead| ("hashprice_index", ahead));
+        quotes.chain(index).map(|(name, ahead)| (format!("price/{name}"), ahead))
     }
 
     pub fn apply_network(&mut self, at: Now, sample: NetworkSample) {
@@ -77,7 +102,7 @@ impl Prices {
     }
 
     pub fn apply_index(&mut self, at: Now, sample: HashpriceIndexSample) {
-        self.index.get_or_insert_with(Held::new).record(at, sample.observed, sample.index);
+        self.index.get_or_insert_with(Held::new).record_dated(at, sample.observed, sample.index);
     }
 
     pub fn apply_power(&mut self, at: Now, sample: PowerPriceSample) {

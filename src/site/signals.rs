@@ -8,7 +8,7 @@ use crate::clock::{Now, UnixMs};
 use crate::reading::{Missing, Quality, Says, SignalKind, SignalReport, SignalSample, Window};
 use crate::units::UsdPerMwh;
 
-use super::age::Held;
+use super::held::Held;
 use super::view::{Aged, Current};
 
 /// Intervals without news after which a signal is stale.
@@ -45,7 +45,15 @@ impl Signals {
         let SignalSample { name, kind, credit, interval, observed, report } = sample;
         let known = self.0.entry(name);
         let signal = known.or_insert_with(|| Signal { kind, credit, interval, held: Held::new() });
-        signal.held.record(at, observed, report);
+        signal.held.record_dated(at, observed, report);
+    }
+
+    /// How far the clocks are ahead that date them.
+    pub fn clocks_ahead(&self) -> impl Iterator<Item = (String, Duration)> {
+        let ahead = |(name, signal): (&Arc<str>, &Signal)| {
+            Some((format!("signal/{name}"), signal.held.clock_ahead()?))
+        };
+        self.0.iter().filter_map(ahead)
     }
 
     /// In order of name.

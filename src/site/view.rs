@@ -14,6 +14,7 @@ use crate::units::{
     WattHours, Watts,
 };
 
+use super::doubts::Doubts;
 use super::signals::SignalView;
 
 mod gpus;
@@ -78,6 +79,7 @@ pub struct SiteView {
     pub meter: MeterView,
     /// What others ask of the site, in order of name.
     pub signals: Vec<SignalView>,
+    pub doubts: Doubts,
 }
 
 /// The market's price behind the all-in price of power.
@@ -190,12 +192,15 @@ pub struct AgainstDevices {
     pub ratio_24h_before: Option<Fraction>,
     /// The pool's hashrates are off by this factor: they are in another unit, and left out.
     pub off_by: Option<f64>,
+    /// How many times the devices' hashrate the pool told when the two were first compared, where that was far too
+    /// much, until an hour says otherwise.
+    pub far_above: Option<f64>,
 }
 
 impl Default for AgainstDevices {
     fn default() -> Self {
         let (ratio_1h, ratio_24h) = (Err(Missing::NotYet), Err(Missing::NotYet));
-        Self { ratio_1h, ratio_24h, ratio_24h_before: None, off_by: None }
+        Self { ratio_1h, ratio_24h, ratio_24h_before: None, off_by: None, far_above: None }
     }
 }
 

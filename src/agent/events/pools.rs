@@ -1,6 +1,6 @@
 //! Pools that do not see what the devices do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::economics::capture::Band;
@@ -15,6 +15,7 @@ const ALMOST_NOTHING: f64 = 0.05;
 pub struct Pools {
     units: BTreeMap<Arc<str>, f64>,
     bands: BTreeMap<Arc<str>, Band>,
+    far: BTreeSet<Arc<str>>,
 }
 
 /// What is new, with the pool and a sentence.
@@ -22,7 +23,11 @@ type News = (EventKind, Severity, Arc<str>, String);
 
 impl Pools {
     pub fn look(&mut self, pools: &[PoolView]) -> Vec<News> {
-        pools.iter().flat_map(|pool| [self.unit(pool), self.band(pool)]).flatten().collect()
+        pools
+            .iter()
+            .flat_map(|pool| [self.unit(pool), self.contact(pool), self.band(pool)])
+            .flatten()
+            .collect()
     }
 
     fn unit(&mut self, pool: &PoolView) -> Option<News> {
@@ -42,6 +47,21 @@ impl Pools {
                 Some((EventKind::PoolUnit, Severity::Info, name, text))
             }
         }
+    }
+
+    /// Windows of an hour and a day are long when money goes by a wrong account.
+    fn contact(&mut self, pool: &PoolView) -> Option<News> {
+        let name = Arc::clone(&pool.name);
+        let Some(times) = pool.devices.far_above else {
+            let was = self.far.remove(&name);
+            let text = format!("{name} counts no more than the devices hash over 1 h");
+            return was.then_some((EventKind::PoolDiffers, Severity::Info, name, text));
+        };
+        let text = format!(
+            "{name} tells {times:.1} times the hashrate of the devices that work for it at first contact; usually {}",
+            cause(times)
+        );
+        self.far.insert(Arc::clone(&name)).then_some((EventKind::PoolDiffers, Severity::Alarm, name, text))
     }
 
     fn band(&mut self, pool: &PoolView) -> Option<News> {
@@ -127,6 +147,24 @@ mod tests {
         );
         assert!(told(0.85).contains("refused or late"));
         assert!(told(1.20).contains("not in the list"));
+    }
+
+    #[test]
+    fn a_pool_far_above_the_devices_at_first_contact_is_an_alarm_at_once_and_ends() {
+        let mut pools = Pools::default();
+        let mut look = |far_above| {
+            let mut pool = pool(0.99, None, None);
+            pool[0].devices.far_above = far_above;
+            pools.look(&pool).into_iter().map(|(_, severity, _, text)| (severity, text)).collect::<Vec<_>>()
+        };
+        let told = look(Some(400.0));
+        assert_eq!(told[0].0, Severity::Alarm);
+        assert!(
+            told[0].1.starts_with("main tells 400.0 times the hashrate") && told[0].1.contains("[[asic]]")
+        );
+        assert_eq!(look(Some(400.0)), []);
+        assert_eq!(look(None)[0].0, Severity::Info);
+        assert_eq!(look(None), []);
     }
 
     #[test]

@@ -26,6 +26,8 @@ const DEADLINE: Duration = Duration::from_secs(15);
 const KEPT_PERIODS: u32 = 3;
 /// Of one list: 40,000 workers at a hundred a page. What is longer is taken for a list without an end.
 const MAX_PAGES: u32 = 400;
+/// One failure in a row is a matter of chance.
+const FAILING: u32 = 2;
 /// Less than this is the way of the reply and the grain of the `Date` header.
 const CLOCK_GRAIN_MS: i64 = 2_000;
 
@@ -60,6 +62,8 @@ struct Part {
     held: Option<(Now, Piece)>,
     /// Why the last attempt gave nothing; `None` after a success.
     trouble: Option<Missing>,
+    /// Attempts that failed in a row, and the words of the last one.
+    failures: (u32, String),
 }
 
 /// What the pages before gave, the number of this one, and this one.
@@ -83,6 +87,7 @@ impl Account {
             pages: None,
             held: None,
             trouble: Some(Missing::NotYet),
+            failures: (0, String::new()),
         };
         Self {
             id: format!("pool/{}", cfg.name),
@@ -132,6 +137,9 @@ impl Account {
             }
             Err(failure) => {
                 self.settle(next, now, Err(failure.reason), failure.retry_after);
+                if let Some(part) = self.parts.get_mut(next) {
+                    part.failures = (part.failures.0.saturating_add(1), failure.to_string());
+                }
                 Some(failure)
             }
         };
@@ -239,6 +247,8 @@ impl Account {
             };
             piece.apply(&mut report);
         }
+        let failing = self.parts.iter().map(|part| &part.failures).filter(|(times, _)| *times >= FAILING);
+        report.failing = failing.map(|(_, words)| words.clone()).collect();
         piece::hashrate_of_workers(&mut report);
         piece::rejects_of_workers(&mut report);
         report
@@ -288,6 +298,7 @@ impl Part {
                     all.in_order();
                     self.held = Some((now, all));
                     self.trouble = None;
+                    self.failures = (0, String::new());
                 }
             }
             Err(why) => {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::BtcPriceConfig;
 use super::btc::plausible;
 use crate::clock::UnixMs;
-use crate::reading::{BtcUsdSample, Missing, Read, Reading, Sample};
+use crate::reading::{BtcUsdSample, Missing, OWN_VENUE, Read, Reading, Sample};
 use crate::sources::Failure;
 use crate::sources::value::moment::observed;
 use crate::sources::value::query::RequestConfig;
@@ -50,7 +50,7 @@ struct OwnQuote {
 
 impl OwnQuote {
     fn sample(&self, quote: Read<Usd>, observed: Option<UnixMs>) -> Vec<Sample> {
-        vec![Sample::BtcUsd(BtcUsdSample { interval: self.interval, venue: "own", quote, observed })]
+        vec![Sample::BtcUsd(BtcUsdSample { interval: self.interval, venue: OWN_VENUE, quote, observed })]
     }
 }
 

@@ -245,6 +245,7 @@ fn site(hash_blocks: Vec<HashBlock>, ai_blocks: Vec<AiBlock>) -> (SiteView, Spli
         }],
         meter: MeterView::default(),
         signals: Vec::new(),
+        doubts: Doubts::default(),
     };
     let split = split_of(&view, POWER);
     (view, split)
@@ -318,6 +319,7 @@ fn pool() -> PoolReport {
             fee: None,
         }],
         clock_ahead_ms: Some(0),
+        failing: Vec::new(),
     }
 }
 

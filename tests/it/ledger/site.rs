@@ -43,6 +43,7 @@ impl Site {
         });
         split.metering = Metering {
             power: Ok(self.aged(Watts::from_kw(self.kw).unwrap())),
+            off_by: None,
             energy: counter.ok_or(Missing::NotConfigured).map(|counter| self.aged(counter)),
             it_power: power(100.0),
             known_power: power(110.0),

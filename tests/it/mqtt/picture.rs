@@ -25,8 +25,8 @@ use wattsplit::reading::{
     Quality, Read, Reading, Reasons, RewardScheme, Settled, SettledKind, Sweep,
 };
 use wattsplit::site::{
-    AgainstDevices, Aged, AiBlock, AsicCounts, Current, GpuCounts, GpuHostHealth, HashBlock, HostView,
-    HostingFeeds, MeterView, Network, PoolView, PowerBasis, SiteView, Sum, Total, WallView,
+    AgainstDevices, Aged, AiBlock, AsicCounts, Current, Doubts, GpuCounts, GpuHostHealth, HashBlock,
+    HostView, HostingFeeds, MeterView, Network, PoolView, PowerBasis, SiteView, Sum, Total, WallView,
 };
 use wattsplit::units::{
     Celsius, Currency, Fraction, Hashrate, JoulesPerTerahash, Sats, Usd, UsdPerHour, UsdPerMwh, UsdPerPhDay,
@@ -138,6 +138,7 @@ pub fn site(state: State) -> Picture {
         hosts: vec![host(state)],
         meter: MeterView::default(),
         signals: signals::all(state),
+        doubts: Doubts::default(),
     };
     let split = Split {
         at,
@@ -364,13 +365,15 @@ fn report(state: State) -> PoolReport {
             fee: Some(Sats(22_676)),
         }],
         clock_ahead_ms: Some(-4_500),
+        failing: Vec::new(),
     }
 }
 
 fn against(state: State) -> AgainstDevices {
     let ratio = |value| state.read(Fraction::new(value).unwrap());
     let off_by = matches!(state, State::Missing(_)).then_some(1e9);
-    AgainstDevices { ratio_1h: ratio(0.985), ratio_24h: ratio(0.99), ratio_24h_before: None, off_by }
+    let (ratio_1h, ratio_24h) = (ratio(0.985), ratio(0.99));
+    AgainstDevices { ratio_1h, ratio_24h, off_by, ..AgainstDevices::default() }
 }
 
 fn income(state: State) -> PoolIncome {

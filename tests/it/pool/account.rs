@@ -1,5 +1,7 @@
 //! Whole accounts: which request is next, and what stays of the last replies.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use wattsplit::http::Http;
@@ -101,6 +103,33 @@ async fn a_braiins_account_fills_up_request_by_request_and_never_asks_twice_with
         server.lines().iter().map(|line| line.split('/').nth(2).unwrap().to_owned()).collect();
     assert_eq!(asked, ["profile", "workers", "rewards", "profile", "profile", "workers"]);
     assert!(server.seen().iter().all(|request| request.header("pool-auth-token") == Some("hunter2")));
+}
+
+#[tokio::test]
+async fn a_request_that_fails_twice_in_a_row_is_named_until_it_succeeds() {
+    let broken = Arc::new(AtomicBool::new(true));
+    let is_broken = Arc::clone(&broken);
+    let server = FakeHttp::start(move |request| {
+        match request.line.contains("/workers/") && is_broken.load(Ordering::Relaxed) {
+            true => Reply::Status(500, vec![], "oops"),
+            false => braiins_reply(&request.line),
+        }
+    })
+    .await;
+    let (mut account, _dir) = braiins_account(&server.url);
+    // Workers are asked every ten minutes.
+    let mut secs = 0;
+    let mut failing = Vec::new();
+    for n in 0..12 {
+        broken.store(n < 7, Ordering::Relaxed);
+        let report = report(&mut *account, secs).await;
+        secs += account.schedule().interval.as_secs();
+        failing.push(report.failing.len());
+        if let Some(words) = report.failing.first() {
+            assert!(words.contains("/accounts/workers/json/btc: status 500"), "{words}");
+        }
+    }
+    assert_eq!((failing[1], failing.iter().max(), failing.last()), (0, Some(&1), Some(&0)), "{failing:?}");
 }
 
 #[tokio::test]

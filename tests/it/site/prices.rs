@@ -42,6 +42,42 @@ fn a_quote_is_as_old_as_the_venue_says_and_expires_after_half_an_hour() {
 }
 
 #[test]
+fn a_price_of_the_operators_own_that_is_far_from_all_venues_is_not_used() {
+    let mut site = Site::default();
+    let own = |site: &Site, secs: u64| {
+        let quotes = site.view(at(secs)).btc_quotes;
+        let (_, quote) = quotes.into_iter().find(|(venue, _)| *venue == OWN_VENUE).unwrap();
+        quote.map(|quote| quote.value.get())
+    };
+    put(&mut site, 0, btc("kraken", Ok(100_000.0), None));
+    put(&mut site, 10, btc(OWN_VENUE, Ok(79_000.0), None));
+    assert_eq!(own(&site, 10), Err(Missing::Implausible));
+    let doubt = site.view(at(10)).doubts.own_price.unwrap();
+    assert_eq!((doubt.told.get(), doubt.against.get(), doubt.by_venue), (79_000.0, 100_000.0, true));
+    put(&mut site, 20, btc(OWN_VENUE, Ok(101_000.0), None));
+    assert_eq!((own(&site, 20), site.view(at(20)).doubts.own_price), (Ok(101_000.0), None));
+    // The venue is silent from now on, and what it said is a day's measure.
+    put(&mut site, 12 * HOUR, btc(OWN_VENUE, Ok(9_000.0), None));
+    assert_eq!(own(&site, 12 * HOUR), Err(Missing::Expired), "the last one that was used is too old");
+    put(&mut site, 25 * HOUR, btc(OWN_VENUE, Ok(140_000.0), None));
+    assert_eq!(own(&site, 25 * HOUR), Ok(140_000.0), "nothing is left that speaks against it");
+}
+
+#[test]
+fn a_source_whose_clock_is_ahead_is_named_with_by_how_much() {
+    let mut site = Site::default();
+    put(&mut site, 0, btc(OWN_VENUE, Ok(100_000.0), Some(at(3_600).wall)));
+    put(&mut site, 0, btc("kraken", Ok(100_000.0), Some(at(200).wall)));
+    put(&mut site, 0, btc("coinbase", Ok(100_000.0), None));
+    let hour = Duration::from_secs(3_600);
+    let ahead = [("price/kraken".to_owned(), Duration::ZERO), ("price/own".to_owned(), hour)];
+    assert_eq!(site.view(at(0)).doubts.clocks_ahead, ahead);
+    put(&mut site, 400, btc(OWN_VENUE, Ok(100_000.0), Some(at(3_600).wall)));
+    let quotes = site.view(at(400)).btc_quotes;
+    assert_eq!(quotes[2].1.map(|quote| (quote.age.as_secs(), quote.quality)), Ok((400, Quality::Stale)));
+}
+
+#[test]
 fn the_network_is_stale_after_three_intervals_and_expires_after_a_day() {
     let mut site = Site::default();
     assert_eq!(site.view(at(0)).network, Err(Missing::NotConfigured));

@@ -7,7 +7,8 @@ use wattsplit::clock::{Now, UnixMs};
 use wattsplit::economics::{GroupTerms, HostingConfig, PowerPaidBy, SiteTerms, Stoppable, Terms};
 use wattsplit::reading::{Missing, Quality, Reading};
 use wattsplit::site::{
-    Aged, AiBlock, AsicCounts, GpuCounts, HashBlock, MeterView, Network, SiteView, Sum, Total, WallView,
+    Aged, AiBlock, AsicCounts, Doubts, GpuCounts, HashBlock, MeterView, Network, SiteView, Sum, Total,
+    WallView,
 };
 use wattsplit::units::*;
 
@@ -55,6 +56,7 @@ pub fn market() -> SiteView {
         hosts: Vec::new(),
         meter: MeterView::default(),
         signals: Vec::new(),
+        doubts: Doubts::default(),
     }
 }
 

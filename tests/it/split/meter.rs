@@ -107,6 +107,25 @@ fn a_meter_that_shows_clearly_less_than_the_machines_alone_draw_frees_no_room() 
 }
 
 #[test]
+fn a_meter_in_another_unit_is_left_out_and_its_factor_is_told() {
+    let (plain, terms) = mixed();
+    let wanted = without_the_meter(split(&plain, &terms));
+    for (kw, factor) in [(150e3, 1e3), (140e6, 1e6), (0.15, 1e-3)] {
+        let (view, terms) = metered(kw);
+        let got = split(&view, &terms);
+        assert_eq!(
+            (got.metering.off_by, got.metering.power),
+            (Some(factor), Err(Missing::Implausible)),
+            "{kw}"
+        );
+        assert_eq!(got.issues, ["meter: implausible"]);
+        assert_eq!(without_the_meter(got), wanted);
+    }
+    let (view, terms) = metered(14_400.0);
+    assert_eq!(split(&view, &terms).metering.off_by, None, "a hundred times as much is another matter");
+}
+
+#[test]
 fn without_a_fresh_meter_all_is_as_without_one() {
     let (view, terms) = mixed();
     let wanted = without_the_meter(split(&view, &terms));
