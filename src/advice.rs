@@ -33,6 +33,7 @@ pub mod memory;
 mod rack;
 mod reason;
 mod shift;
+mod signals;
 
 pub use basis::Basis;
 pub use decide::{decide, renew};
@@ -42,6 +43,7 @@ pub use hosting::Gpus;
 pub use judge::judge;
 pub use memory::Memory;
 pub use shift::unsold_id;
+pub use signals::SignalOn;
 
 /// `[policy]`: when advice is given, and what it takes.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -170,6 +172,8 @@ pub struct Advice {
     /// over the horizon, USD.
     pub gap_usd: Option<f64>,
     pub inputs_sha256: String,
+    /// Those that were on when it was given. It does not act on them.
+    pub signals: Vec<SignalOn>,
     /// Blocks that were advised to move lately.
     pub moved: BTreeMap<String, Moved>,
 }

@@ -14,6 +14,7 @@ use super::blind;
 use super::fleet::{Crew, Fleet};
 use super::hosting::{Gpus, Hostings};
 use super::memory::{Memory, ai_facility_kw};
+use super::signals::{self, SignalOn};
 use super::{Assumption, Policy, PolicyConfig};
 
 /// While the rise of the AI load has not been seen for an hour, it is taken as this part of the load.
@@ -32,6 +33,8 @@ pub struct Basis {
     pub assumptions: Vec<Assumption>,
     /// GPUs that may be moved, by id of their block.
     pub gpus: BTreeMap<String, Gpus>,
+    /// Signals that are on.
+    pub signals: Vec<SignalOn>,
 }
 
 impl Basis {
@@ -44,6 +47,7 @@ impl Basis {
             price_until: None,
             assumptions: Vec::new(),
             gpus: BTreeMap::new(),
+            signals: Vec::new(),
         }
     }
 
@@ -111,6 +115,7 @@ impl Basis {
         };
         blind::open_unsure(&mut problem, &hostings.unsure);
         blind::open_blind(&mut problem, &blind::silent_miners(view, terms), &hostings.blind);
+        inputs.all.extend(view.signals.iter().map(signals::assumption));
         Self {
             at: view.at,
             problem,
@@ -118,6 +123,7 @@ impl Basis {
             price_until: view.power_price_until,
             assumptions: inputs.all,
             gpus: hostings.gpus,
+            signals: signals::on(&view.signals),
         }
     }
 }

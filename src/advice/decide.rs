@@ -14,13 +14,14 @@ use super::basis::Basis;
 use super::fleet::Fleet;
 use super::judge::worst;
 use super::reason;
+use super::signals;
 use super::{Advice, Confidence, Direction, Gain, MOST_NAMED, Move, Moved, PolicyConfig};
 
 /// The previous advice while it stands, else a new one.
 ///
 /// A new one is due at nine tenths of its validity, so that it is there before the old one expires,
 /// and at once when the decision changes: the status, which blocks move which way, or how many of their units by more than
-/// a tenth. While a cap is broken, any need to stop more than was advised is one too. A gain that falls
+/// a tenth; and when a signal begins or ends. While a cap is broken, any need to stop more than was advised is one too. A gain that falls
 /// a little below what it takes is none while nobody has followed the advice.
 pub fn renew(basis: &Basis, policy: &PolicyConfig, fleet: &Fleet<'_>, previous: Option<&Advice>) -> Advice {
     let fresh = decide(basis, policy, fleet, previous);
@@ -33,6 +34,11 @@ pub fn renew(basis: &Basis, policy: &PolicyConfig, fleet: &Fleet<'_>, previous: 
 fn stands(previous: &Advice, fresh: &Advice, basis: &Basis) -> bool {
     let age = fresh.issued.since(previous.issued);
     if age >= previous.valid_for / 10 * 9 {
+        return false;
+    }
+    // Who reads it must not miss that a signal is on, or over.
+    let same = previous.signals.iter().map(|on| &on.name).eq(fresh.signals.iter().map(|on| &on.name));
+    if !same {
         return false;
     }
     if previous.status != fresh.status {
@@ -110,7 +116,8 @@ pub fn decide(basis: &Basis, policy: &PolicyConfig, fleet: &Fleet<'_>, previous:
         supersedes: previous.map(|p| p.id.clone()),
         status: solution.status,
         hold_reason: solution.hold_reason,
-        text: reason::text(basis, policy, &choice, &moves, gain),
+        text: reason::text(basis, policy, &choice, &moves, gain)
+            + &signals::sentence(&basis.signals, basis.at.wall),
         confidence: confidence(basis, &choice, gain),
         horizon_h: problem.horizon_h,
         price_usd_per_mwh: problem.price_usd_per_mwh,
@@ -127,6 +134,7 @@ pub fn decide(basis: &Basis, policy: &PolicyConfig, fleet: &Fleet<'_>, previous:
         not_needed: not_needed(problem, &solution.missing),
         gap_usd: choice.gap_usd,
         inputs_sha256: sha,
+        signals: basis.signals.clone(),
         moves: if moves_something { moves } else { Vec::new() },
         gain,
         moved,

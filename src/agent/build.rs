@@ -95,7 +95,8 @@ pub fn topics_of(config: &Config) -> Result<Vec<Topic>, AgentError> {
         heed(&meter.topic, meter::told(meter, zone(config)));
     }
     for hosting in billed_by_occupancy(config) {
-        heed(&hosting.occupied_topic, occupancy::told(&hosting.name, hosting.occupied_key.as_deref()));
+        let (number, time) = (hosting.occupied_key.as_deref(), hosting.occupied_time_key.as_deref());
+        heed(&hosting.occupied_topic, occupancy::told(&hosting.name, (number, time), zone(config)));
     }
     let power = config.power.as_ref().filter(|power| power.kind == TariffKind::Mqtt);
     if let Some((power, own)) = power.and_then(|power| Some((power, power.own.as_ref()?))) {

@@ -76,6 +76,8 @@ pub struct HostingConfig {
     /// `http` and `mqtt`: JSON pointer (RFC 6901) to the number, such as `/gpus/rented`. Absent with `mqtt`: a message
     /// is nothing but the number.
     pub occupied_key: Option<String>,
+    /// `mqtt`: JSON pointer to the time of the number. Absent: when it came.
+    pub occupied_time_key: Option<String>,
     /// File with a token, sent as `Authorization: Bearer …`: `vast` needs its API key, `http` may have one.
     pub occupied_token_file: Option<PathBuf>,
     /// `vast`: ids of the machines that count. Empty: all of the account.

@@ -166,13 +166,16 @@ fn occupancy(hosting: &HostingConfig, section: &Path, check: &mut Checker<'_, '_
         Some(OccupiedFrom::Http) => {
             ("occupied_from = \"http\"", &["occupied_url", "occupied_key"], &["occupied_token_file"])
         }
-        Some(OccupiedFrom::Mqtt) => ("occupied_from = \"mqtt\"", &["occupied_topic"], &["occupied_key"]),
+        Some(OccupiedFrom::Mqtt) => {
+            ("occupied_from = \"mqtt\"", &["occupied_topic"], &["occupied_key", "occupied_time_key"])
+        }
     };
     let keys = [
         ("occupied_dirs", !hosting.occupied_dirs.is_empty()),
         ("occupied_url", hosting.occupied_url.is_some()),
         ("occupied_topic", hosting.occupied_topic.is_some()),
         ("occupied_key", hosting.occupied_key.is_some()),
+        ("occupied_time_key", hosting.occupied_time_key.is_some()),
         ("occupied_token_file", hosting.occupied_token_file.is_some()),
         ("occupied_machines", !hosting.occupied_machines.is_empty()),
     ];
@@ -188,7 +191,12 @@ fn occupancy(hosting: &HostingConfig, section: &Path, check: &mut Checker<'_, '_
     if let Some(url) = &hosting.occupied_url {
         check.url(&section.key("occupied_url"), url);
     }
-    if let Some(key) = &hosting.occupied_key {
-        check.pointer(&section.key("occupied_key"), key, "/gpus/rented");
+    for (key, pointer, example) in [
+        ("occupied_key", &hosting.occupied_key, "/gpus/rented"),
+        ("occupied_time_key", &hosting.occupied_time_key, "/at"),
+    ] {
+        if let Some(pointer) = pointer {
+            check.pointer(&section.key(key), pointer, example);
+        }
     }
 }

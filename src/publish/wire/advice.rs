@@ -43,6 +43,7 @@ pub fn advice(site: &str, advice: &Advice) -> Vec<u8> {
     flat.rows("assumptions", advice.assumptions.iter().map(assumption));
     flat.texts("missing", advice.missing.iter().map(String::as_str));
     flat.texts("not_needed", advice.not_needed.iter().map(String::as_str));
+    flat.texts("signals_on", advice.signals.iter().map(|signal| &*signal.name));
     optional(&mut flat, "gap_usd", advice.gap_usd);
     flat.text("inputs_sha256", &advice.inputs_sha256);
     flat.text("program", env!("CARGO_PKG_VERSION"));

@@ -117,6 +117,7 @@ pub fn hosting(name: &str, terms: Terms) -> HostingConfig {
         occupied_dirs: Vec::new(),
         occupied_url: None,
         occupied_key: None,
+        occupied_time_key: None,
         occupied_topic: None,
         occupied_token_file: None,
         occupied_machines: Vec::new(),
