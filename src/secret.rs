@@ -23,11 +23,15 @@ impl Secret {
         if size.len() > MAX_BYTES {
             return Err(fail(format!("is larger than {MAX_BYTES} bytes")));
         }
-        let text = std::fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
+        let bytes = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|_| fail("is not UTF-8".into()))?;
         let text = text.strip_suffix('\n').unwrap_or(&text);
         let text = text.strip_suffix('\r').unwrap_or(text);
         if text.is_empty() {
             return Err(fail("is empty".into()));
+        }
+        if text.contains(['\n', '\r']) {
+            return Err(fail("has more than one line".into()));
         }
         Ok(Self(text.to_owned()))
     }
@@ -68,6 +72,19 @@ mod tests {
         let secret = Secret::from_file(&path).unwrap();
         assert_eq!(secret.reveal(), "hunter2");
         assert!(!format!("{secret:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_file_of_two_lines_or_of_no_text_is_an_error_that_names_the_file_and_shows_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token");
+        for (content, why) in
+            [(&b"hunter2\nhunter3\n"[..], "has more than one line"), (b"hunter2\xff", "is not UTF-8")]
+        {
+            std::fs::write(&path, content).unwrap();
+            let error = Secret::from_file(&path).unwrap_err().to_string();
+            assert!(error.ends_with(&format!("token: {why}")) && !error.contains("hunter"), "{error}");
+        }
     }
 
     #[test]

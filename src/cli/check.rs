@@ -4,6 +4,7 @@ mod gpus;
 pub mod online;
 mod pools;
 mod power;
+mod warnings;
 
 use std::fmt::Write;
 use std::path::Path;
@@ -47,8 +48,8 @@ fn summary(config: &Config) -> Vec<(&'static str, Vec<String>)> {
         ("site", vec![site(config)]),
         ("mqtt", vec![mqtt(config)]),
         ("asic", asics(config)),
-        ("pool", listed(config.pool.iter().flat_map(pool), "none")),
-        ("hosting", listed(config.hosting.iter().map(hosting), "none")),
+        ("pool", listed(config.pool.iter().flat_map(pool).chain(warnings::crowded(&config.pool)), "none")),
+        ("hosting", hostings(config)),
         ("gpu_host", gpu_hosts(config)),
         ("power", vec![power(config)]),
         ("btc", vec![btc(config)]),
@@ -127,7 +128,7 @@ fn labels(asic: &AsicConfig) -> Option<String> {
 fn pool(pool: &PoolConfig) -> impl Iterator<Item = String> {
     let api = pool.kind.api();
     let line = format!("{}: {}, fee {} %", pool.name, api.name, percent(pool.fee));
-    std::iter::once(line).chain(api.warning.map(|warning| format!("  warning: {warning}")))
+    std::iter::once(line).chain(warnings::pool(pool))
 }
 
 /// A checked config has every key that its terms need, and no figure is made up for another.
@@ -138,6 +139,10 @@ fn figure<N: ToString>(value: Option<N>) -> String {
 /// To two decimals, without a float's tail.
 fn percent(fraction: f64) -> f64 {
     (fraction * 1e4).round() / 1e2
+}
+
+fn hostings(config: &Config) -> Vec<String> {
+    listed(config.hosting.iter().map(hosting).chain(warnings::without_exporter(config)), "none")
 }
 
 fn hosting(hosting: &HostingConfig) -> String {
@@ -266,7 +271,7 @@ fn btc(config: &Config) -> String {
     let used = venues.iter().filter(|(_, url)| !url.is_empty()).map(|(name, _)| *name);
     let used: Vec<&str> = used.chain(btc.own.as_ref().map(|_| "one's own")).collect();
     match used.as_slice() {
-        [] => "no venue: hashing has no revenue".to_owned(),
+        [] => "warning: no venue: hashing has no revenue".to_owned(),
         [one] => format!("{one} alone"),
         several => format!("median of {}", several.join(", ")),
     }

@@ -3,6 +3,7 @@
 use super::Checker;
 use super::described::described;
 use crate::config::document::Path;
+use crate::sources::pool::address::checksum_holds;
 use crate::sources::pool::{Key, PoolConfig};
 
 /// Of a pool that is asked itself, and not a proxy of the operator's.
@@ -30,6 +31,10 @@ pub fn pools(pools: &[PoolConfig], check: &mut Checker<'_, '_>) {
             if !length || !address.chars().all(|c| c.is_ascii_alphanumeric()) {
                 let hint = "without a worker name".to_owned();
                 check.must(&section.key("address"), "be a bitcoin address", Some(hint));
+            } else if !checksum_holds(address) {
+                let hint =
+                    "its checksum is wrong: a character is another one, missing or too many".to_owned();
+                check.must(&section.key("address"), "be a bitcoin address without a slip", Some(hint));
             }
         }
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);

@@ -21,6 +21,7 @@ use self::http_json::JsonConfig;
 use self::nonce::Nonce;
 
 mod account;
+pub mod address;
 pub mod antpool;
 mod api;
 pub mod binance;

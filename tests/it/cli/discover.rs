@@ -123,7 +123,7 @@ async fn what_it_prints_is_a_config_that_is_accepted() {
     let (_, block) = found.out.split_once("[[asic]]").unwrap();
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("wattsplit.toml");
-    let rest = "[site]\nname = \"ridge\"\n[[pool]]\nname = \"p\"\nkind = \"ocean\"\naddress = \"bc1qexampleexampleexampleexampleexample00\"\nfee = 0.01\n";
+    let rest = "[site]\nname = \"ridge\"\n[[pool]]\nname = \"p\"\nkind = \"ocean\"\naddress = \"bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq\"\nfee = 0.01\n";
     std::fs::write(&file, format!("{rest}[[asic]]{block}")).unwrap();
     let checked = Command::new(env!("CARGO_BIN_EXE_wattsplit")).arg("check").arg(&file).output().unwrap();
     let said = String::from_utf8(checked.stdout).unwrap();
