@@ -20,7 +20,7 @@ mod redact;
 use self::date::{date_of, retry_after};
 use self::failure::{chain, classify};
 use self::redact::Secrets;
-pub use self::redact::{json_escaped, redacted};
+pub use self::redact::{json_escaped, redacted, spellings};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Long enough for the next request of the same fetch, too short to reach the next fetch: a server

@@ -25,7 +25,6 @@ impl Secrets {
     /// Of a request; `posted` are the secrets in its body.
     pub(super) fn of(url: &Url, headers: &[(&str, &str)], posted: &[String]) -> Self {
         let mut all = posted.to_vec();
-        all.extend(posted.iter().map(|secret| json_escaped(secret)));
         all.extend(headers.iter().map(|(_, value)| (*value).to_owned()));
         // `Basic abc` and `Bearer abc` are also echoed without their scheme.
         all.extend(headers.iter().filter_map(|(_, value)| Some(value.split_once(' ')?.1.to_owned())));
@@ -36,8 +35,10 @@ impl Secrets {
         all.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
         // What is shorter is a page number or the name of a coin.
         all.retain(|secret| secret.len() >= 4);
+        let mut all: Vec<String> = all.iter().flat_map(|secret| spellings(secret)).collect();
         // Longest first, so that a part never uncovers the rest.
-        all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        all.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        all.dedup();
         Self(all)
     }
 
@@ -51,6 +52,24 @@ impl Secrets {
     pub(super) fn scrub(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "…"))
     }
+}
+
+/// `secret` in each way that a server may write it that sends it back: as it is, in JSON, in a URL, in a form.
+pub fn spellings(secret: &str) -> Vec<String> {
+    let json = json_escaped(secret);
+    // PHP escapes slashes as well.
+    let php = json.replace('/', "\\/");
+    let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let url = |upper: bool| -> String {
+        let byte = |byte: u8| match byte {
+            b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+            byte if upper => format!("%{byte:02X}"),
+            byte => format!("%{byte:02x}"),
+        };
+        secret.bytes().map(byte).collect()
+    };
+    vec![secret.to_owned(), json, php, form, url(true), url(false)]
 }
 
 /// `text` as it stands between the quotes of a JSON string.
@@ -74,6 +93,15 @@ mod tests {
         assert_eq!(redacted("http://rpc:hunter2@10.0.0.1:8332/w?key=abc#x"), "http://10.0.0.1:8332/w?…");
         assert_eq!(redacted("https://pool.example/a"), "https://pool.example/a");
         assert_eq!(redacted("hunter2"), "(unreadable URL)");
+    }
+
+    #[test]
+    fn an_echoed_secret_is_scrubbed_however_it_is_spelt() {
+        let url = Url::parse("http://host/").unwrap();
+        let secrets = Secrets::of(&url, &[("x-key", "a/b+c d\"e")], &[]);
+        for echo in ["a/b+c d\"e", "a/b+c d\\\"e", "a\\/b+c d\\\"e", "a%2Fb%2Bc+d%22e", "a%2fb%2bc%20d%22e"] {
+            assert_eq!(secrets.scrub(&format!("key={echo}&")), "key=…&", "{echo}");
+        }
     }
 
     #[test]

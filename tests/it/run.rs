@@ -8,6 +8,8 @@ mod outage;
 mod platform;
 #[path = "run/records.rs"]
 mod records;
+#[path = "run/secrets.rs"]
+mod secrets;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};

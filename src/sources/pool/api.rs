@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::clock::Now;
+use crate::http::spellings;
 use crate::reading::{Missing, RewardScheme};
 use crate::secret::Secret;
 use crate::sources::Failure;
@@ -116,16 +117,17 @@ impl Keys {
         self.secret.as_ref().map_or("", Secret::reveal)
     }
 
-    /// `text` of a pool that repeats the token or the secret, also where it breaks off within one.
+    /// `text` of a pool that repeats the token or the secret, however spelt, also where it breaks off within one.
     pub(super) fn hide(&self, text: &str) -> String {
         /// What is shorter is part of a word.
         const LEAST: usize = 4;
-        let mut secrets = [self.token(), self.secret()];
+        let mut secrets: Vec<String> =
+            [self.token(), self.secret()].into_iter().flat_map(spellings).collect();
         // Longest first, so that a part never uncovers the rest.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         let mut text = text.to_owned();
         for secret in secrets.into_iter().filter(|secret| secret.len() >= LEAST) {
-            text = text.replace(secret, "…");
+            text = text.replace(&secret, "…");
             let mut starts = (LEAST..secret.len()).rev().filter_map(|end| secret.get(..end));
             if let Some(kept) = starts.find_map(|start| text.strip_suffix(start)) {
                 text = format!("{kept}…");

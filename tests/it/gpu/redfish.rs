@@ -202,7 +202,7 @@ async fn a_reading_that_is_null_is_missing_and_never_zero() {
 }
 
 /// A certificate for 127.0.0.1 that signs itself, as controllers are shipped with.
-fn self_signed(dir: &Path) -> Option<TlsAcceptor> {
+pub fn self_signed(dir: &Path) -> Option<TlsAcceptor> {
     if !installed("openssl") {
         return None;
     }
@@ -238,7 +238,8 @@ pub fn self_signed_in_a_folder() -> Option<TlsAcceptor> {
     self_signed(TempDir::new().unwrap().path())
 }
 
-fn fingerprint(dir: &Path) -> String {
+/// SHA-256 of the certificate in `dir`.
+pub fn fingerprint(dir: &Path) -> String {
     let said = Command::new("openssl")
         .args(["x509", "-in", "bmc.pem", "-noout", "-fingerprint", "-sha256"])
         .current_dir(dir)
