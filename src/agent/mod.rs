@@ -14,6 +14,8 @@ use crate::config::Config;
 use crate::economics::{SiteTerms, Split, split};
 use crate::ledger::outbox::Outbox;
 use crate::ledger::{Destination, Fresh, Outlet};
+use crate::publish::homeassistant::Announcer;
+use crate::publish::topics::TopicError;
 use crate::publish::wire::devices::Origin;
 use crate::publish::{Health, LiveSet, mqtt, wire};
 use crate::reading::{Batch, Missing, Sample};
@@ -25,6 +27,7 @@ mod books;
 mod build;
 mod events;
 mod history;
+mod homeassistant;
 pub mod node;
 mod nodes;
 mod places;
@@ -96,6 +99,8 @@ pub enum AgentError {
     Tariff(#[from] crate::sources::price::TariffError),
     #[error(transparent)]
     Mqtt(#[from] mqtt::MqttError),
+    #[error(transparent)]
+    Topic(#[from] TopicError),
     #[error("no [mqtt] section: there is nowhere to publish to")]
     NoBroker,
 }
@@ -107,6 +112,8 @@ enum Event {
     Arrival(mqtt::Arrival),
     /// A topic of the operator has.
     Told(mqtt::Arrival),
+    /// Home Assistant has, or the broker kept what it was told.
+    Listener(mqtt::Arrival),
     /// Time to publish.
     Tick,
     /// Time for rows of devices.
@@ -138,7 +145,9 @@ pub async fn run(
     let (messages, mut told) = mpsc::channel(ARRIVALS);
     let nodes = mqtt::Inbox { filter: mqtt::Filter::Below("node/+/#"), to: arrivals };
     let topics = mqtt::Inbox { filter: mqtt::Filter::Topics(core.topics.names()), to: messages };
-    let inboxes = config.hears_nodes().then_some(nodes).into_iter().chain([topics]).collect();
+    let (announced, mut listened) = mpsc::channel(ARRIVALS);
+    let inboxes = config.hears_nodes().then_some(nodes).into_iter().chain([topics]);
+    let inboxes = inboxes.chain(core.listens(announced)).collect();
     let client = mqtt::Client::site(&config.site.name);
     let records = mqtt::Records { unwritten: not_written, written };
     let publisher = mqtt::spawn(mqtt_config, client, newest, records, inboxes)?;
@@ -173,6 +182,7 @@ pub async fn run(
             Some(batch) = received.recv() => Event::Batch(batch),
             Some(arrival) = arrived.recv() => Event::Arrival(arrival),
             Some(arrival) = told.recv() => Event::Told(arrival),
+            Some(arrival) = listened.recv() => Event::Listener(arrival),
             () = tokio::time::sleep(until_tick) => Event::Tick,
             () = tokio::time::sleep(until_rows) => Event::Rows,
             () = beat(&mut watchdog) => Event::Watchdog,
@@ -198,6 +208,11 @@ pub async fn run(
                 }
                 core.take(heard, now);
             }
+            Event::Listener(arrival) => {
+                if core.is_asked(&arrival, clock::now()) && first_round_done {
+                    next_tick = next_tick.min(clock::now().mono.saturating_add(SOON));
+                }
+            }
             Event::Tick => {
                 let now = clock::now();
                 let silence = core.topics.look(now);
@@ -206,7 +221,7 @@ pub async fn run(
                 let health = core.health(now, [*miners_seen.borrow(), *feeds_seen.borrow()], &link);
                 let picture = core.picture(now, health);
                 core.books.record(&picture, now);
-                live.send_replace(core.live_set(&picture));
+                live.send_replace(core.live_set(&picture, now));
                 observer.send_replace(Some(Arc::new(picture)));
                 if !std::mem::replace(&mut first_round_done, true) {
                     service::ready();
@@ -288,6 +303,8 @@ struct Core {
     nodes: Nodes,
     pools: PoolWatch,
     topics: Topics,
+    /// `None`: Home Assistant is told nothing.
+    announcer: Option<Announcer>,
 }
 
 impl Core {
@@ -305,6 +322,7 @@ impl Core {
             nodes: Nodes::new(config.into()),
             pools: PoolWatch::new(config.pools_by_group()),
             topics: Topics::new(topics_of(config)?, started),
+            announcer: homeassistant::announcer(config)?,
         })
     }
 
@@ -353,9 +371,11 @@ impl Core {
         }
     }
 
-    fn live_set(&self, picture: &Picture) -> LiveSet {
+    fn live_set(&mut self, picture: &Picture, now: Now) -> LiveSet {
         let money = (&picture.split, &picture.advice);
-        wire::live_set(&self.site_name, &picture.view, money, &picture.health)
+        let mut live = wire::live_set(&self.site_name, &picture.view, money, &picture.health);
+        self.announce(Arc::make_mut(&mut live), now);
+        live
     }
 
     fn health(&self, now: Now, runners: [RunnerHealth; 2], link: &mqtt::LinkHealth) -> Health {

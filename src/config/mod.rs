@@ -19,6 +19,7 @@ use serde::Deserialize;
 
 use crate::advice::PolicyConfig;
 use crate::economics::HostingConfig;
+use crate::publish::homeassistant::HomeAssistantConfig;
 use crate::publish::{MqttConfig, OutboxConfig};
 use crate::sources::asic::AsicConfig;
 use crate::sources::gpu::GpuHostConfig;
@@ -38,6 +39,8 @@ pub struct Config {
     pub site: SiteConfig,
     /// Absent: nothing is published; `once` works, `run` refuses.
     pub mqtt: Option<MqttConfig>,
+    /// Absent: Home Assistant is told nothing.
+    pub homeassistant: Option<HomeAssistantConfig>,
     #[serde(default)]
     pub outbox: OutboxConfig,
     #[serde(default)]

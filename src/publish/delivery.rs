@@ -163,7 +163,11 @@ impl Delivery {
         }
         let changed = newest
             .iter()
-            .filter(|(topic, payload)| known.and_then(|old| old.get(*topic)) != Some(*payload))
+            .filter(|(topic, payload)| {
+                let again =
+                    topics::is_absolute(topic) && known.is_some_and(|old| old.announced != newest.announced);
+                again || known.and_then(|old| old.get(*topic)) != Some(*payload)
+            })
             .map(|(topic, _)| topic.clone());
         let vanished = self.retained.iter().filter(|topic| !newest.contains_key(*topic)).cloned();
         self.todo = vanished.chain(changed).collect();

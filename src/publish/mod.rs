@@ -16,6 +16,7 @@ use crate::reading::Sweep;
 
 mod backoff;
 mod delivery;
+pub mod homeassistant;
 pub mod mqtt;
 mod outbox;
 pub mod tls;
@@ -24,8 +25,9 @@ pub mod wire;
 
 pub use outbox::OutboxConfig;
 
-/// The newest payload of every live topic, below `<root>/<site>/`. Conflated by nature: a new set
-/// replaces the old one, and whoever is late sends only the newest.
+/// The newest payload of every live topic, below `<root>/<site>/` but for those that
+/// [`topics::absolute`] names. Conflated by nature: a new set replaces the old one, and whoever is late
+/// sends only the newest.
 pub type LiveSet = Arc<Live>;
 
 /// Payload by topic, and until when the broker may keep those that expire, monotonic.
@@ -33,6 +35,8 @@ pub type LiveSet = Arc<Live>;
 pub struct Live {
     topics: BTreeMap<String, Vec<u8>>,
     pub expires: BTreeMap<Cow<'static, str>, Duration>,
+    /// How often those outside the prefix were asked for: with a new number they are sent again.
+    pub announced: u64,
 }
 
 impl Deref for Live {
@@ -51,7 +55,7 @@ impl DerefMut for Live {
 
 impl FromIterator<(String, Vec<u8>)> for Live {
     fn from_iter<I: IntoIterator<Item = (String, Vec<u8>)>>(topics: I) -> Self {
-        Self { topics: topics.into_iter().collect(), expires: BTreeMap::new() }
+        Self { topics: topics.into_iter().collect(), ..Self::default() }
     }
 }
 

@@ -28,14 +28,20 @@ pub fn gpu_rows(hosting: &str) -> String {
     format!("devices/gpu/{}", level(hosting))
 }
 
+/// In front of the ids of blocks.
+pub const BLOCK: &str = "block/";
+
 /// `block/<id>`.
 pub fn block(id: &str) -> String {
-    format!("block/{}", level(id))
+    format!("{BLOCK}{}", level(id))
 }
+
+/// In front of the names of pools.
+pub const POOL: &str = "pool/";
 
 /// `pool/<name>`.
 pub fn pool(name: &str) -> String {
-    format!("pool/{}", level(name))
+    format!("{POOL}{}", level(name))
 }
 
 /// `host/<node>`.
@@ -51,6 +57,16 @@ pub fn signal(name: &str) -> String {
 /// `gpu_host/<name>`.
 pub fn gpu_host(name: &str) -> String {
     format!("gpu_host/{}", level(name))
+}
+
+/// A topic outside the prefix, for a listener that looks elsewhere. None of ours begins with `/`.
+pub fn absolute(topic: &str) -> String {
+    format!("/{topic}")
+}
+
+/// Whether `topic` is one of [`absolute`].
+pub fn is_absolute(topic: &str) -> bool {
+    topic.starts_with('/')
 }
 
 /// Whether `name` is `[a-z0-9-]+`, the form of every name that becomes one level of a topic.
@@ -102,9 +118,12 @@ impl Prefix {
         Ok(Self(format!("{root}/{site}/")))
     }
 
-    /// The full name of the topic `below` this prefix.
+    /// The full name of the topic `below` this prefix, or of one that is [`absolute`].
     pub fn topic(&self, below: &str) -> String {
-        format!("{}{below}", self.0)
+        match below.strip_prefix('/') {
+            Some(outside) => outside.to_owned(),
+            None => format!("{}{below}", self.0),
+        }
     }
 
     /// The part of a full name that is below this prefix.
@@ -157,6 +176,13 @@ mod tests {
         assert_eq!(host("zähler"), "host/z-hler");
         assert_eq!(pool(""), "pool/-");
         assert_eq!(block("row-1-s19-xp"), "block/row-1-s19-xp");
+    }
+
+    #[test]
+    fn a_topic_is_below_the_prefix_unless_it_is_absolute() {
+        let prefix = Prefix::new("acme", "tx01").unwrap();
+        assert_eq!(prefix.topic(STATUS), "acme/tx01/status");
+        assert_eq!(prefix.topic(&absolute("homeassistant/status")), "homeassistant/status");
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub mod devices;
 mod feeds;
 mod flat;
 mod hashprice;
+pub mod homeassistant;
 mod hosting;
 mod meter;
 mod money;
@@ -29,6 +30,7 @@ mod parts;
 pub mod records;
 mod signal;
 mod sweep;
+pub mod told;
 
 pub use parts::parts;
 

@@ -4,6 +4,7 @@ pub mod devices;
 #[cfg(feature = "demo")]
 mod embedded;
 pub mod gpu_rows;
+mod homeassistant;
 pub mod node_messages;
 mod picture;
 mod records;

@@ -2,6 +2,8 @@
 
 #[path = "run/gpus.rs"]
 mod gpus;
+#[path = "run/homeassistant.rs"]
+mod homeassistant;
 #[path = "run/outage.rs"]
 mod outage;
 #[path = "run/platform.rs"]

@@ -3,6 +3,7 @@
 mod described;
 mod devices;
 mod hosting;
+mod listeners;
 mod money;
 mod own_power;
 mod period;
@@ -41,6 +42,7 @@ pub fn validate(config: &Config, report: &mut Report<'_>) {
         services::mqtt(mqtt, &mut checker);
     }
     services::outbox(&config.outbox, &mut checker);
+    listeners::listeners(config, &mut checker);
     devices::asics(config, &mut checker);
     devices::gpu_hosts(config, &mut checker);
     hosting::hostings(config, &mut checker);

@@ -199,6 +199,7 @@ pub fn meter(meter: &MeterConfig, config: &Config, check: &mut Checker<'_, '_>) 
 /// A node reads devices; what has to do with money is the site's.
 pub fn node(config: &Config, check: &mut Checker<'_, '_>) {
     for (section, given) in [
+        ("homeassistant", config.homeassistant.is_some()),
         ("hosting", !config.hosting.is_empty()),
         ("pool", !config.pool.is_empty()),
         ("power", config.power.is_some()),

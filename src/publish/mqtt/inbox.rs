@@ -17,7 +17,7 @@ pub struct Inbox {
 pub enum Filter {
     /// Below the prefix, wildcards allowed.
     Below(&'static str),
-    /// Full names without wildcards.
+    /// Full names, in which `+` stands for any one level.
     Topics(Vec<String>),
 }
 
@@ -47,7 +47,7 @@ impl Filter {
         let topic = std::str::from_utf8(&publish.topic).ok()?;
         let topic = match self {
             Filter::Below(_) => prefix.below(topic)?,
-            Filter::Topics(names) => names.iter().find(|name| *name == topic)?.as_str(),
+            Filter::Topics(names) => names.iter().any(|name| matches(name, topic)).then_some(topic)?,
         };
         Some(Arrival {
             topic: topic.to_owned(),
@@ -55,5 +55,24 @@ impl Filter {
             expires_in: publish.properties.as_ref().and_then(|p| p.message_expiry_interval),
             kept: publish.retain,
         })
+    }
+}
+
+fn matches(name: &str, topic: &str) -> bool {
+    let (names, levels) = (name.split('/'), topic.split('/'));
+    names.clone().count() == levels.clone().count()
+        && names.zip(levels).all(|(name, level)| name == "+" || name == level)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plus_stands_for_one_level_and_nothing_else_does() {
+        assert!(matches("a/b", "a/b") && matches("a/+/c", "a/x/c") && matches("a/+/c", "a//c"));
+        for topic in ["a/x/y/c", "a/c", "b/x/c", "a/x/c/"] {
+            assert!(!matches("a/+/c", topic), "{topic}");
+        }
     }
 }
