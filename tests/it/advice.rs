@@ -19,10 +19,11 @@ mod meter;
 mod page;
 #[path = "advice/plant.rs"]
 mod plant;
-#[path = "advice/site.rs"]
+#[path = "advice/signals.rs"]
 mod signals;
 #[path = "advice/silence.rs"]
 mod silence;
+#[path = "advice/site.rs"]
 mod site;
 #[path = "advice/unproven.rs"]
 mod unproven;

@@ -33,11 +33,16 @@ fn an_advice_names_the_signals_that_are_on_and_is_given_anew_when_one_begins_or_
     signal(&mut plant, 30, true);
     let during = plant.tick(60);
     assert_ne!(during.id, before.id);
-    assert_eq!((during.status, &during.inputs_sha256), (Status::Hold, &before.inputs_sha256), "it decides nothing");
+    assert_eq!(
+        (during.status, &during.inputs_sha256),
+        (Status::Hold, &before.inputs_sha256),
+        "it decides nothing"
+    );
     assert!(during.text.contains(" Signal dr-event is on until "), "{}", during.text);
     let told = message(&during);
     assert_eq!(told["signals_on"], serde_json::json!(["dr-event"]));
-    let input = told["assumptions"].as_array().unwrap().iter().find(|a| a["name"] == "signal.dr-event").unwrap();
+    let input =
+        told["assumptions"].as_array().unwrap().iter().find(|a| a["name"] == "signal.dr-event").unwrap();
     assert_eq!((&input["value"], &input["deciding"]), (&1.0.into(), &0.into()));
     assert_eq!(plant.tick(90).id, during.id, "while it lasts that is no news");
     signal(&mut plant, 100, false);
