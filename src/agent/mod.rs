@@ -34,6 +34,7 @@ mod places;
 mod pool_watch;
 mod rounds;
 mod settlements;
+mod sparkplug;
 mod sweep;
 mod topics;
 mod unknown_models;
@@ -151,6 +152,7 @@ pub async fn run(
     let client = mqtt::Client::site(&config.site.name);
     let records = mqtt::Records { unwritten: not_written, written };
     let publisher = mqtt::spawn(mqtt_config, client, newest, records, inboxes)?;
+    let edge_node = sparkplug::spawn(config, live.subscribe())?;
 
     let origin = Origin { site: config.site.name.clone(), boot: format!("{:016x}", fastrand::u64(..)) };
     let brokers = vec![Destination { broker: BROKER.to_owned(), unwritten }];
@@ -242,7 +244,8 @@ pub async fn run(
     core.books.end(now).await;
     // Sessions that feeds hold end with them.
     received.close();
-    let _ = tokio::join!(publisher.shutdown(), tokio::time::timeout(LEAVING, feeds));
+    let edge_node = sparkplug::shutdown(edge_node);
+    let _ = tokio::join!(publisher.shutdown(), edge_node, tokio::time::timeout(LEAVING, feeds));
     core.books.close().await;
     Ok(())
 }

@@ -20,6 +20,7 @@ use serde::Deserialize;
 use crate::advice::PolicyConfig;
 use crate::economics::HostingConfig;
 use crate::publish::homeassistant::HomeAssistantConfig;
+use crate::publish::sparkplug::SparkplugConfig;
 use crate::publish::{MqttConfig, OutboxConfig};
 use crate::sources::asic::AsicConfig;
 use crate::sources::gpu::GpuHostConfig;
@@ -41,6 +42,8 @@ pub struct Config {
     pub mqtt: Option<MqttConfig>,
     /// Absent: Home Assistant is told nothing.
     pub homeassistant: Option<HomeAssistantConfig>,
+    /// Absent: the site is no Sparkplug edge node.
+    pub sparkplug: Option<SparkplugConfig>,
     #[serde(default)]
     pub outbox: OutboxConfig,
     #[serde(default)]

@@ -19,6 +19,7 @@ mod delivery;
 pub mod homeassistant;
 pub mod mqtt;
 mod outbox;
+pub mod sparkplug;
 pub mod tls;
 pub mod topics;
 pub mod wire;

@@ -30,6 +30,7 @@ mod failure;
 mod inbox;
 mod listen;
 mod session;
+pub mod sparkplug;
 mod subscribe;
 
 pub use self::backlog::Records;

@@ -7,9 +7,11 @@ pub mod gpu_rows;
 mod homeassistant;
 pub mod node_messages;
 mod picture;
+mod protobuf;
 mod records;
 pub mod schemas;
 mod secure;
+mod sparkplug;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

@@ -12,6 +12,8 @@ mod platform;
 mod records;
 #[path = "run/secrets.rs"]
 mod secrets;
+#[path = "run/sparkplug.rs"]
+mod sparkplug;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};

@@ -200,6 +200,7 @@ pub fn meter(meter: &MeterConfig, config: &Config, check: &mut Checker<'_, '_>) 
 pub fn node(config: &Config, check: &mut Checker<'_, '_>) {
     for (section, given) in [
         ("homeassistant", config.homeassistant.is_some()),
+        ("sparkplug", config.sparkplug.is_some()),
         ("hosting", !config.hosting.is_empty()),
         ("pool", !config.pool.is_empty()),
         ("power", config.power.is_some()),

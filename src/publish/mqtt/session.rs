@@ -422,6 +422,6 @@ pub fn usable(ack: &ConnAck) -> Result<(), Failure> {
 }
 
 /// Also when the handle is gone.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
