@@ -189,8 +189,8 @@ impl Books {
             None => (Status::default(), 0, true),
         };
         let rows_refused = self.lost.saturating_add(refused);
-        let Status { written: rows_written, captures, site_day, regret, .. } = status;
-        Some(LedgerHealth { rows_written, rows_refused, failing, regret, captures, site_day })
+        let Status { written: rows_written, captures, site_day, regret, outbox, .. } = status;
+        Some(LedgerHealth { rows_written, rows_refused, failing, regret, captures, site_day, outbox })
     }
 
     /// Writes what is queued and what is open, for a second at most.

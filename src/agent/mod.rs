@@ -12,18 +12,18 @@ use crate::advice::{Advice, Basis, Memory, Policy, advise};
 use crate::clock::{self, Now};
 use crate::config::Config;
 use crate::economics::{SiteTerms, Split, split};
-use crate::ledger::outbox::Outbox;
 use crate::ledger::{Destination, Fresh, Outlet};
 use crate::publish::homeassistant::Announcer;
 use crate::publish::topics::TopicError;
 use crate::publish::wire::devices::Origin;
-use crate::publish::{Health, LiveSet, mqtt, wire};
+use crate::publish::{BrokerHealth, Health, LiveSet, mqtt, wire};
 use crate::reading::{Batch, Missing, Sample};
 use crate::service;
 use crate::site::{Site, SiteView};
 use crate::sources::runner::{self, Limits, RunnerHealth};
 
 mod books;
+mod brokers;
 mod build;
 mod events;
 mod history;
@@ -40,6 +40,7 @@ mod topics;
 mod unknown_models;
 
 use books::Books;
+use brokers::{Brokers, Ways};
 pub use build::{Sources, sources, state_dir, topics_of};
 use nodes::Nodes;
 use places::places;
@@ -66,9 +67,6 @@ const FEED_LIMITS: Limits = Limits { healthy: 32, suspect: 32 };
 
 /// Longest that feeds may take to let go at the end.
 const LEAVING: Duration = Duration::from_secs(3);
-
-/// The broker of `[mqtt]`, in the outbox and in records.
-const BROKER: &str = "main";
 
 /// The ledger, in the state directory.
 pub const LEDGER_FILE: &str = "ledger.sqlite";
@@ -138,8 +136,6 @@ pub async fn run(
     let mqtt_config = config.mqtt.as_ref().ok_or(AgentError::NoBroker)?;
     let sources = sources(config)?;
     let (live, newest) = watch::channel(LiveSet::default());
-    let (unwritten, not_written) = mpsc::unbounded_channel();
-    let (outbox, written) = watch::channel(None);
     let mut core = Core::new(config)?;
     core.site.apply(unread(&sources, &core.topics));
     let (arrivals, mut arrived) = mpsc::channel(ARRIVALS);
@@ -149,14 +145,11 @@ pub async fn run(
     let (announced, mut listened) = mpsc::channel(ARRIVALS);
     let inboxes = config.hears_nodes().then_some(nodes).into_iter().chain([topics]);
     let inboxes = inboxes.chain(core.listens(announced)).collect();
-    let client = mqtt::Client::site(&config.site.name);
-    let records = mqtt::Records { unwritten: not_written, written };
-    let publisher = mqtt::spawn(mqtt_config, client, newest, records, inboxes)?;
+    let (mut brokers, ways) = Brokers::spawn(config, mqtt_config, &newest, inboxes)?;
     let edge_node = sparkplug::spawn(config, live.subscribe())?;
 
     let origin = Origin { site: config.site.name.clone(), boot: format!("{:016x}", fastrand::u64(..)) };
-    let brokers = vec![Destination { broker: BROKER.to_owned(), unwritten }];
-    core.open_ledger(config, outlet(config, origin.clone(), brokers), outbox);
+    core.open_ledger(config, origin.clone(), ways);
 
     let (batches, mut received) = mpsc::channel(BATCHES);
     let (miner_health, miners_seen) = watch::channel(RunnerHealth::default());
@@ -219,8 +212,8 @@ pub async fn run(
                 let now = clock::now();
                 let silence = core.topics.look(now);
                 core.take(silence, now);
-                let link = publisher.health();
-                let health = core.health(now, [*miners_seen.borrow(), *feeds_seen.borrow()], &link);
+                let runners = [*miners_seen.borrow(), *feeds_seen.borrow()];
+                let health = core.health(now, runners, brokers.health(now));
                 let picture = core.picture(now, health);
                 core.books.record(&picture, now);
                 live.send_replace(core.live_set(&picture, now));
@@ -245,7 +238,7 @@ pub async fn run(
     // Sessions that feeds hold end with them.
     received.close();
     let edge_node = sparkplug::shutdown(edge_node);
-    let _ = tokio::join!(publisher.shutdown(), edge_node, tokio::time::timeout(LEAVING, feeds));
+    let _ = tokio::join!(brokers.shutdown(), edge_node, tokio::time::timeout(LEAVING, feeds));
     core.books.close().await;
     Ok(())
 }
@@ -366,8 +359,9 @@ impl Core {
         Picture { view, split, basis, advice, health }
     }
 
-    fn open_ledger(&mut self, config: &Config, outlet: Outlet, outbox: watch::Sender<Option<Outbox>>) {
-        self.books = Books::new(&self.site_name, outlet, vec![(BROKER.to_owned(), outbox)]);
+    fn open_ledger(&mut self, config: &Config, from: Origin, ways: Ways) {
+        let outlet = outlet(config, from, ways.destinations);
+        self.books = Books::new(&self.site_name, outlet, ways.publishers);
         match build::state_dir(config) {
             Some(dir) => self.books.open(dir.join(LEDGER_FILE), config.pools_by_group()),
             None => tracing::warn!("no state_dir in [site], no $STATE_DIRECTORY: no ledger is kept"),
@@ -381,7 +375,7 @@ impl Core {
         live
     }
 
-    fn health(&self, now: Now, runners: [RunnerHealth; 2], link: &mqtt::LinkHealth) -> Health {
+    fn health(&self, now: Now, runners: [RunnerHealth; 2], brokers: Vec<BrokerHealth>) -> Health {
         let sum = |of: fn(&RunnerHealth) -> u64| runners.iter().map(of).sum::<u64>();
         let (telling, silent) = self.topics.counts();
         Health {
@@ -392,10 +386,7 @@ impl Core {
             polls_failed: sum(|r| r.polls_failed),
             // Feeds have no common period, and none ends where there are no miners.
             sweep: runners.first().and_then(|miners| miners.sweep),
-            mqtt_connects: link.connects,
-            mqtt_oversize: link.oversize,
-            mqtt_rejected: link.rejected,
-            records_dropped: link.records_dropped,
+            brokers,
             nodes: self.nodes.health(now),
             ledger: self.books.health(),
         }

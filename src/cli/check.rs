@@ -84,7 +84,12 @@ fn mqtt(config: &Config) -> String {
     };
     let tls = if mqtt.tls.is_some() { " with TLS" } else { "" };
     let (host, port) = (&mqtt.host, mqtt.port_or_default());
-    format!("{host} port {port}{tls}, topics {}/{}/…", mqtt.root, config.site.name)
+    let central =
+        mqtt.central.as_ref().map(|central| central.with(mqtt)).map_or_else(String::new, |central| {
+            let tls = if central.tls.is_some() { " with TLS" } else { "" };
+            format!(", and {} port {}{tls}", central.host, central.port_or_default())
+        });
+    format!("{host} port {port}{tls}{central}, topics {}/{}/…", mqtt.root, config.site.name)
 }
 
 fn asics(config: &Config) -> Vec<String> {

@@ -4,6 +4,7 @@ use std::path::{Path as FilePath, PathBuf};
 
 use super::Config;
 use super::document::{Path, Report};
+use crate::publish::TlsConfig;
 use crate::secret::Secret;
 use crate::sources::asic::{AsicConfig, labels};
 use crate::sources::value::query::RequestConfig;
@@ -28,6 +29,22 @@ impl Places {
     }
 }
 
+fn broker(
+    password: Option<&mut PathBuf>,
+    tls: Option<&mut TlsConfig>,
+    places: &Places,
+    section: &Path,
+    report: &mut Report<'_>,
+) {
+    secret(password, places, &section.key("password_file"), report);
+    if let Some(tls) = tls {
+        let section = section.key("tls");
+        pem(tls.ca_file.as_mut(), places, "CERTIFICATE-----", &section.key("ca_file"), report);
+        pem(tls.cert_file.as_mut(), places, "CERTIFICATE-----", &section.key("cert_file"), report);
+        pem(tls.key_file.as_mut(), places, "PRIVATE KEY-----", &section.key("key_file"), report);
+    }
+}
+
 /// Makes every path in `config` absolute and reports secrets, certificates and labels that are missing
 /// or cannot be what they should be.
 pub fn resolve(config: &mut Config, places: &Places, report: &mut Report<'_>) {
@@ -37,12 +54,10 @@ pub fn resolve(config: &mut Config, places: &Places, report: &mut Report<'_>) {
     }
     if let Some(mqtt) = &mut config.mqtt {
         let section = root.key("mqtt");
-        secret(mqtt.password_file.as_mut(), places, &section.key("password_file"), report);
-        if let Some(tls) = &mut mqtt.tls {
-            let section = section.key("tls");
-            pem(tls.ca_file.as_mut(), places, "CERTIFICATE-----", &section.key("ca_file"), report);
-            pem(tls.cert_file.as_mut(), places, "CERTIFICATE-----", &section.key("cert_file"), report);
-            pem(tls.key_file.as_mut(), places, "PRIVATE KEY-----", &section.key("key_file"), report);
+        broker(mqtt.password_file.as_mut(), mqtt.tls.as_mut(), places, &section, report);
+        if let Some(central) = &mut mqtt.central {
+            let section = section.key("central");
+            broker(central.password_file.as_mut(), central.tls.as_mut(), places, &section, report);
         }
     }
     for (n, asic) in config.asic.iter_mut().enumerate() {

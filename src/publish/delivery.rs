@@ -31,6 +31,9 @@ use waiting::Waiting;
 /// fixed header 5, length of the topic 2, packet id 2, length of the properties 1, message expiry 5.
 const PACKET_OVERHEAD: usize = 15;
 
+/// A broker that refuses a record for its size gets smaller ones, but none smaller than this is split.
+const SMALLEST: usize = 1_024;
+
 /// Of the window, this part is left to live topics.
 const LEFT_TO_LIVE: usize = 5;
 
@@ -74,6 +77,8 @@ pub struct Delivery {
     closing: bool,
     todo: VecDeque<String>,
     records: Waiting,
+    /// Largest payload of a record, by what this connection has shown.
+    record_bytes: usize,
     stored: Stored,
     pace: Pace,
     /// Given to the client, which has not numbered them yet.
@@ -111,8 +116,26 @@ impl Parcel {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Landed {
     pub topic: String,
-    /// The class, where it is a record of the outbox, and whether the broker began or ceased to refuse it.
-    pub stored: Option<(RecordClass, bool)>,
+    /// Where it is a record of the outbox.
+    pub stored: Option<LandedRecord>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LandedRecord {
+    pub class: RecordClass,
+    /// The broker began or ceased to refuse the class.
+    pub turned: bool,
+    /// What is wanted of the outbox is no longer what it was.
+    pub ask_anew: bool,
+}
+
+/// What the broker made of a publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Taken,
+    Refused,
+    /// For a reason that brokers give where a payload is too large for them.
+    RefusedForSize,
 }
 
 #[derive(Debug)]
@@ -131,6 +154,7 @@ impl Delivery {
             closing: false,
             todo: VecDeque::new(),
             records: Waiting::default(),
+            record_bytes: usize::MAX,
             stored: Stored::default(),
             pace: Pace::new(records_per_s),
             handed: VecDeque::new(),
@@ -142,6 +166,7 @@ impl Delivery {
     /// A new connection: everything is to be sent, `status` first.
     pub fn connected(&mut self, limits: Limits) {
         self.limits = limits;
+        self.record_bytes = usize::MAX;
         self.round = None;
         let flying = self.flying.drain(..).filter(|flight| !flight.acked).map(|flight| flight.parcel);
         let unacknowledged: Vec<Parcel> = flying.chain(self.handed.drain(..)).collect();
@@ -155,11 +180,11 @@ impl Delivery {
         self.todo.push_back(topics::STATUS.to_owned());
     }
 
-    /// Starts a round with the newest set, if the round before has ended.
-    pub fn offer(&mut self, newest: &LiveSet) {
+    /// Starts a round with the newest set, if the round before has ended. Whether it did.
+    pub fn offer(&mut self, newest: &LiveSet) -> bool {
         let known = self.round.as_ref();
         if !self.round_is_over() || self.closing || known.is_some_and(|old| Arc::ptr_eq(old, newest)) {
-            return;
+            return false;
         }
         let changed = newest
             .iter()
@@ -172,6 +197,7 @@ impl Delivery {
         let vanished = self.retained.iter().filter(|topic| !newest.contains_key(*topic)).cloned();
         self.todo = vanished.chain(changed).collect();
         self.round = Some(Arc::clone(newest));
+        true
     }
 
     /// Queues a record. Returns how many had to make room for it.
@@ -187,7 +213,8 @@ impl Delivery {
     /// Queues a record of the outbox, in parts where it is too large as a whole. Returns how many of its rows
     /// are too large by themselves: they go nowhere.
     pub fn take(&mut self, record: &Record) -> u64 {
-        let (parts, too_large) = wire::parts(&record.payload, self.room(&record.topic));
+        let (parts, too_large) =
+            wire::parts(&record.payload, self.room(&record.topic).min(self.record_bytes));
         let unsendable = Unsendable { records: too_large, at: record.at };
         self.stored.take(record, parts, (too_large > 0).then_some(unsendable));
         too_large
@@ -283,7 +310,7 @@ impl Delivery {
     }
 
     /// The broker acknowledged a packet id, and took what it was for or refused it.
-    pub fn acked(&mut self, id: u16, taken: bool, now: Duration) -> Option<Landed> {
+    pub fn acked(&mut self, id: u16, verdict: Verdict, now: Duration) -> Option<Landed> {
         let flight = self.flying.iter_mut().find(|flight| flight.id == id && !flight.acked)?;
         flight.acked = true;
         let topic = flight.parcel.topic().to_owned();
@@ -299,11 +326,17 @@ impl Delivery {
             self.retained.remove(&topic);
         }
         let stored = stored.map(|(class, n, payload_bytes)| {
-            let turned = match taken {
-                true => self.stored.confirmed(class, n, payload_bytes),
-                false => self.stored.refused(class, payload_bytes, now),
+            let cautious = self.stored.is_cautious(class);
+            let turned = match verdict {
+                Verdict::Taken => self.stored.confirmed(class, n, payload_bytes),
+                Verdict::RefusedForSize if payload_bytes > SMALLEST => {
+                    self.record_bytes = self.record_bytes.min(payload_bytes / 2).max(SMALLEST);
+                    self.stored.again(class, payload_bytes);
+                    false
+                }
+                Verdict::Refused | Verdict::RefusedForSize => self.stored.refused(class, payload_bytes, now),
             };
-            (class, turned)
+            LandedRecord { class, turned, ask_anew: cautious || verdict != Verdict::Taken }
         });
         Some(Landed { topic, stored })
     }

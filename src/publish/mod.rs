@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,9 +13,11 @@ use serde::Deserialize;
 use crate::economics::capture::PoolDay;
 use crate::economics::energy_capture::SiteDay;
 use crate::ledger::decision::Regret;
+use crate::ledger::outbox::Health as OutboxHealth;
 use crate::reading::Sweep;
 
 mod backoff;
+mod central;
 mod delivery;
 pub mod homeassistant;
 pub mod mqtt;
@@ -24,6 +27,7 @@ pub mod tls;
 pub mod topics;
 pub mod wire;
 
+pub use central::CentralConfig;
 pub use outbox::OutboxConfig;
 
 /// The newest payload of every live topic, below `<root>/<site>/` but for those that
@@ -74,18 +78,22 @@ pub struct Health {
     pub polls_failed: u64,
     /// The last period of the miners that is over.
     pub sweep: Option<Sweep>,
-    /// Connections made to the broker since the start.
-    pub mqtt_connects: u64,
-    /// Payloads that were not sent because they exceed the size limit.
-    pub mqtt_oversize: u64,
-    /// Publishes that the broker refused, such as for want of permission.
-    pub mqtt_rejected: u64,
-    /// Records that were not sent because too many waited for the broker.
-    pub records_dropped: u64,
+    /// In the order of the config.
+    pub brokers: Vec<BrokerHealth>,
     /// In order of name.
     pub nodes: Vec<NodeHealth>,
     /// `None`: no ledger is kept.
     pub ledger: Option<LedgerHealth>,
+}
+
+/// How a broker is doing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BrokerHealth {
+    /// In the outbox and in records.
+    pub name: &'static str,
+    pub link: mqtt::LinkHealth,
+    /// Records that it confirmed since the picture before, per second.
+    pub acks_per_s: Option<f64>,
 }
 
 /// How a node of the site is doing.
@@ -111,6 +119,7 @@ pub struct LedgerHealth {
     pub rows_refused: u64,
     /// The last write failed; it is tried again.
     pub failing: bool,
+    pub outbox: OutboxHealth,
     /// What the newest interval looks back on.
     pub regret: Regret,
     /// By pool, its newest day that is settled or accrued.
@@ -148,7 +157,12 @@ pub struct MqttConfig {
     /// What becomes of a record that the broker takes while nobody listens.
     #[serde(default)]
     pub no_matching_subscribers: Unheard,
+    /// Without `[mqtt.tls]` only a broker on this machine is connected to, unless this says that the way to it
+    /// needs no encryption.
+    #[serde(default)]
+    pub insecure: bool,
     pub tls: Option<TlsConfig>,
+    pub central: Option<CentralConfig>,
 }
 
 /// What becomes of a record for which the broker has no subscriber.
@@ -163,6 +177,13 @@ pub enum Unheard {
 }
 
 impl MqttConfig {
+    /// Whether what is sent can be read and changed on the way: without TLS, and not within this machine.
+    pub fn is_in_the_open(&self) -> bool {
+        let host = self.host.trim_matches(['[', ']']);
+        let is_loopback = |host: &str| host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        self.tls.is_none() && host != "localhost" && !is_loopback(host)
+    }
+
     /// The port that is connected to: the one in the file, else the registered one.
     pub fn port_or_default(&self) -> u16 {
         self.port.unwrap_or(if self.tls.is_some() { 8883 } else { 1883 })

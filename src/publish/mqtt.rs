@@ -26,6 +26,7 @@ use crate::ledger::outbox::ByClass;
 use crate::secret::{Secret, SecretError};
 
 mod backlog;
+mod connection;
 mod failure;
 mod inbox;
 mod listen;
@@ -77,15 +78,30 @@ pub struct Client<'a> {
     site: &'a str,
     /// One of its nodes; `None`: the agent of the site.
     node: Option<&'a str>,
+    /// Of the name that the client has unless the config gives one.
+    suffix: &'static str,
 }
 
 impl<'a> Client<'a> {
     pub fn site(site: &'a str) -> Self {
-        Self { site, node: None }
+        Self { site, node: None, suffix: "" }
+    }
+
+    /// The agent of the site at the central broker.
+    pub fn central(site: &'a str) -> Self {
+        Self { suffix: "-central", ..Self::site(site) }
     }
 
     pub fn node(site: &'a str, node: &'a str) -> Self {
-        Self { site, node: Some(node) }
+        Self { site, node: Some(node), suffix: "" }
+    }
+}
+
+impl Client<'_> {
+    /// The first broker gets each picture, which is made in its interval or when something changes.
+    fn live_every(&self, config: &MqttConfig) -> Duration {
+        let own = if self.suffix.is_empty() { 0 } else { config.interval_secs };
+        Duration::from_secs(own)
     }
 }
 
@@ -164,6 +180,8 @@ struct Link {
     credentials: Option<(String, Option<Secret>)>,
     keep_alive: Duration,
     max_payload_bytes: usize,
+    /// Between two rounds of live topics, at least.
+    live_every: Duration,
     records_per_s: u32,
     /// A record that no subscriber gets counts as refused.
     keeps_unheard: bool,
@@ -190,11 +208,15 @@ impl Link {
         Ok(Self {
             host: config.host.clone(),
             port: config.port_or_default(),
-            client_id: config.client_id.clone().unwrap_or_else(|| format!("wattsplit-{}{node}", client.site)),
+            client_id: config
+                .client_id
+                .clone()
+                .unwrap_or_else(|| format!("wattsplit-{}{node}{}", client.site, client.suffix)),
             credentials,
             // The crate panics below 5 s, and the protocol ends at 65,535 s.
             keep_alive: Duration::from_secs(config.keep_alive_secs.clamp(5, u16::MAX.into())),
             max_payload_bytes: config.max_payload_bytes,
+            live_every: client.live_every(config),
             records_per_s: config.records_per_s,
             keeps_unheard: config.no_matching_subscribers == Unheard::Keep,
             prefix,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::flat::Flat;
+use self::health::own_health;
 use super::{Health, Live, LiveSet, topics};
 use crate::advice::Advice;
 use crate::economics::{BlockMoney, Class, Money, Split};
@@ -21,6 +22,7 @@ pub mod devices;
 mod feeds;
 mod flat;
 mod hashprice;
+mod health;
 pub mod homeassistant;
 mod hosting;
 mod meter;
@@ -119,7 +121,7 @@ fn summary(site: &str, view: &SiteView, (split, advice): (&Split, &Advice), heal
     sweep::sweep(&mut flat, health.sweep.as_ref(), miners);
     flat.figure("nodes", health.nodes.len() as u64);
     flat.figure("nodes_lost", health.nodes.iter().filter(|node| node.lost).count() as u64);
-    own_health(&mut flat, health);
+    own_health(&mut flat, health, view.at.wall);
     flat.finish()
 }
 
@@ -135,27 +137,6 @@ fn regret(flat: &mut Flat, health: &Health) {
     flat.figure("regret_24h_coverage", regret.coverage_24h.get());
     flat.read("percent_of_perfect_30d", "", &regret.percent_of_perfect_30d, |percent| percent);
     flat.figure("percent_of_perfect_30d_coverage", regret.coverage_30d.get());
-}
-
-fn own_health(flat: &mut Flat, health: &Health) {
-    flat.text("version", env!("CARGO_PKG_VERSION"));
-    flat.figure("uptime_s", flat::seconds(health.uptime));
-    flat.figure("sources_ok", health.sources_ok);
-    flat.figure("sources_failing", health.sources_failing);
-    flat.figure("polls_ok", health.polls_ok);
-    flat.figure("polls_failed", health.polls_failed);
-    flat.figure("mqtt_connects", health.mqtt_connects);
-    flat.figure("mqtt_oversize", health.mqtt_oversize);
-    flat.figure("mqtt_rejected", health.mqtt_rejected);
-    flat.figure("records_dropped", health.records_dropped);
-    match &health.ledger {
-        Some(ledger) => {
-            flat.text("ledger_state", if ledger.failing { "failing" } else { "ok" });
-            flat.figure("ledger_rows_written", ledger.rows_written);
-            flat.figure("ledger_rows_refused", ledger.rows_refused);
-        }
-        None => flat.text("ledger_state", "off"),
-    }
 }
 
 fn add_asics(a: AsicCounts, b: AsicCounts) -> AsicCounts {

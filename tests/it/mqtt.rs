@@ -41,7 +41,9 @@ pub fn config(port: u16) -> MqttConfig {
         max_payload_bytes: 256 * 1024,
         records_per_s: 100_000,
         no_matching_subscribers: Unheard::Delivered,
+        insecure: false,
         tls: None,
+        central: None,
     }
 }
 

@@ -3,6 +3,7 @@
 mod damage;
 mod delivered;
 mod file;
+mod refused;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! The built program as an operator runs it: real processes, sockets, signals and a real broker.
 
+#[path = "run/brokers.rs"]
+mod brokers;
 #[path = "run/gpus.rs"]
 mod gpus;
 #[path = "run/homeassistant.rs"]

@@ -1,10 +1,12 @@
 //! What happens to records on their way to the brokers. Pure.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::Seen;
+use super::{Picture, Seen};
 use crate::ledger::outbox::Cause;
-use crate::ledger::{EventKind, Gap, Severity};
+use crate::ledger::{EventKind, Gap, RecordClass, Severity};
+use crate::publish::BrokerHealth;
 
 /// Kind, severity, subject, text, and the gap that is announced.
 type Told = (EventKind, Severity, String, String, Option<Gap>);
@@ -13,10 +15,12 @@ type Told = (EventKind, Severity, String, String, Option<Gap>);
 #[derive(Debug, Default)]
 pub struct Records {
     set_aside: Option<PathBuf>,
+    /// Brokers, and the classes that they refuse.
+    refused: BTreeSet<(&'static str, RecordClass)>,
 }
 
 impl Records {
-    pub fn look(&mut self, seen: Seen<'_>) -> Vec<Told> {
+    pub fn look(&mut self, picture: &Picture, seen: Seen<'_>) -> Vec<Told> {
         let mut told = Vec::new();
         if let Some(path) = seen.set_aside.filter(|path| self.set_aside.as_deref() != Some(*path)) {
             self.set_aside = Some(path.to_owned());
@@ -38,7 +42,29 @@ impl Records {
             let subject = gap.class.as_str().to_owned();
             told.push((EventKind::RecordsDropped, Severity::Alarm, subject, text, Some(gap.clone())));
         }
+        for broker in &picture.health.brokers {
+            told.extend(RecordClass::ALL.into_iter().filter_map(|class| self.refusal(broker, class)));
+        }
         told
+    }
+
+    fn refusal(&mut self, broker: &BrokerHealth, class: RecordClass) -> Option<Told> {
+        let (name, key) = (class.as_str(), (broker.name, class));
+        let (kind, severity, text) = match broker.link.refused.of(class) {
+            Some(why) if self.refused.insert(key) => {
+                let text = format!(
+                    "the broker {} refuses records of {name}, which wait on disk: {why}; check its access list",
+                    broker.name
+                );
+                (EventKind::RecordsRefused, Severity::Alarm, text)
+            }
+            None if self.refused.remove(&key) => {
+                let text = format!("the broker {} takes records of {name} again", broker.name);
+                (EventKind::RecordsAccepted, Severity::Info, text)
+            }
+            _ => return None,
+        };
+        Some((kind, severity, name.to_owned(), text, None))
     }
 }
 

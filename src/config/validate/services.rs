@@ -51,6 +51,20 @@ fn nearest_zone<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
 
 pub fn mqtt(mqtt: &MqttConfig, check: &mut Checker<'_, '_>) {
     let section = Path::default().key("mqtt");
+    let level_fits = |c: char| !c.is_control() && !matches!(c, '+' | '#');
+    let levels_fit = mqtt.root.split('/').all(|level| !level.is_empty() && level.chars().all(level_fits));
+    if !levels_fit || mqtt.root.starts_with('$') {
+        let rule = "be a topic without `+`, `#`, empty levels and a leading `$`";
+        check.must(&section.key("root"), rule, Some("for example \"wattsplit\"".to_owned()));
+    }
+    broker(&section, mqtt, check);
+    if let Some(central) = &mqtt.central {
+        broker(&section.key("central"), &central.with(mqtt), check);
+    }
+}
+
+/// One of the brokers.
+fn broker(section: &Path, mqtt: &MqttConfig, check: &mut Checker<'_, '_>) {
     let host_fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
     if mqtt.host.is_empty() || mqtt.host.contains("//") || !mqtt.host.chars().all(host_fits) {
         let hint = Some("for example \"127.0.0.1\" or \"broker.example.org\"".to_owned());
@@ -58,21 +72,19 @@ pub fn mqtt(mqtt: &MqttConfig, check: &mut Checker<'_, '_>) {
     } else if mqtt.host.matches(':').count() == 1 {
         let hint = Some("the port is a key of its own: `port`".to_owned());
         check.must(&section.key("host"), "be a host name or an address, without a port", hint);
+    } else if mqtt.is_in_the_open() && !mqtt.insecure {
+        let hint =
+            format!("add {}, or `insecure = true` if nobody else is on the way", section.key("tls").header());
+        check.must(&section.key("host"), "be this machine, or be reached with TLS", Some(hint));
     }
     if let Some(port) = mqtt.port {
         check.port(&section.key("port"), port);
-    }
-    let level_fits = |c: char| !c.is_control() && !matches!(c, '+' | '#');
-    let levels_fit = mqtt.root.split('/').all(|level| !level.is_empty() && level.chars().all(level_fits));
-    if !levels_fit || mqtt.root.starts_with('$') {
-        let rule = "be a topic without `+`, `#`, empty levels and a leading `$`";
-        check.must(&section.key("root"), rule, Some("for example \"wattsplit\"".to_owned()));
     }
     for (key, value) in [("client_id", &mqtt.client_id), ("username", &mqtt.username)] {
         check.printable(&section.key(key), value.as_deref());
     }
     if mqtt.password_file.is_some() {
-        check.needs(&section, "password_file", "username", mqtt.username.is_some());
+        check.needs(section, "password_file", "username", mqtt.username.is_some());
     }
     let keep_alive = &section.key("keep_alive_secs");
     check.whole(keep_alive, mqtt.keep_alive_secs, 5..=u64::from(u16::MAX), "seconds");

@@ -41,7 +41,10 @@ struct Lane {
     waiting: VecDeque<Piece>,
     /// Messages on their way.
     flying: usize,
-    /// The broker refused one, and has taken none since.
+    /// The broker refused one: the class is taken again when nothing of it is on its way, and goes one by one
+    /// until one is taken.
+    cautious: bool,
+    /// That was told.
     refused: bool,
     /// Nothing goes out before this, monotonic.
     until: Duration,
@@ -74,7 +77,7 @@ impl Stored {
         }
         let after = ByClass::each(|class| {
             let lane = self.lanes.of(class);
-            let ready = !lane.refused || (lane.until <= now && lane.flying == 0 && lane.waiting.is_empty());
+            let ready = !lane.cautious || (lane.until <= now && lane.flying == 0 && lane.waiting.is_empty());
             ready.then(|| lane.progress.taken())
         });
         let (messages, bytes) = (MOST_MESSAGES - self.messages, MOST_BYTES - self.bytes);
@@ -117,7 +120,7 @@ impl Stored {
     fn next_class(&self) -> Option<RecordClass> {
         RecordClass::ALL.into_iter().find(|class| {
             let lane = self.lanes.of(*class);
-            !lane.waiting.is_empty() && (!lane.refused || lane.flying == 0)
+            !lane.waiting.is_empty() && (!lane.cautious || lane.flying == 0)
         })
     }
 
@@ -128,11 +131,27 @@ impl Stored {
         lane.progress.confirm(n);
         // What was on its way together with the refused one says nothing about it.
         let tried = lane.flying == 0 && lane.until == Duration::ZERO;
+        if tried {
+            lane.cautious = false;
+        }
         tried && std::mem::take(&mut lane.refused)
+    }
+
+    /// Whether the class is taken again only when nothing of it is on its way.
+    pub fn is_cautious(&self, class: RecordClass) -> bool {
+        self.lanes.of(class).cautious
     }
 
     /// The broker refused a message: its class is halted. True if it was not before.
     pub fn refused(&mut self, class: RecordClass, payload_bytes: usize, now: Duration) -> bool {
+        self.again(class, payload_bytes);
+        let lane = self.lanes.of_mut(class);
+        lane.until = now.saturating_add(HALT);
+        !std::mem::replace(&mut lane.refused, true)
+    }
+
+    /// A message was too large: what is not confirmed of its class is taken again, for smaller ones.
+    pub fn again(&mut self, class: RecordClass, payload_bytes: usize) {
         self.landed(class, payload_bytes);
         let lane = self.lanes.of_mut(class);
         for piece in lane.waiting.drain(..) {
@@ -140,8 +159,7 @@ impl Stored {
             self.bytes -= piece.payload.len();
         }
         lane.progress.rewind();
-        lane.until = now.saturating_add(HALT);
-        !std::mem::replace(&mut lane.refused, true)
+        lane.cautious = true;
     }
 
     /// Lets go of halts that are over. Whether there was one.

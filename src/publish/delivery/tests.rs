@@ -6,7 +6,7 @@ const RATE: u32 = 1_000;
 const NOW: Duration = Duration::from_secs(1);
 
 fn landed(delivery: &mut Delivery, id: u16) -> Option<String> {
-    delivery.acked(id, true, NOW).map(|landed| landed.topic)
+    delivery.acked(id, Verdict::Taken, NOW).map(|landed| landed.topic)
 }
 
 fn set(entries: &[(&str, &str)]) -> LiveSet {
@@ -22,7 +22,7 @@ fn drain(delivery: &mut Delivery, newest: &LiveSet) -> Vec<(String, String)> {
             Some(Step::Publish { topic, payload, .. }) => {
                 id += 1;
                 delivery.numbered(id);
-                delivery.acked(id, true, NOW);
+                delivery.acked(id, Verdict::Taken, NOW);
                 sent.push((topic, String::from_utf8(payload).unwrap()));
             }
             Some(Step::Oversize { .. }) => {}
@@ -86,8 +86,8 @@ fn sets_that_come_up_during_a_round_replace_each_other() {
         delivery.offer(&set(&[("a", &n.to_string())]));
         assert_eq!(delivery.next(NOW), None, "the window is full");
     }
-    delivery.acked(1, true, NOW);
-    delivery.acked(2, true, NOW);
+    delivery.acked(1, Verdict::Taken, NOW);
+    delivery.acked(2, Verdict::Taken, NOW);
     let newest = set(&[("a", "100")]);
     assert_eq!(drain(&mut delivery, &newest), sent(&[("c", "1"), ("b", ""), ("c", ""), ("a", "100")]));
 }
@@ -152,7 +152,7 @@ fn records_on_their_way_do_not_hold_up_the_next_round() {
         delivery.numbered(id);
     }
     delivery.offer(&set(&[("a", "2")]));
-    delivery.acked(1, true, NOW);
+    delivery.acked(1, Verdict::Taken, NOW);
     assert!(matches!(delivery.next(NOW), Some(Step::Publish { topic, .. }) if topic == "a"));
 }
 
@@ -242,6 +242,11 @@ fn fly(delivery: &mut Delivery, first: u16, now: Duration) -> u16 {
     next
 }
 
+/// Whether the broker began or ceased to refuse the class.
+fn turned(delivery: &mut Delivery, id: u16, verdict: Verdict, now: Duration) -> bool {
+    delivery.acked(id, verdict, now).unwrap().stored.unwrap().turned
+}
+
 const WIDE: Limits = Limits { window: 10, ..LIMITS };
 
 #[test]
@@ -257,9 +262,9 @@ fn records_leave_a_fifth_of_the_window_to_live_topics() {
 fn what_the_broker_has_is_told_to_the_outbox_in_order() {
     let mut delivery = with_stored(WIDE, &[stored(7, 1), stored(8, 1)]);
     fly(&mut delivery, 1, NOW);
-    delivery.acked(2, true, NOW);
+    delivery.acked(2, Verdict::Taken, NOW);
     assert_eq!(delivery.passed(), []);
-    delivery.acked(1, true, NOW);
+    delivery.acked(1, Verdict::Taken, NOW);
     assert_eq!(delivery.passed(), [Passed { class: RecordClass::Ledger, n: 8, unsendable: vec![] }]);
     assert!(delivery.nothing_stored());
 }
@@ -268,9 +273,8 @@ fn what_the_broker_has_is_told_to_the_outbox_in_order() {
 fn a_class_that_is_refused_is_halted_and_then_tried_with_one_record() {
     let mut delivery = with_stored(WIDE, &[stored(1, 1), stored(2, 1)]);
     fly(&mut delivery, 1, NOW);
-    let landed = delivery.acked(1, false, NOW).unwrap();
-    assert_eq!(landed.stored, Some((RecordClass::Ledger, true)), "it is told once");
-    assert_eq!(delivery.acked(2, false, NOW).unwrap().stored, Some((RecordClass::Ledger, false)));
+    assert!(turned(&mut delivery, 1, Verdict::Refused, NOW), "it is told once");
+    assert!(!turned(&mut delivery, 2, Verdict::Refused, NOW));
     assert_eq!(delivery.wanted(NOW).unwrap().after.ledger, None);
     assert_eq!(delivery.wanted(NOW).unwrap().after.event, Some(0), "other classes go on");
 
@@ -279,7 +283,7 @@ fn a_class_that_is_refused_is_halted_and_then_tried_with_one_record() {
     assert_eq!(delivery.wanted(later).unwrap().after.ledger, Some(0));
     (1..=2).for_each(|n| _ = delivery.take(&stored(n, 1)));
     assert_eq!(fly(&mut delivery, 3, later), 4, "one");
-    assert_eq!(delivery.acked(3, true, later).unwrap().stored, Some((RecordClass::Ledger, true)));
+    assert!(turned(&mut delivery, 3, Verdict::Taken, later));
     assert_eq!(fly(&mut delivery, 4, later), 5, "and the rest once it is taken");
     assert_eq!(delivery.passed()[0].n, 1);
 }
@@ -288,9 +292,9 @@ fn a_class_that_is_refused_is_halted_and_then_tried_with_one_record() {
 fn a_record_that_is_too_large_goes_in_parts_and_counts_when_all_are_taken() {
     let mut delivery = with_stored(Limits { payload_bytes: 20, ..WIDE }, &[stored(1, 4)]);
     assert_eq!(fly(&mut delivery, 1, NOW), 3);
-    delivery.acked(1, true, NOW);
+    delivery.acked(1, Verdict::Taken, NOW);
     assert_eq!(delivery.passed(), []);
-    delivery.acked(2, true, NOW);
+    delivery.acked(2, Verdict::Taken, NOW);
     assert_eq!(delivery.passed()[0].n, 1);
 }
 
@@ -306,9 +310,26 @@ fn a_row_that_fits_nowhere_is_counted_and_holds_nothing_up() {
 fn after_a_lost_connection_what_was_not_confirmed_is_wanted_again() {
     let mut delivery = with_stored(WIDE, &[stored(1, 1), stored(2, 1), stored(3, 1)]);
     fly(&mut delivery, 1, NOW);
-    delivery.acked(1, true, NOW);
+    delivery.acked(1, Verdict::Taken, NOW);
     assert_eq!(delivery.passed()[0].n, 1);
     delivery.connected(WIDE);
     let wanted = delivery.wanted(NOW).unwrap();
     assert_eq!((wanted.after.ledger, wanted.messages), (Some(1), 100));
+}
+
+#[test]
+fn a_record_that_is_refused_for_its_size_is_taken_again_in_smaller_parts() {
+    let big =
+        Record { payload: format!("[{}]", vec![r#"{"a":1}"#; 500].join(",")).into_bytes(), ..stored(1, 500) };
+    let mut delivery = with_stored(Limits { payload_bytes: 100_000, ..WIDE }, &[big.clone(), stored(2, 1)]);
+    assert_eq!(fly(&mut delivery, 1, NOW), 3);
+    assert!(!turned(&mut delivery, 1, Verdict::RefusedForSize, NOW), "it is no refusal of the class");
+    assert_eq!(delivery.wanted(NOW).unwrap().after.ledger, None, "the second one is on its way");
+    delivery.acked(2, Verdict::Taken, NOW);
+    assert_eq!(delivery.wanted(NOW).unwrap().after.ledger, Some(0));
+    assert_eq!(delivery.take(&big), 0);
+    delivery.take(&stored(2, 1));
+    assert_eq!(fly(&mut delivery, 3, NOW), 6, "three parts, and the second one is not sent again");
+    (3..6).for_each(|id| _ = delivery.acked(id, Verdict::Taken, NOW));
+    assert_eq!(delivery.passed()[0].n, 2);
 }

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::failure::{self, Failure};
 use super::inbox::{Arrival, Filter};
-use super::{CHANNEL, Client, Link, MqttError, session};
+use super::{CHANNEL, Client, Link, MqttError, connection};
 use crate::publish::MqttConfig;
 
 const CONNECT: Duration = Duration::from_secs(5);
@@ -81,7 +81,7 @@ async fn connect(link: &Link, events: &mut EventLoop) -> Result<String, MqttErro
         loop {
             match events.poll().await {
                 Ok(Event::Incoming(Incoming::ConnAck(ack))) => {
-                    return session::usable(&ack).map(|()| link.describe(&ack));
+                    return connection::usable(&ack).map(|()| link.describe(&ack));
                 }
                 Ok(_) => {}
                 Err(error) => return Err(failure::explain(&error, link.stage())),

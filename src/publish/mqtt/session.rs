@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::backlog::{Backlog, Records};
+use super::connection::{Connection, End, seconds_until, stopped, usable, verdict};
 use super::failure::{self, Failure, Stage};
 use super::subscribe::Subscriptions;
 use super::{CHANNEL, Inbox, Link, LinkHealth, WINDOW};
@@ -20,31 +21,13 @@ use crate::ledger::Message;
 use crate::ledger::outbox::{Record, Wanted};
 use crate::publish::LiveSet;
 use crate::publish::backoff::Backoff;
-use crate::publish::delivery::{Delivery, Limits, Step};
+use crate::publish::delivery::{Delivery, LandedRecord, Limits, Step, Verdict};
 
 /// Pings that may pass while the broker owes an acknowledgement and sends none.
 const PINGS_WITHOUT_ACK: u32 = 3;
 
 /// At the end, the outbox is sent on for so long.
 const DRAIN: Duration = Duration::from_secs(1);
-
-/// Why a connection is over.
-enum End {
-    Stopped,
-    Lost(Failure),
-}
-
-/// Where a connection stands.
-struct Connection {
-    up: bool,
-    /// The last records and `offline` are on their way.
-    closing: bool,
-    /// It is to end; what the outbox has is sent on until then, monotonic.
-    draining: Option<Duration>,
-    /// While draining: the outbox has no more.
-    drained: bool,
-    pings_without_ack: u32,
-}
 
 pub struct Publisher {
     link: Link,
@@ -56,6 +39,8 @@ pub struct Publisher {
     health: watch::Sender<LinkHealth>,
     delivery: Delivery,
     backoff: Backoff,
+    /// Not before this the next round of live topics begins, monotonic.
+    next_live: Duration,
     /// What was logged already, so that a lasting trouble is one line and not one per attempt.
     logged_failure: Option<Failure>,
     logged_topics: BTreeSet<String>,
@@ -81,6 +66,7 @@ impl Publisher {
             health,
             delivery,
             backoff: Backoff::new(),
+            next_live: Duration::ZERO,
             logged_failure: None,
             logged_topics: BTreeSet::new(),
         }
@@ -130,8 +116,7 @@ impl Publisher {
     /// One connection, from the first packet to the last.
     async fn connection(&mut self) -> End {
         let (client, mut events) = AsyncClient::new(self.link.options("", true), CHANNEL);
-        let mut connection =
-            Connection { up: false, closing: false, draining: None, drained: false, pings_without_ack: 0 };
+        let mut connection = Connection::default();
         loop {
             let event = match self.next_event(&client, &mut events, &mut connection).await {
                 Ok(event) => event,
@@ -255,6 +240,7 @@ impl Publisher {
             prefix_bytes: self.link.prefix.as_str().len(),
         });
         connection.up = true;
+        self.next_live = Duration::ZERO;
         self.logged_failure = None;
         self.health.send_modify(|health| {
             health.connected = true;
@@ -278,7 +264,8 @@ impl Publisher {
     fn due(&self, connection: &Connection) -> Duration {
         let now = clock::now().mono;
         let draining = connection.draining.filter(|_| !connection.closing);
-        let due = [self.delivery.due(now), draining].into_iter().flatten().min();
+        let live = Some(self.next_live).filter(|next| *next > now);
+        let due = [self.delivery.due(now), draining, live].into_iter().flatten().min();
         due.map_or(Duration::MAX, |due| due.saturating_sub(now))
     }
 
@@ -294,19 +281,16 @@ impl Publisher {
     }
 
     fn acknowledged(&mut self, ack: &PubAck) {
-        let taken = match ack.reason {
-            PubAckReason::Success => true,
-            PubAckReason::NoMatchingSubscribers => !self.link.keeps_unheard,
-            _ => false,
-        };
-        let Some(landed) = self.delivery.acked(ack.pkid, taken, clock::now().mono) else { return };
-        if let Some((class, turned)) = landed.stored {
-            let passed = self.delivery.passed();
-            self.backlog.confirmed(passed);
+        let verdict = verdict(ack.reason, self.link.keeps_unheard);
+        let taken = verdict == Verdict::Taken;
+        let Some(landed) = self.delivery.acked(ack.pkid, verdict, clock::now().mono) else { return };
+        if let Some(LandedRecord { class, turned, ask_anew }) = landed.stored {
+            self.backlog.confirmed(self.delivery.passed());
             if turned {
                 let reason = (!taken).then(|| format!("{} ({:?})", landed.topic, ack.reason));
                 self.health.send_modify(|health| *health.refused.of_mut(class) = reason);
-                // Of a class that is halted nothing is wanted.
+            }
+            if ask_anew {
                 self.backlog.take_back();
             }
         } else if ack.reason == PubAckReason::NoMatchingSubscribers {
@@ -357,7 +341,9 @@ impl Publisher {
     fn hand_over(&mut self, client: &AsyncClient, now: Duration) {
         loop {
             let newest = self.live.borrow_and_update().clone();
-            self.delivery.offer(&newest);
+            if now >= self.next_live && self.delivery.offer(&newest) {
+                self.next_live = now.saturating_add(self.link.live_every);
+            }
             match self.delivery.next(now) {
                 Some(Step::Publish { topic, payload, retain, expires }) => {
                     let topic = self.link.prefix.topic(&topic);
@@ -400,28 +386,4 @@ impl Publisher {
             self.logged_failure = Some(failure);
         }
     }
-}
-
-/// For the broker, which counts from when it gets the message. What has expired already is gone after
-/// a second: zero would mean never.
-fn seconds_until(expires: Duration) -> u32 {
-    let left = expires.saturating_sub(clock::now().mono).as_millis().div_ceil(1000);
-    u32::try_from(left.max(1)).unwrap_or(u32::MAX)
-}
-
-/// Whether live topics can be kept on this broker.
-pub fn usable(ack: &ConnAck) -> Result<(), Failure> {
-    let said = ack.properties.as_ref();
-    if said.and_then(|p| p.retain_available) == Some(0) {
-        return Err(Failure::new("the broker keeps no retained messages", "allow them on the broker"));
-    }
-    if said.and_then(|p| p.max_qos) == Some(0) {
-        return Err(Failure::new("the broker offers QoS 0 only", "allow QoS 1 on the broker"));
-    }
-    Ok(())
-}
-
-/// Also when the handle is gone.
-pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
 }

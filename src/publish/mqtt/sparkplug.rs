@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
+use super::connection::stopped;
 use super::failure::{self, Failure, Stage};
-use super::session::stopped;
 use super::{Client, Link, LinkHealth, MqttError, PublisherHandle};
 use crate::clock::{self, Now};
 use crate::publish::backoff::Backoff;

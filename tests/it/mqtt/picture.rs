@@ -18,8 +18,9 @@ use wattsplit::economics::{
     Statement,
 };
 use wattsplit::ledger::decision::Regret;
-use wattsplit::publish::LedgerHealth;
-use wattsplit::publish::{Health, LiveSet, wire};
+use wattsplit::ledger::outbox::{self, ByClass};
+use wattsplit::publish::mqtt::LinkHealth;
+use wattsplit::publish::{BrokerHealth, Health, LedgerHealth, LiveSet, wire};
 use wattsplit::reading::{
     DriverState, EarnedDay, Earnings, HostSample, MarketPrice, Missing, Platform, PoolReport, PriceKind,
     Quality, Read, Reading, Reasons, RewardScheme, Settled, SettledKind, Sweep,
@@ -163,7 +164,9 @@ pub fn site(state: State) -> Picture {
         coverage_30d: Fraction::new(0.25).unwrap(),
     };
     let (captures, site_day) = (captures(state), Some(site_day(state)));
-    let ledger = LedgerHealth { rows_written: 24, regret, captures, site_day, ..LedgerHealth::default() };
+    let outbox = outbox();
+    let ledger =
+        LedgerHealth { rows_written: 24, regret, captures, site_day, outbox, ..LedgerHealth::default() };
     let ledger = Some(ledger);
     let health = Health {
         uptime: Duration::from_secs(60),
@@ -171,9 +174,24 @@ pub fn site(state: State) -> Picture {
         polls_ok: 340,
         sweep: matches!(state, State::Known(_)).then(sweep),
         ledger,
+        brokers: brokers(),
         ..Health::default()
     };
     Picture { view, split, advice: advice(state, at), health }
+}
+
+/// One that is connected, and one that is not.
+fn brokers() -> Vec<BrokerHealth> {
+    let link = |last_error: &str| LinkHealth { last_error: Some(last_error.into()), ..LinkHealth::default() };
+    ["main", "central"]
+        .map(|name| BrokerHealth { name, link: link("no answer; check it"), acks_per_s: Some(1.5) })
+        .into()
+}
+
+fn outbox() -> outbox::Health {
+    let oldest = Some(UnixMs(1_794_873_600_000));
+    let class = outbox::ClassHealth { messages: 3, bytes: 1_234, oldest, dropped: 5 };
+    outbox::Health { classes: ByClass::each(|_| class), gaps: Vec::new(), announced: 0 }
 }
 
 /// A period in which a poll failed for every reason.

@@ -9,7 +9,7 @@ use crate::broker::{Broker, Seen, Subscriber};
 use crate::mqtt::{config, health};
 
 /// Publishes what the outbox holds for `broker`.
-fn publish(ledger: &Ledger, config: &MqttConfig, broker: &str) -> PublisherHandle {
+pub fn publish(ledger: &Ledger, config: &MqttConfig, broker: &str) -> PublisherHandle {
     let (_, live) = watch::channel(wattsplit::publish::LiveSet::default());
     let (_, unwritten) = mpsc::unbounded_channel();
     let (_, written) = watch::channel(Some(ledger.outbox(broker)));
@@ -17,7 +17,7 @@ fn publish(ledger: &Ledger, config: &MqttConfig, broker: &str) -> PublisherHandl
 }
 
 /// Numbers that came on a topic, in order.
-fn came(seen: &Seen, topic: &str) -> Vec<u64> {
+pub fn came(seen: &Seen, topic: &str) -> Vec<u64> {
     let topic = format!("wattsplit/tx01/{topic}");
     seen.log.iter().filter(|(t, _)| *t == topic).map(|(_, payload)| seq(payload)).collect()
 }
