@@ -1,6 +1,7 @@
 //! A real mosquitto on loopback, and a subscriber that sees what it delivers.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -18,9 +19,10 @@ use tokio::task::JoinHandle;
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Brings the broker up and takes it down again when its standard input ends, which also happens when
-/// the test dies. Debian installs mosquitto where only root looks.
-const KEEPER: &str =
-    r#"PATH=$PATH:/usr/sbin; mosquitto -c "$1" & broker=$!; read _; kill -9 $broker; wait $broker"#;
+/// the test dies. With each line it reads its access list anew. Debian installs mosquitto where only root
+/// looks.
+const KEEPER: &str = r#"PATH=$PATH:/usr/sbin; mosquitto -c "$1" & broker=$!
+    while read _; do kill -HUP $broker; done; kill -9 $broker; wait $broker"#;
 
 pub struct Broker {
     /// Where the program under test connects.
@@ -62,6 +64,12 @@ impl Broker {
             drop(keeper.stdin.take());
             keeper.wait().unwrap();
         }
+    }
+
+    /// Has the broker read its access list anew.
+    pub fn reload(&mut self) {
+        let keeper = self.keeper.as_mut().unwrap();
+        keeper.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
     }
 
     pub fn restart(&mut self) {
