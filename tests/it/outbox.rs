@@ -4,6 +4,7 @@ mod damage;
 mod delivered;
 mod file;
 mod refused;
+mod power_cut;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::unbounded_channel;
 use wattsplit::ledger::outbox::{Budgets, ByClass, Outbox, Record, Wanted};
+use wattsplit::ledger::sqlite::LedgerError;
 use wattsplit::ledger::store::{Batch, Ledger, Status};
 use wattsplit::ledger::{Destination, Message, Outlet, RecordClass};
 
@@ -20,12 +22,16 @@ const ROOMY: Budgets = Budgets { event: 1 << 30, ledger: 1 << 30, devices: 1 << 
 
 /// A ledger whose records go to `brokers`.
 fn open(path: &Path, brokers: &[&str], budgets: Budgets) -> Ledger {
+    try_open(path, brokers, budgets).unwrap()
+}
+
+fn try_open(path: &Path, brokers: &[&str], budgets: Budgets) -> Result<Ledger, LedgerError> {
     let to = brokers.iter().map(|broker| {
         let (unwritten, _) = unbounded_channel();
         Destination { broker: (*broker).to_owned(), unwritten }
     });
     let outlet = Outlet::new(Arc::new(|_, _| Vec::new()), to.collect(), budgets);
-    Ledger::open_with(path, Some(outlet)).unwrap()
+    Ledger::open_with(path, Some(outlet))
 }
 
 /// A message of one record with a number.

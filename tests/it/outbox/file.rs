@@ -1,6 +1,7 @@
 //! What is in the file when a process ends, a broker confirms or a budget is full.
 
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
 
 use wattsplit::ledger::outbox::{Cause, Unsendable};
 use wattsplit::ledger::{Event, EventKind, Gap, Severity};
@@ -123,26 +124,28 @@ async fn a_writer_to_be_killed() {
     }
 }
 
-#[tokio::test]
-async fn what_is_on_disk_survives_a_process_that_is_killed() {
-    use std::io::{BufRead, BufReader};
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("ledger.sqlite");
+/// A process that writes records of the ledger until it is killed, and how many are on disk for certain, time and
+/// again.
+pub fn start_a_writer(path: &Path) -> (Child, impl Iterator<Item = u64> + use<>) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "outbox::file::a_writer_to_be_killed", "--nocapture"])
-        .env(VICTIM, &path)
+        .env(VICTIM, path)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let durable = |line: String| line.split_once("durable ").map(|(_, n)| n.parse::<u64>().unwrap());
-    let mut said = 0;
-    while said < 400 {
-        said = durable(lines.next().unwrap().unwrap()).unwrap_or(said);
-    }
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    (child, lines.filter_map(|line| Some(line.split_once("durable ")?.1.parse().unwrap())))
+}
+
+#[tokio::test]
+async fn what_is_on_disk_survives_a_process_that_is_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger.sqlite");
+    let (mut child, mut durable) = start_a_writer(&path);
+    let said = durable.find(|n| *n >= 400).unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
-    let said = lines.map_while(Result::ok).filter_map(durable).last().unwrap_or(said);
+    let said = durable.last().unwrap_or(said);
     let ledger = open(&path, &["main"], ROOMY);
     let found = numbers(&ask(&ledger.outbox("main"), usize::MAX).await);
     assert!(found.len() as u64 >= said, "{} of {said}", found.len());
