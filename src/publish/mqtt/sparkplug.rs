@@ -94,6 +94,7 @@ impl Task {
     async fn run(mut self) {
         loop {
             let end = self.connection().await;
+            self.edge.lost();
             self.health.send_modify(|health| health.connected = false);
             let heard = match end {
                 End::Stopped => return,
@@ -120,16 +121,12 @@ impl Task {
                 () = &mut pause => return true,
                 () = stopped(&mut self.stop) => return false,
                 Ok(()) = self.live.changed() => {
-                    self.say_nothing();
+                    let live = self.live.borrow_and_update().clone();
+                    // Nobody would hear what a node that is not born says.
+                    let _ = self.edge.data(&live, clock::now());
                 }
             }
         }
-    }
-
-    fn say_nothing(&mut self) {
-        let live = self.live.borrow_and_update().clone();
-        let unsaid = self.edge.data(&live, clock::now());
-        debug_assert!(unsaid.is_empty(), "only a node that is born says something");
     }
 
     async fn connection(&mut self) -> End {

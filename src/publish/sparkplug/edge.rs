@@ -80,8 +80,12 @@ impl Edge {
     /// A connection is about to be made, with this count: what is to be its last will.
     pub fn connecting(&mut self, bd_seq: u64, now: Now) -> Out {
         self.bd_seq = bd_seq;
-        self.born = false;
         self.dead(now)
+    }
+
+    /// The connection is gone, and nobody hears anything.
+    pub fn lost(&mut self) {
+        self.born = false;
     }
 
     /// The last word, before the node disconnects itself.
@@ -121,11 +125,14 @@ impl Edge {
     /// What changed since the last word. Without a birth nothing is said, but the figures of the site
     /// are kept for later.
     pub fn data(&mut self, live: &Live, now: Now) -> Vec<Out> {
+        if !self.born && !self.history.is_due(now.mono) {
+            return Vec::new();
+        }
         let (changed, grown) = update(&mut self.metrics, &figures::of_the_node(live), &mut self.aliases);
         let changed = changed.iter().filter_map(|name| Some(metric(self.metrics.get(name)?, now)));
         let changed: Vec<Metric> = changed.collect();
         let historical = changed.iter().cloned().map(|metric| Metric { is_historical: Some(true), ..metric });
-        self.history.keep(historical.collect(), now.mono, self.born);
+        self.history.keep(historical.collect(), now.mono);
         if !self.born {
             return Vec::new();
         }

@@ -21,8 +21,6 @@ const MESSAGE_BYTES: usize = 32 * 1024;
 pub struct History {
     pictures: VecDeque<Picture>,
     bytes: usize,
-    /// Pictures that had to go to make room.
-    pub dropped: u64,
 }
 
 #[derive(Debug)]
@@ -33,19 +31,20 @@ struct Picture {
 }
 
 impl History {
-    /// Keeps what changed; `taken` is monotonic. `heard` says that it is on its way as well.
-    pub fn keep(&mut self, metrics: Vec<Metric>, taken: Duration, heard: bool) -> bool {
-        let soon = self.pictures.back().is_some_and(|last| taken.saturating_sub(last.taken) < SPACING);
-        if metrics.is_empty() || !heard && soon {
-            return false;
+    /// Whether the last picture is old enough for another one that nobody hears; monotonic.
+    pub fn is_due(&self, now: Duration) -> bool {
+        self.pictures.back().is_none_or(|last| now.saturating_sub(last.taken) >= SPACING)
+    }
+
+    /// Keeps what changed; `taken` is monotonic.
+    pub fn keep(&mut self, metrics: Vec<Metric>, taken: Duration) {
+        if metrics.is_empty() {
+            return;
         }
         let bytes = metrics.iter().map(Message::encoded_len).sum();
         self.bytes += bytes;
         self.pictures.push_back(Picture { taken, bytes, metrics });
-        while self.bytes > MOST_BYTES && self.drop_oldest() {
-            self.dropped += 1;
-        }
-        true
+        while self.bytes > MOST_BYTES && self.drop_oldest() {}
     }
 
     /// What was sent before this moment has arrived: the broker answered a later packet.

@@ -33,6 +33,11 @@ fn times(seen: &Seen, topic: &str) -> usize {
     seen.log.iter().filter(|(told, _)| told == topic).count()
 }
 
+fn rebirth() -> Vec<u8> {
+    let metrics = vec![Metric::named("Node Control/Rebirth", Figure::Boolean(true), UnixMs(0))];
+    Payload { timestamp: Some(0), metrics, seq: None }.encode_to_vec()
+}
+
 fn bd_seq(payload: &[u8]) -> u64 {
     let payload = Payload::decode(payload).unwrap();
     let metric = payload.metrics.iter().find(|metric| metric.name.as_deref() == Some("bdSeq")).unwrap();
@@ -52,9 +57,7 @@ async fn a_node_is_born_again_on_command_dies_by_its_will_and_counts_on() {
     let born = subscriber.until("a device", |seen| seen.newest.keys().any(is_device)).await;
     let before = times(&born, BIRTH);
 
-    let metrics = vec![Metric::named("Node Control/Rebirth", Figure::Boolean(true), UnixMs(0))];
-    let command = Payload { timestamp: Some(0), metrics, seq: None }.encode_to_vec();
-    say(broker.observer_port, "spBv1.0/mining/NCMD/test", command).await;
+    say(broker.observer_port, "spBv1.0/mining/NCMD/test", rebirth()).await;
     let born = subscriber.until("a rebirth", |seen| times(seen, BIRTH) > before).await;
 
     // Killed: the broker tells of it.
@@ -102,4 +105,29 @@ async fn a_node_waits_for_its_primary_host_and_leaves_with_it() {
     let before = times(&seen, BIRTH);
     say(broker.observer_port, STATE, state(true, 4_000)).await;
     subscriber.until("another birth", |seen| times(seen, BIRTH) > before).await;
+}
+
+#[tokio::test]
+async fn a_node_lives_through_an_outage_of_its_broker_and_is_born_again() {
+    let Some(mut broker) = Broker::open() else { return };
+    let dir = TempDir::new().unwrap();
+    let miner = FakeMiner::serve("whatsminer-unknown-v1-20210322").await;
+    let config = edge_node(&dir, &broker, &miner, "");
+    let mut subscriber = Subscriber::start(broker.observer_port).await;
+    let mut daemon = Daemon::run(&config);
+    let born = subscriber.until("a birth", |seen| times(seen, BIRTH) > 0).await;
+    broker.kill();
+    // Some pictures long.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    broker.restart();
+
+    let mut subscriber = Subscriber::start(broker.observer_port).await;
+    subscriber.until("the daemon is back", |seen| times(seen, "wattsplit/test/summary") > 0).await;
+    let node_is_back = |seen: &Seen| times(seen, "spBv1.0/mining/NDATA/test") > 0;
+    subscriber.until("the node is back", node_is_back).await;
+    say(broker.observer_port, "spBv1.0/mining/NCMD/test", rebirth()).await;
+    let again = subscriber.until("another birth", |seen| times(seen, BIRTH) > 0).await;
+    assert!(bd_seq(&again.newest[BIRTH]) > bd_seq(&born.newest[BIRTH]), "another connection");
+    daemon.terminate();
+    assert_eq!(daemon.ended().await.code(), Some(0));
 }
