@@ -8,6 +8,7 @@ mod homeassistant;
 pub mod node_messages;
 mod picture;
 mod protobuf;
+mod recipes;
 mod records;
 pub mod schemas;
 mod secure;

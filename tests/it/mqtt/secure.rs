@@ -140,7 +140,7 @@ impl Certificates {
     }
 }
 
-fn run(program: &str, dir: &Path, arguments: &[&str]) {
+pub fn run(program: &str, dir: &Path, arguments: &[&str]) {
     let status = Command::new(program)
         .args(arguments)
         .current_dir(dir)
