@@ -89,11 +89,12 @@ pub async fn run(machines: usize, port: u16, pace: Pace, faulty: bool, go: onesh
 
     let (batches, received) = mpsc::channel(BATCHES);
     let (health, _) = watch::channel(RunnerHealth::default());
-    let mut runner = match pace {
+    let runner = match pace {
         // A fleet is never asked as fast as it goes, but evenly; feeds are asked again at once.
         Pace::FlatOut => runner::run_feeds(sources, Limits::of(LIMITS), batches, health).boxed_local(),
         Pace::Period(_) => runner::run(sources, Limits::of(PLACES), batches, health).boxed_local(),
     };
+    let runner = runner::beside(runner);
     let mut fleet = Fleet { site, received, healthy, polls: 0, failed: 0, files: 0, looked: Duration::ZERO };
     let measuring = async {
         let started = Mark::now();
@@ -128,7 +129,7 @@ pub async fn run(machines: usize, port: u16, pace: Pace, faulty: bool, go: onesh
     };
     tokio::select! {
         result = measuring => result,
-        () = &mut runner => unreachable!("the receiver is still there"),
+        () = runner => unreachable!("the receiver is still there"),
     }
 }
 

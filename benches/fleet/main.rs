@@ -11,6 +11,7 @@ use std::time::Duration;
 use client::{LIMITS, Pace};
 use process::{LONGEST, Process};
 use report::{Bare, Client, Verdict};
+use tokio::runtime::{Builder, LocalOptions};
 use wattsplit::sources::runner::Limits;
 
 mod addresses;
@@ -33,11 +34,11 @@ fn main() -> ExitCode {
     // Cargo adds `--bench`.
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // As in `main`.
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).unwrap();
     match args[..] {
         ["simulator", machines] => {
-            let local = tokio::task::LocalSet::new();
-            local.block_on(&runtime, simulator::run(machines.parse().unwrap()));
+            runtime.block_on(simulator::run(machines.parse().unwrap()));
         }
         ["client", machines, port, period, faulty] => {
             let pace = match period.parse().unwrap() {

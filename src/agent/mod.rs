@@ -154,14 +154,11 @@ pub async fn run(
     let (batches, mut received) = mpsc::channel(BATCHES);
     let (miner_health, miners_seen) = watch::channel(RunnerHealth::default());
     let (feed_health, feeds_seen) = watch::channel(RunnerHealth::default());
-    let mut miners = std::pin::pin!(runner::run(
-        sources.miners,
-        Limits::of(places(config.site.concurrency)),
-        batches.clone(),
-        miner_health,
-    ));
+    let limits = Limits::of(places(config.site.concurrency));
+    let miners = runner::run(sources.miners, limits, batches.clone(), miner_health);
     let feeds = runner::run_feeds(sources.feeds, FEED_LIMITS, batches, feed_health);
-    let mut feeds = std::pin::pin!(feeds.fuse());
+    let mut miners = std::pin::pin!(runner::beside(miners));
+    let mut feeds = std::pin::pin!(runner::beside(feeds).fuse());
     let mut shutdown = std::pin::pin!(shutdown);
     let interval = Duration::from_secs(mqtt_config.interval_secs.max(1));
     let mut next_tick = clock::now().mono.saturating_add(FIRST_PICTURE);

@@ -143,7 +143,7 @@ enum CliError {
 }
 
 /// Runs the command of `cli` on `runtime`. 0: fine, 1: failed, 2: usage, 78: bad config.
-pub fn main(cli: Cli, runtime: &tokio::runtime::Runtime) -> ExitCode {
+pub fn main(cli: Cli, runtime: &tokio::runtime::LocalRuntime) -> ExitCode {
     let level = match (cli.verbose, &cli.command) {
         (0, Command::Run(_)) => tracing::Level::INFO,
         (0, _) => tracing::Level::ERROR,

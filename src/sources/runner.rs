@@ -9,6 +9,7 @@ mod pace;
 mod queue;
 mod slot;
 mod sweeps;
+mod task;
 mod turns;
 
 use std::panic::AssertUnwindSafe;
@@ -24,6 +25,7 @@ use self::digest::Digest;
 use self::queue::Queue;
 use self::slot::{Lane, Slot};
 use self::sweeps::Sweeps;
+pub use self::task::beside;
 use self::turns::Turns;
 use super::{Failure, Source};
 use crate::clock;
