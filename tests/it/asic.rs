@@ -8,6 +8,7 @@ mod memory;
 mod misbehaving;
 mod questions;
 mod recorded;
+mod streams;
 mod units;
 
 use std::sync::Arc;

@@ -111,11 +111,12 @@ impl Replies {
     ///
     /// # Errors
     /// As [`Reply::parse`], [`Reply::parse_joined`] and [`document::parse`].
-    pub fn take(&mut self, command: Command, bytes: &[u8]) -> Result<(), Missing> {
+    pub fn take(&mut self, command: Command, bytes: impl Into<Vec<u8>>) -> Result<(), Missing> {
+        let bytes = bytes.into();
         match command.request() {
             Request::Api(_) => self.put(command, Ok(Answer::Api(Reply::parse(bytes)?))),
             Request::Page { .. } => {
-                self.put(command, Ok(Answer::Page(String::from_utf8_lossy(bytes).into_owned())));
+                self.put(command, Ok(Answer::Page(String::from_utf8_lossy(&bytes).into_owned())));
             }
             Request::Joined { parts, .. } => {
                 let replies = Reply::parse_joined(bytes, parts.iter().map(|(name, _)| *name))?;
@@ -126,13 +127,13 @@ impl Replies {
                 }
             }
             Request::Document { .. } => {
-                self.put(command, Ok(Answer::Document(document::parse(bytes)?)));
+                self.put(command, Ok(Answer::Document(document::parse(&bytes)?)));
             }
             Request::Framed { parts: [], .. } => {
-                self.put(command, Ok(Answer::Document(document::message(bytes)?)));
+                self.put(command, Ok(Answer::Document(document::message(&bytes)?)));
             }
             Request::Framed { parts, .. } => {
-                let mut message = document::message(bytes)?;
+                let mut message = document::message(&bytes)?;
                 let told = |(name, part): &(&str, Command)| {
                     message.get_mut(*name).map(|value| (*part, value.take()))
                 };

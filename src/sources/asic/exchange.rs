@@ -9,19 +9,20 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::net::IpAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Poll, ready};
 use std::time::Duration;
 
 use memchr::memchr;
 use rustix::io::Errno;
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::sleep;
 
 use super::command::{Command, Request};
 use super::hosts::HostPort;
 use super::scan::plain;
-use super::{framed, page};
+use super::{framed, page, spare};
 use crate::reading::Missing;
 use crate::secret::Secret;
 
@@ -53,25 +54,36 @@ pub async fn ask(
     token: Option<&Secret>,
     deadline: Duration,
 ) -> Result<Vec<u8>, Missing> {
-    within(deadline, async {
-        match command.request() {
-            Request::Api(json) | Request::Joined { json, .. } => {
-                let mut stream = open(at, deadline).await?;
-                stream.write_all(json.as_bytes()).await.map_err(|e| why(&e))?;
-                read_reply(&mut stream).await
-            }
-            Request::Framed { json, .. } => framed::ask(&mut open(at, deadline).await?, json).await,
-            // On the heap: few miners need that much room for a question.
-            Request::Document { path } => {
-                Box::pin(page::get(open(at, deadline).await?, at, path, token)).await?.body()
-            }
-            Request::Page { port, path } => {
-                let at = HostPort { port, ..at.clone() };
-                Box::pin(page::get(open(&at, deadline).await?, &at, path, None)).await?.body()
-            }
+    let port = match command.request() {
+        Request::Page { port, .. } => port,
+        _ => at.port,
+    };
+    within(deadline, &at.host, port, async |stream| answer(stream, at, command, token).await).await
+}
+
+/// What is at the other end of `stream` answers `command`; else as [`ask`]. Without a limit of time.
+///
+/// # Errors
+/// As [`ask`], but for those of connecting.
+pub async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    at: &HostPort,
+    command: Command,
+    token: Option<&Secret>,
+) -> Result<Vec<u8>, Missing> {
+    match command.request() {
+        Request::Api(json) | Request::Joined { json, .. } => {
+            stream.write_all(json.as_bytes()).await.map_err(|e| why(&e))?;
+            read_reply(&mut stream).await
         }
-    })
-    .await
+        Request::Framed { json, .. } => framed::ask(&mut stream, json).await,
+        // On the heap: few miners need that much room for a question.
+        Request::Document { path } => Box::pin(page::get(stream, at, path, token)).await?.body(),
+        Request::Page { port, path } => {
+            let at = HostPort { port, ..at.clone() };
+            Box::pin(page::get(stream, &at, path, None)).await?.body()
+        }
+    }
 }
 
 /// Gets a page that may be answered with a challenge. `authorization` goes with it.
@@ -84,8 +96,8 @@ pub async fn get(
     authorization: Option<&Secret>,
     deadline: Duration,
 ) -> Result<page::Reply, Missing> {
-    let reply = async { Box::pin(page::get(open(at, deadline).await?, at, path, authorization)).await };
-    within(deadline, reply).await
+    let get = async |stream| Box::pin(page::get(stream, at, path, authorization)).await;
+    within(deadline, &at.host, at.port, get).await
 }
 
 /// Posts a JSON document to a page; the body of the reply.
@@ -98,28 +110,34 @@ pub async fn post(
     json: String,
     deadline: Duration,
 ) -> Result<Vec<u8>, Missing> {
-    within(deadline, async { Box::pin(page::post(open(at, deadline).await?, at, path, json)).await }).await
+    let post = async |stream| Box::pin(page::post(stream, at, path, json)).await;
+    within(deadline, &at.host, at.port, post).await
 }
 
+/// Half of the time is enough to connect: of three seconds, a lost first packet is sent again after one
+/// and the next time after three. Ranges with nothing behind them are gone through twice as fast.
 async fn within<T>(
     deadline: Duration,
-    exchange: impl Future<Output = Result<T, Missing>>,
+    host: &str,
+    port: u16,
+    exchange: impl AsyncFnOnce(TcpStream) -> Result<T, Missing>,
 ) -> Result<T, Missing> {
-    match tokio::time::timeout(deadline, exchange).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(Missing::Timeout),
+    let mut limit = pin!(sleep(deadline / 2));
+    let stream = tokio::select! {
+        biased;
+        connected = connect(host, port) => connected.map_err(|e| why(&e))?,
+        () = &mut limit => return Err(Missing::Unreachable),
+    };
+    // One timer for both: to put it off costs nothing, to set another one does.
+    let end = limit.deadline() + deadline / 2;
+    limit.as_mut().reset(end);
+    tokio::select! {
+        biased;
+        outcome = exchange(stream) => outcome,
+        () = limit => Err(Missing::Timeout),
     }
 }
 
-async fn open(at: &HostPort, deadline: Duration) -> Result<TcpStream, Missing> {
-    match tokio::time::timeout(deadline / 2, connect(&at.host, at.port)).await {
-        Ok(connected) => connected.map_err(|e| why(&e)),
-        Err(_) => Err(Missing::Unreachable),
-    }
-}
-
-/// Half of the time is enough for it: of three seconds, a lost first packet is sent again after one
-/// and the next time after three. Ranges with nothing behind them are gone through twice as fast.
 async fn connect(host: &str, port: u16) -> std::io::Result<TcpStream> {
     match host.parse::<IpAddr>() {
         Ok(ip) => TcpStream::connect((ip, port)).await,
@@ -127,8 +145,8 @@ async fn connect(host: &str, port: u16) -> std::io::Result<TcpStream> {
     }
 }
 
-async fn read_reply(stream: &mut TcpStream) -> Result<Vec<u8>, Missing> {
-    let mut reply = Vec::new();
+async fn read_reply(stream: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>, Missing> {
+    let mut reply = spare::bytes();
     let mut end = EndOfJson::default();
     loop {
         let seen = reply.len();
@@ -148,7 +166,10 @@ async fn read_reply(stream: &mut TcpStream) -> Result<Vec<u8>, Missing> {
 }
 
 /// `Ok(false)` at the end of the stream.
-pub(super) async fn read_more(stream: &mut TcpStream, reply: &mut Vec<u8>) -> Result<bool, Missing> {
+pub(super) async fn read_more(
+    stream: &mut (impl AsyncRead + Unpin),
+    reply: &mut Vec<u8>,
+) -> Result<bool, Missing> {
     if reply.len() > MAX_REPLY {
         return Err(Missing::TooLarge);
     }

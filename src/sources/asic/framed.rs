@@ -1,7 +1,6 @@
 //! API 3 of WhatsMiners: JSON behind its length, four bytes, the lowest first.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::exchange::{CHUNK, MAX_REPLY, read_more, why};
 use crate::reading::Missing;
@@ -11,7 +10,10 @@ use crate::reading::Missing;
 /// # Errors
 /// [`Missing::TooLarge`] for a length that no reply has, before there is any room for it;
 /// [`Missing::CutOff`] if less comes than was said.
-pub async fn ask(stream: &mut TcpStream, json: &'static str) -> Result<Vec<u8>, Missing> {
+pub async fn ask(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    json: &'static str,
+) -> Result<Vec<u8>, Missing> {
     let length = u32::try_from(json.len()).unwrap_or(u32::MAX);
     let request = [&length.to_le_bytes(), json.as_bytes()].concat();
     stream.write_all(&request).await.map_err(|e| why(&e))?;

@@ -1,21 +1,20 @@
 //! The reply to several commands at once.
 
-use std::sync::Arc;
+use std::rc::Rc;
 
-use super::json::{FIELD_BYTES, document, utf8};
+use super::json::{FIELD_BYTES, document};
 use super::reply::Reply;
 use super::scan::{Scan, Unreadable, Value};
+use super::spare::Text;
 
 /// Reads the reply to `a+b`, `{"a":[{…}],"b":[{…}],"id":1}`: for each of `names` the reply under it.
 ///
 /// # Errors
 /// As [`super::json::parse`].
 pub fn parse<'n>(
-    bytes: &[u8],
+    text: &Rc<Text>,
     names: impl Iterator<Item = &'n str>,
 ) -> Result<Vec<Option<Reply>>, Unreadable> {
-    let text = utf8(bytes)?;
-    let whole: Arc<str> = text.into();
     let mut parts: Vec<(&str, Option<Reply>)> = names.map(|name| (name, None)).collect();
     let fields = text.len() / FIELD_BYTES / parts.len().max(1);
     let mut scan = Scan::new(text);
@@ -28,7 +27,7 @@ pub fn parse<'n>(
             let value = scan.value()?;
             return scan.skip(value);
         };
-        let mut reply = Reply::of(whole.clone(), fields);
+        let mut reply = Reply::of(text.clone(), fields);
         part(scan, &mut reply)?;
         *slot = (!reply.head.is_empty() || !reply.rows.is_empty()).then_some(reply);
         Ok(())
@@ -49,6 +48,13 @@ fn part(scan: &mut Scan<'_>, reply: &mut Reply) -> Result<(), Unreadable> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse<'n>(
+        bytes: &[u8],
+        names: impl Iterator<Item = &'n str>,
+    ) -> Result<Vec<Option<Reply>>, Unreadable> {
+        super::parse(&Rc::new(Text::of(bytes.into()).unwrap()), names)
+    }
 
     #[test]
     fn a_joined_reply_comes_apart_by_name() {

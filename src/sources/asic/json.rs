@@ -1,8 +1,11 @@
 //! Strict JSON into a [`Reply`].
 
+use std::rc::Rc;
+
 use super::exchange::MAX_REPLY;
 use super::reply::{Entry, Reply, RowEntry, Stored};
 use super::scan::{Quoted, Scan, Span, Unreadable, Value};
+use super::spare::Text;
 
 /// Most text that is made for one reply. Dotted keys repeat what stands above them: a long key over many
 /// small values would otherwise grow to the square of what was sent.
@@ -16,25 +19,16 @@ pub(super) const FIELD_BYTES: usize = 24;
 /// Reads one document.
 ///
 /// # Errors
-/// If it is not exactly one JSON object in UTF-8.
-pub fn parse(bytes: &[u8]) -> Result<Reply, Unreadable> {
-    let text = utf8(bytes)?;
+/// If it is not exactly one JSON object.
+pub fn parse(text: &Rc<Text>) -> Result<Reply, Unreadable> {
     let mut scan = Scan::new(text);
     if scan.value()? != Value::Object {
         return Err(Unreadable::Malformed);
     }
-    let mut reply = Reply::of(text.into(), text.len() / FIELD_BYTES);
+    let mut reply = Reply::of(text.clone(), text.len() / FIELD_BYTES);
     document(&mut scan, &mut reply)?;
     scan.end()?;
     Ok(reply)
-}
-
-/// The whole at once: one string after the other costs more than reading them.
-///
-/// # Errors
-/// [`Unreadable::Malformed`] if it is not UTF-8.
-pub(super) fn utf8(bytes: &[u8]) -> Result<&str, Unreadable> {
-    std::str::from_utf8(bytes).map_err(|_| Unreadable::Malformed)
 }
 
 /// The outermost object, which has begun.
@@ -136,6 +130,10 @@ fn stored(reply: &mut Reply, scalar: Value) -> Result<Option<Stored>, Unreadable
 mod tests {
     use super::*;
     use crate::sources::asic::reply::Scalar;
+
+    fn parse(bytes: &[u8]) -> Result<Reply, Unreadable> {
+        super::parse(&Rc::new(Text::of(bytes.into()).unwrap()))
+    }
 
     #[test]
     fn deeper_levels_become_dotted_keys() {

@@ -14,7 +14,7 @@
 //!
 //! A new family is a file with its `DRIVER`, a line in `detect.rs`, and a folder of replies. A family that is
 //! asked over HTTP gets its pages as commands ([`command::Request::Document`]), and [`detect::asks`] the one by which
-//! it is recognised. What is on a port of its own gets a line in [`probe::KNOCKS`], so that it is found.
+//! it is recognised. What is on a port of its own gets a line in [`probe::PORTS`], so that it is found.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -54,6 +54,7 @@ mod joined;
 mod json;
 pub mod known;
 pub mod labels;
+mod limited;
 pub mod luxos;
 mod memory;
 pub mod miner;
@@ -68,6 +69,7 @@ pub mod reply;
 mod scan;
 pub mod sealminer;
 mod session;
+mod spare;
 mod text;
 pub mod vnish;
 pub mod vnish_web;

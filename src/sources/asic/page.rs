@@ -16,12 +16,12 @@ use hyper::header::{
 };
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::digest::Challenge;
 use super::exchange::{self, MAX_REPLY};
 use super::hosts::HostPort;
+use super::limited::Limited;
 use crate::reading::Missing;
 use crate::secret::Secret;
 
@@ -40,7 +40,7 @@ pub enum Reply {
 /// [`Missing::RemoteError`] for any other status than 200,
 /// [`Missing::Garbage`] if the reply is not HTTP, [`Missing::CutOff`] if it ends early, [`Missing::TooLarge`].
 pub async fn get(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     at: &HostPort,
     path: &'static str,
     authorization: Option<&Secret>,
@@ -60,7 +60,7 @@ pub async fn get(
 /// # Errors
 /// As [`get`]; [`Missing::NotSupported`] also for a challenge.
 pub async fn post(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     at: &HostPort,
     path: &'static str,
     json: String,
@@ -99,10 +99,12 @@ fn request(
         .map_err(|_| Missing::Unreachable)
 }
 
-async fn send(stream: TcpStream, request: Request<Full<Bytes>>) -> Result<Reply, Missing> {
-    let (from, to) = stream.into_split();
+async fn send(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: Request<Full<Bytes>>,
+) -> Result<Reply, Missing> {
     // What comes before the reply itself counts as well: a head, or interim replies without end.
-    let stream = tokio::io::join(from.take(2 * MAX_REPLY as u64), to);
+    let stream = Limited::new(stream, 2 * MAX_REPLY);
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| why(&e))?;
     let reply = async move {
         let reply = sender.send_request(request).await.map_err(|e| why(&e))?;

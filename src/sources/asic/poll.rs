@@ -174,7 +174,7 @@ impl Poll<'_> {
         if let Some(way) = spoken(command, &bytes) {
             self.spoke = Some(way);
         }
-        let outcome = bytes.and_then(|bytes| self.replies.take(command, &bytes));
+        let outcome = bytes.and_then(|bytes| self.replies.take(command, bytes));
         if let Err(why) = outcome {
             tracing::trace!(miner = %self.at, ?command, why = why.as_str(), "no reply");
             self.replies.put(command, Err(why));

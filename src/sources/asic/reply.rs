@@ -5,18 +5,23 @@
 //! What is kept are places in one copy of the document, so that a reply costs a handful of allocations.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::rc::Rc;
 
 use crate::reading::Missing;
 
 use super::scan::{Quoted, Span, Unreadable};
+use super::spare::{Spare, Text};
 use super::{joined, json, repair, text};
+
+thread_local! {
+    static ENTRIES: Spare<Entry> = const { Spare::new() };
+}
 
 /// A reply that could be read.
 #[derive(Debug, Default)]
 pub struct Reply {
     /// The document as it came. The parts of a joined one share it.
-    text: Arc<str>,
+    text: Rc<Text>,
     /// What does not stand there like this. Its spans go on behind those of `text`.
     pub(super) made: String,
     pub(super) head: Vec<Entry>,
@@ -52,6 +57,13 @@ pub enum Scalar<'r> {
     Text(&'r str),
 }
 
+impl Drop for Reply {
+    fn drop(&mut self) {
+        // Not while the thread ends.
+        let _ = ENTRIES.try_with(|spare| spare.give(std::mem::take(&mut self.entries)));
+    }
+}
+
 /// One object of a table.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'r> {
@@ -61,8 +73,10 @@ pub struct Row<'r> {
 
 impl Reply {
     /// Nothing yet of a document that has about so many fields.
-    pub(super) fn of(text: Arc<str>, fields: usize) -> Self {
-        Self { text, entries: Vec::with_capacity(fields), ..Self::default() }
+    pub(super) fn of(text: Rc<Text>, fields: usize) -> Self {
+        let mut entries = ENTRIES.with(Spare::take);
+        entries.reserve(fields);
+        Self { text, made: String::new(), head: Vec::new(), rows: Vec::new(), entries }
     }
 
     /// Keeps a copy of `part`.
@@ -115,19 +129,12 @@ impl Reply {
     ///
     /// # Errors
     /// [`Missing::CutOff`] if the document does not end, [`Missing::Garbage`] if it cannot be read.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Missing> {
+    pub fn parse(bytes: impl Into<Vec<u8>>) -> Result<Self, Missing> {
+        let bytes = bytes.into();
         if bytes.starts_with(b"STATUS=") {
-            return text::parse(bytes);
+            return text::parse(&bytes);
         }
-        match json::parse(bytes) {
-            Ok(reply) => Ok(reply),
-            // Well-formed as far as it goes: nothing to repair, and nothing is made up for the rest.
-            Err(Unreadable::Unfinished) => Err(Missing::CutOff),
-            Err(Unreadable::Malformed) => {
-                let repaired = repair::repair(bytes)?;
-                json::parse(repaired.as_bytes()).map_err(|_| Missing::Garbage)
-            }
-        }
+        strictly(bytes, json::parse)
     }
 
     /// Reads the reply to several commands at once: one for each of `names`, `None` for those that it lacks.
@@ -136,17 +143,10 @@ impl Reply {
     /// As [`Reply::parse`]; [`Missing::RemoteError`] if it holds none of them, as the error of firmware that
     /// does not know joined commands.
     pub fn parse_joined<'n>(
-        bytes: &[u8],
+        bytes: impl Into<Vec<u8>>,
         names: impl Iterator<Item = &'n str> + Clone,
     ) -> Result<Vec<Option<Self>>, Missing> {
-        let replies = match joined::parse(bytes, names.clone()) {
-            Ok(replies) => replies,
-            Err(Unreadable::Unfinished) => return Err(Missing::CutOff),
-            Err(Unreadable::Malformed) => {
-                let repaired = repair::repair(bytes)?;
-                joined::parse(repaired.as_bytes(), names).map_err(|_| Missing::Garbage)?
-            }
-        };
+        let replies = strictly(bytes.into(), |text| joined::parse(text, names.clone()))?;
         if replies.iter().all(Option::is_none) { Err(Missing::RemoteError) } else { Ok(replies) }
     }
 
@@ -195,6 +195,24 @@ impl Reply {
         }
         .unwrap_or_default()
     }
+}
+
+/// Reads a document as it stands, and only if that fails through [`repair`].
+fn strictly<T>(bytes: Vec<u8>, read: impl Fn(&Rc<Text>) -> Result<T, Unreadable>) -> Result<T, Missing> {
+    let text = match Text::of(bytes) {
+        Ok(text) => Rc::new(text),
+        Err(bytes) => return repaired(&bytes, read),
+    };
+    match read(&text) {
+        Ok(whole) => Ok(whole),
+        // Well-formed as far as it goes: nothing to repair, and nothing is made up for the rest.
+        Err(Unreadable::Unfinished) => Err(Missing::CutOff),
+        Err(Unreadable::Malformed) => repaired(text.as_bytes(), read),
+    }
+}
+
+fn repaired<T>(bytes: &[u8], read: impl Fn(&Rc<Text>) -> Result<T, Unreadable>) -> Result<T, Missing> {
+    read(&Rc::new(repair::repair(bytes)?.into())).map_err(|_| Missing::Garbage)
 }
 
 impl<'r> Row<'r> {

@@ -141,7 +141,7 @@ fn every_family_survives_every_mangled_reply() {
                 if random.u8(0..3) > 0 {
                     mangle(&mut bytes, &mut random);
                 }
-                if let Err(why) = replies.take(*command, &bytes) {
+                if let Err(why) = replies.take(*command, bytes) {
                     replies.put(*command, Err(why));
                 }
             }
@@ -177,7 +177,7 @@ fn a_reply_to_several_commands_survives_too() {
     for _ in 0..4_000 {
         let mut bytes = whole.clone().into_bytes();
         mangle(&mut bytes, &mut random);
-        match Reply::parse_joined(&bytes, names.into_iter()) {
+        match Reply::parse_joined(bytes.as_slice(), names.into_iter()) {
             Ok(replies) => read += replies.iter().flatten().count(),
             Err(why) => assert!(matches!(why, Missing::CutOff | Missing::Garbage | Missing::RemoteError)),
         }

@@ -279,7 +279,7 @@ fn stats_of(folder: &str) -> Vec<u8> {
 fn no_part_of_a_reply_is_taken_for_the_whole() {
     for folder in ["antminer-s19pro-stock-2022.12", "malformed/m01-brace-brace"] {
         let whole = stats_of(folder);
-        assert!(Reply::parse(&whole).is_ok());
+        assert!(Reply::parse(whole.as_slice()).is_ok());
         for end in 0..whole.len() {
             assert_eq!(Reply::parse(&whole[..end]).unwrap_err(), Missing::CutOff, "{folder}: {end} bytes");
         }
@@ -328,7 +328,7 @@ fn damaged_replies_never_panic_and_never_report_the_impossible() {
                 }
             }
             let mut replies = Replies::default();
-            readable += u32::from(replies.take(command, &bytes).is_ok());
+            readable += u32::from(replies.take(command, bytes).is_ok());
             let mut known = Known::default();
             (driver.learn)(&replies, &mut known);
             let report = (driver.report)(&replies, &known);
