@@ -81,7 +81,7 @@ pub struct Account {
     pub lost: u64,
     /// Came again as they were.
     pub duplicates: u64,
-    /// Came changed, or behind later ones.
+    /// Came changed or behind later ones, or are counted as dropped and were not.
     pub wrong: u64,
 }
 
@@ -101,6 +101,7 @@ impl Account {
                 account.lost += u64::from(seq < committed && !delivered && !queued);
             }
         }
+        account.wrong += account.dropped.saturating_sub(account.lost);
         account.lost = account.lost.saturating_sub(account.dropped);
         account.duplicates =
             seen.times.values().flatten().map(|times| u64::from(times.saturating_sub(1))).sum();

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::check::{Account, Seen};
 use super::proxy::{Mode, Proxy};
 use super::recorder::Recorder;
-use super::scenarios::Tmpfs;
+use super::tmpfs::Tmpfs;
 use super::writer::Order;
 use crate::broker::Broker;
 
