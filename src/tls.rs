@@ -52,6 +52,47 @@ pub fn authorities(file: &Path) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
+/// When a certificate ends, Unix seconds; `None` where its dates cannot be read. From the structure of
+/// RFC 5280, 4.1.
+pub fn not_after(certificate: &CertificateDer<'_>) -> Option<i64> {
+    let (_, whole, _) = element(certificate)?;
+    let (_, mut rest, _) = element(whole)?;
+    // Version, which old ones lack; serial number, algorithm, issuer.
+    if element(rest)?.0 == 0xa0 {
+        rest = element(rest)?.2;
+    }
+    for _ in 0..3 {
+        rest = element(rest)?.2;
+    }
+    let (_, validity, _) = element(rest)?;
+    let (tag, end, _) = element(element(validity)?.2)?;
+    let text = std::str::from_utf8(end).ok()?;
+    // UTCTime has two digits of the year, from 1950 to 2049.
+    let century = match tag {
+        0x17 if text.starts_with(['5', '6', '7', '8', '9']) => "19",
+        0x17 => "20",
+        _ => "",
+    };
+    let time = jiff::civil::DateTime::strptime("%Y%m%d%H%M%SZ", format!("{century}{text}")).ok()?;
+    Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())
+}
+
+/// The first element of DER: its tag, what is in it, and what comes behind it.
+fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&tag, rest) = der.split_first()?;
+    let (&first, rest) = rest.split_first()?;
+    let (length, rest) = match first {
+        0..=0x7f => (usize::from(first), rest),
+        0x81..=0x83 => {
+            let (bytes, rest) = rest.split_at_checked(usize::from(first - 0x80))?;
+            (bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), rest)
+        }
+        _ => return None,
+    };
+    let (inside, behind) = rest.split_at_checked(length)?;
+    Some((tag, inside, behind))
+}
+
 /// All certificates in a PEM file, at least one.
 ///
 /// # Errors

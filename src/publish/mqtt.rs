@@ -68,6 +68,8 @@ pub struct LinkHealth {
     pub refused: ByClass<Option<String>>,
     /// Messages of others that found no room.
     pub arrivals_dropped: u64,
+    /// When the first of the certificates in the config's files ends, Unix seconds.
+    pub cert_expires: Option<i64>,
     /// Why there is no connection, and what to do; `None` while there is one.
     pub last_error: Option<String>,
 }
@@ -152,7 +154,8 @@ pub fn spawn(
 ) -> Result<PublisherHandle, MqttError> {
     let link = Link::new(config, client)?;
     let (stop, stopped) = watch::channel(false);
-    let (report, health) = watch::channel(LinkHealth::default());
+    let cert_expires = config.tls.as_ref().and_then(tls::expires);
+    let (report, health) = watch::channel(LinkHealth { cert_expires, ..LinkHealth::default() });
     let task = tokio::spawn(Publisher::new(link, live, records, inboxes, (stopped, report)).run());
     Ok(PublisherHandle { stop, health, task })
 }

@@ -42,6 +42,14 @@ pub fn client_config(config: &TlsConfig) -> Result<ClientConfig, TlsError> {
     }
 }
 
+/// When the first of the certificates in the files of `[mqtt.tls]` ends, Unix seconds. The system's are
+/// not looked at: its updates renew them.
+pub fn expires(config: &TlsConfig) -> Option<i64> {
+    let files = [&config.ca_file, &config.cert_file].into_iter().flatten();
+    let all = files.filter_map(|file| tls::certificates(file).ok()).flatten();
+    all.filter_map(|certificate| tls::not_after(&certificate)).min()
+}
+
 fn system_roots() -> Result<RootCertStore, TlsError> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
@@ -81,6 +89,19 @@ impl TlsError {
 mod tests {
     use super::*;
 
+    /// Made with OpenSSL, and when it says that it ends.
+    const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\n\
+        MIIBcjCCARmgAwIBAgIUWNVSOWnizUMs0Aa7yHf4okEXMZIwCgYIKoZIzj0EAwIw\n\
+        DzENMAsGA1UEAwwEdGVzdDAeFw0yNjExMjYxMjMwNThaFw0yOTA4MjIxMjMwNTha\n\
+        MA8xDTALBgNVBAMMBHRlc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAT8rrhu\n\
+        Aw4Suq27z8ngbmy0AVgi9xYPxeXEbZgEGiWXO/hk2FORbETLH32pLntHHBNPPBS0\n\
+        YRXgJrX0rz/62atko1MwUTAdBgNVHQ4EFgQUXaz3LyP+EEgTWXP7CiyzeL8MeCEw\n\
+        HwYDVR0jBBgwFoAUXaz3LyP+EEgTWXP7CiyzeL8MeCEwDwYDVR0TAQH/BAUwAwEB\n\
+        /zAKBggqhkjOPQQDAgNHADBEAiBRRMufBNBkbYV3ZbssGZ40DmaXH7UxyEK13L5g\n\
+        UwWLbgIgcQS/eL5Snd01Dgs1rUMW55Z+qXG8k4ocRdS2BoBGwfc=\n\
+        -----END CERTIFICATE-----";
+    const CERTIFICATE_ENDS: i64 = 1_882_096_258;
+
     fn config(ca: Option<&Path>, cert: Option<&Path>, key: Option<&Path>) -> TlsConfig {
         TlsConfig {
             ca_file: ca.map(Path::to_owned),
@@ -100,6 +121,15 @@ mod tests {
         std::fs::write(&text, "not a certificate").unwrap();
         let message = client_config(&config(Some(&text), None, None)).unwrap_err().to_string();
         assert!(message.ends_with("notes.txt: holds no certificate in PEM form"), "{message}");
+    }
+
+    #[test]
+    fn the_end_of_a_certificate_is_read_from_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ca.pem");
+        std::fs::write(&file, CERTIFICATE).unwrap();
+        assert_eq!(expires(&config(Some(&file), None, None)), Some(CERTIFICATE_ENDS));
+        assert_eq!(expires(&config(None, None, None)), None);
     }
 
     #[test]

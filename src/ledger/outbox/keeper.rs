@@ -29,6 +29,14 @@ pub(in crate::ledger) struct Keeper {
     trims_on: bool,
 }
 
+/// What a broker is to get next.
+#[derive(Debug)]
+pub(in crate::ledger) struct Read {
+    pub records: Vec<Record>,
+    /// Those among them whose bytes are not those that were written.
+    pub damaged: Vec<(RecordClass, Entry)>,
+}
+
 impl Keeper {
     /// Takes in what the file holds, and counts what it lacks.
     pub fn open(
@@ -123,12 +131,7 @@ impl Keeper {
     }
 
     /// The next records for a broker, and those whose bytes are damaged.
-    pub fn read(
-        &self,
-        connection: &Connection,
-        broker: &str,
-        wanted: &Wanted,
-    ) -> rusqlite::Result<(Vec<Record>, Vec<(RecordClass, Entry)>)> {
+    pub fn read(&self, connection: &Connection, broker: &str, wanted: &Wanted) -> rusqlite::Result<Read> {
         let (mut records, mut damaged, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
         for class in RecordClass::ALL {
             let Some(after) = wanted.after.of(class) else { continue };
@@ -151,7 +154,7 @@ impl Keeper {
                 records.len() < wanted.messages && damaged.len() < wanted.messages
             })?;
         }
-        Ok((records, damaged))
+        Ok(Read { records, damaged })
     }
 
     /// Takes damaged records out.

@@ -13,7 +13,7 @@ use super::{Batch, Command, Status};
 use crate::clock::{self, Now, UnixMs};
 use crate::ledger::accrual::OpenInterval;
 use crate::ledger::decision;
-use crate::ledger::outbox::keeper::Keeper;
+use crate::ledger::outbox::keeper::{Keeper, Read};
 use crate::ledger::outbox::{Record, Request};
 use crate::ledger::outlet::{Fresh, Outlet};
 use crate::ledger::reconcile;
@@ -271,7 +271,7 @@ impl Writer {
     /// What there is for a publisher. Records whose bytes are damaged go.
     fn read(&mut self, request: &Request) -> rusqlite::Result<Vec<Record>> {
         let Some(keeper) = &mut self.keeper else { return Ok(Vec::new()) };
-        let (records, damaged) = keeper.read(&self.connection, &request.broker, &request.wanted)?;
+        let Read { records, damaged } = keeper.read(&self.connection, &request.broker, &request.wanted)?;
         if !damaged.is_empty() {
             tracing::warn!(records = damaged.len(), "records of the outbox are damaged and dropped");
             let mut fresh = keeper.clone();

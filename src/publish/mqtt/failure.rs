@@ -25,6 +25,11 @@ impl Failure {
         self.hint != LISTENER && self.hint != NETWORK
     }
 
+    /// Whether another client has taken this one's place.
+    pub fn ousted(&self) -> bool {
+        self.hint == TAKEN_OVER
+    }
+
     pub fn silence(time: Duration) -> Self {
         Self::new(format!("nothing heard for {} s", time.as_secs()), NETWORK)
     }
@@ -51,6 +56,9 @@ const CLIENT_CERTIFICATE: &str =
 const TAKEN_OVER: &str = "another client uses the same mqtt.client_id: give each its own";
 // Not every broker says why: mosquitto 2.0 closes the ousted connection without a word.
 const CLOSED: &str = "see the broker's log; a second client with the same mqtt.client_id has this effect too";
+// Where to is not followed: a broker that can send everybody elsewhere could send everything elsewhere. The
+// crate does not hand it over either.
+const MOVED: &str = "the broker sends its clients to another one, see its log: set mqtt.host to that one";
 const VERSION: &str = "wattsplit needs a broker that speaks MQTT 5";
 const BROKER_LOG: &str = "see the broker's log";
 const AGAIN: &str = "it is tried again";
@@ -92,6 +100,7 @@ fn refused(code: ConnectReturnCode) -> Failure {
             ("client id refused", "set mqtt.client_id to one that the broker accepts")
         }
         Code::RetainNotSupported => ("retained messages refused", "allow them on the broker"),
+        Code::UseAnotherServer | Code::ServerMoved => ("connection refused", MOVED),
         Code::ServerBusy | Code::ServerUnavailable | Code::ServiceUnavailable => ("broker is busy", AGAIN),
         Code::ConnectionRateExceeded | Code::QuotaExceeded => ("too many connections", BROKER_LOG),
         _ => return Failure::new(format!("connection refused ({code:?})"), BROKER_LOG),
@@ -107,6 +116,10 @@ fn state_failure(error: &StateError, stage: Stage) -> Failure {
         StateError::ServerDisconnect { reason_code: DisconnectReasonCode::SessionTakenOver, .. } => {
             Failure::new("the broker ended the connection", TAKEN_OVER)
         }
+        StateError::ServerDisconnect {
+            reason_code: DisconnectReasonCode::UseAnotherServer | DisconnectReasonCode::ServerMoved,
+            ..
+        } => Failure::new("the broker ended the connection", MOVED),
         StateError::ServerDisconnect { reason_code, .. } => {
             Failure::new(format!("the broker ended the connection ({reason_code:?})"), BROKER_LOG)
         }
@@ -165,6 +178,17 @@ fn tls_failure(error: &RustlsError) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_that_was_ousted_and_one_that_is_sent_elsewhere_are_told_apart() {
+        let ended = |reason_code| {
+            let error = StateError::ServerDisconnect { reason_code, reason_string: None };
+            explain(&ConnectionError::MqttState(error), Stage::Accepted)
+        };
+        assert!(ended(DisconnectReasonCode::SessionTakenOver).ousted());
+        assert_eq!(ended(DisconnectReasonCode::UseAnotherServer).hint, MOVED);
+        assert_eq!(ended(DisconnectReasonCode::ServerBusy).hint, BROKER_LOG);
+    }
 
     #[test]
     fn a_refused_login_says_where_the_login_comes_from() {

@@ -23,6 +23,8 @@ use crate::publish::LiveSet;
 use crate::publish::backoff::Backoff;
 use crate::publish::delivery::{Delivery, LandedRecord, Limits, Step, Verdict};
 
+/// Two clients with the same id throw each other out: this one leaves the other in peace for so long.
+const OUSTED: Duration = Duration::from_secs(120);
 /// Pings that may pass while the broker owes an acknowledgement and sends none.
 const PINGS_WITHOUT_ACK: u32 = 3;
 
@@ -80,6 +82,7 @@ impl Publisher {
             self.health.send_modify(|health| health.connected = false);
             let End::Lost(failure) = end else { return };
             let wait = self.backoff.wait(fastrand::f64(), failure.heard());
+            let wait = if failure.ousted() { wait.max(OUSTED) } else { wait };
             self.report(failure);
             if self.pause(wait).await.is_err() {
                 return;

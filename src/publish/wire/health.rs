@@ -14,7 +14,7 @@ pub fn own_health(flat: &mut Flat, health: &Health, now: UnixMs) {
     flat.figure("polls_ok", health.polls_ok);
     flat.figure("polls_failed", health.polls_failed);
     for broker in &health.brokers {
-        of_broker(flat, broker);
+        of_broker(flat, broker, now);
     }
     let dropped = health.brokers.iter().map(|broker| broker.link.records_dropped);
     flat.figure("records_dropped", dropped.fold(0, u64::saturating_add));
@@ -30,7 +30,7 @@ pub fn own_health(flat: &mut Flat, health: &Health, now: UnixMs) {
 }
 
 /// `mqtt_…` of the first broker, `mqtt_central_…` of the second.
-fn of_broker(flat: &mut Flat, broker: &BrokerHealth) {
+fn of_broker(flat: &mut Flat, broker: &BrokerHealth, now: UnixMs) {
     let base = if broker.name == "main" { "mqtt".to_owned() } else { format!("mqtt_{}", broker.name) };
     let link = &broker.link;
     flat.flag(&format!("{base}_connected"), Some(link.connected));
@@ -38,6 +38,8 @@ fn of_broker(flat: &mut Flat, broker: &BrokerHealth) {
     flat.figure(&format!("{base}_oversize"), link.oversize);
     flat.figure(&format!("{base}_rejected"), link.rejected);
     flat.known(&format!("{base}_acks_per_s"), broker.acks_per_s);
+    let left = link.cert_expires.map(|end| end.saturating_sub(now.0.div_euclid(1_000)) as f64);
+    flat.known(&format!("{base}_cert_expires_s"), left);
     flat.word(&format!("{base}_last_error"), link.last_error.as_deref());
 }
 

@@ -182,7 +182,11 @@ pub fn site(state: State) -> Picture {
 
 /// One that is connected, and one that is not.
 fn brokers() -> Vec<BrokerHealth> {
-    let link = |last_error: &str| LinkHealth { last_error: Some(last_error.into()), ..LinkHealth::default() };
+    let link = |last_error: &str| LinkHealth {
+        last_error: Some(last_error.into()),
+        cert_expires: Some(1_800_000_000),
+        ..LinkHealth::default()
+    };
     ["main", "central"]
         .map(|name| BrokerHealth { name, link: link("no answer; check it"), acks_per_s: Some(1.5) })
         .into()
