@@ -119,7 +119,7 @@ pub struct Refused {
 /// What the thread is asked for.
 #[derive(Debug)]
 pub enum Command {
-    Write(Batch),
+    Write(Box<Batch>),
     /// What a publisher can take is to be read.
     Next(Request),
     Confirmed(Confirmed),
@@ -182,7 +182,7 @@ impl Ledger {
         // Counted before it is sent: the thread counts down when it is on disk.
         let sent = !full && {
             self.queued.fetch_add(1, Ordering::AcqRel);
-            self.commands.send(Command::Write(batch)).is_ok()
+            self.commands.send(Command::Write(Box::new(batch))).is_ok()
         };
         if sent {
             return Ok(());

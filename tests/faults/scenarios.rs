@@ -31,8 +31,10 @@ impl Form {
 /// What a scenario leaves: the rig to account for, or why it cannot be run here.
 pub type Played = Result<Rig, String>;
 
+pub type Scenario = (&'static str, fn(Form) -> Played);
+
 /// Those that take longest come first.
-pub const ALL: [(&str, fn(Form) -> Played); 14] = [
+pub const ALL: [Scenario; 14] = [
     ("hole-long", link::hole_long),
     ("broker-killed", killed::broker_killed),
     ("both-killed", killed::both_killed),

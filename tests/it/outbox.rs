@@ -3,8 +3,8 @@
 mod damage;
 mod delivered;
 mod file;
-mod refused;
 mod power_cut;
+mod refused;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -47,11 +47,12 @@ fn state(config: &Config, picture: Option<&Picture>) -> String {
     };
     let health = &picture.health;
     let all = health.sources_ok.saturating_add(health.sources_failing);
-    let broker = if health.mqtt_connects == 0 { ", no broker yet" } else { "" };
+    let away = health.brokers.iter().filter(|broker| !broker.link.connected);
+    let away: String = away.map(|broker| format!(", no connection to the {} broker", broker.name)).collect();
     let ledger = match &health.ledger {
         Some(ledger) if ledger.failing => ", the ledger cannot be written",
         _ => "",
     };
     let advice = &picture.advice.text;
-    format!("{site}: {} of {all} sources answer{broker}{ledger}; {advice}", health.sources_ok)
+    format!("{site}: {} of {all} sources answer{away}{ledger}; {advice}", health.sources_ok)
 }

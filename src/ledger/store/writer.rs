@@ -112,7 +112,7 @@ impl Writer {
 
     fn take(&mut self, command: Command) {
         match command {
-            Command::Write(batch) => self.batches.push(batch),
+            Command::Write(batch) => self.batches.push(*batch),
             Command::Next(request) => self.requests.push(request),
             Command::Confirmed(confirmed) => {
                 if let Some(keeper) = &mut self.keeper {

@@ -325,13 +325,12 @@ impl Publisher {
     fn send(&mut self, client: &AsyncClient, connection: &mut Connection) {
         let now = clock::now().mono;
         self.hand_over(client, now);
-        if let Some(until) = connection.draining.filter(|_| !connection.closing) {
-            if now >= until || (connection.drained && self.delivery.nothing_stored()) {
-                connection.closing = true;
-                self.backlog.take_back();
-                self.delivery.close();
-                self.hand_over(client, now);
-            }
+        let drained = connection.drained && self.delivery.nothing_stored();
+        if !connection.closing && connection.draining.is_some_and(|until| drained || now >= until) {
+            connection.closing = true;
+            self.backlog.take_back();
+            self.delivery.close();
+            self.hand_over(client, now);
         }
         if !connection.closing {
             let wait = connection.draining.is_none();

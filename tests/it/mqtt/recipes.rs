@@ -76,6 +76,7 @@ async fn with_the_access_list_a_site_writes_below_its_own_prefix_only_and_reader
     // The same login calls itself after another site.
     let (_live, live) = tokio::sync::watch::channel(measured().live());
     let (_records, records) = tokio::sync::mpsc::unbounded_channel();
+    let records = mqtt::Records::unwritten(records);
     let other = mqtt::spawn(&own, Client::site("tx02"), live, records, Vec::new()).unwrap();
     let sent = measured().live().len() as u64 + 1;
     health(&other, "every topic refused", |health| health.rejected == sent).await;
