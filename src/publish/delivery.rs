@@ -230,10 +230,11 @@ impl Delivery {
         self.stored.is_empty()
     }
 
-    /// When there is something to do that nothing else tells of, monotonic.
-    pub fn due(&self, now: Duration) -> Option<Duration> {
-        let paced = self.stored.is_ready().then(|| self.pace.due()).filter(|due| *due > now);
-        [paced, self.stored.due(now)].into_iter().flatten().min()
+    /// When there is something to do that nothing else tells of, monotonic. May have passed.
+    pub fn due(&self) -> Option<Duration> {
+        // Without room it is an acknowledgement that tells.
+        let paced = (self.has_room() && self.stored.is_ready()).then(|| self.pace.due());
+        [paced, self.stored.due()].into_iter().flatten().min()
     }
 
     /// Lets go of halts that are over. Whether there was one: more is wanted then.
@@ -259,7 +260,7 @@ impl Delivery {
         if let Some(topic) = live {
             return Some(self.next_live(topic));
         }
-        if in_flight >= self.limits.window - self.limits.window / LEFT_TO_LIVE {
+        if !self.has_room() {
             return None;
         }
         match self.records.pop() {
@@ -267,6 +268,12 @@ impl Delivery {
             None if self.stored.is_ready() && self.pace.take(now) => self.send_stored(),
             None => None,
         }
+    }
+
+    /// For records.
+    fn has_room(&self) -> bool {
+        let in_flight = self.handed.len() + self.flying.len();
+        in_flight < self.limits.window - self.limits.window / LEFT_TO_LIVE
     }
 
     fn next_live(&mut self, topic: String) -> Step {

@@ -84,10 +84,10 @@ impl Stored {
         Some(Wanted { after, messages, bytes, wait: true })
     }
 
-    /// When a class that is halted is to be tried again, monotonic.
-    pub fn due(&self, now: Duration) -> Option<Duration> {
+    /// When a class that is halted is to be tried again, monotonic. May have passed: nothing else tells of it.
+    pub fn due(&self) -> Option<Duration> {
         let halts = RecordClass::ALL.map(|class| self.lanes.of(class).until);
-        halts.into_iter().filter(|until| *until > now).min()
+        halts.into_iter().filter(|until| *until > Duration::ZERO).min()
     }
 
     /// Takes a record in, as the pieces that fit the broker and what fits in none.

@@ -267,8 +267,9 @@ impl Publisher {
     fn due(&self, connection: &Connection) -> Duration {
         let now = clock::now().mono;
         let draining = connection.draining.filter(|_| !connection.closing);
+        // The next set tells, should this be missed.
         let live = Some(self.next_live).filter(|next| *next > now);
-        let due = [self.delivery.due(now), draining, live].into_iter().flatten().min();
+        let due = [self.delivery.due(), draining, live].into_iter().flatten().min();
         due.map_or(Duration::MAX, |due| due.saturating_sub(now))
     }
 
