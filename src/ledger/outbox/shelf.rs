@@ -76,7 +76,8 @@ pub(super) fn read(
         let entry = Entry {
             n,
             bytes: (topic.len() + payload.len()) as u64,
-            records: u64::try_from(records).unwrap_or(1),
+            // None holds nothing: a count that is damaged must not hide the record.
+            records: u64::try_from(records).unwrap_or(1).max(1),
             at: UnixMs(at),
         };
         let found = match std::str::from_utf8(topic) {
