@@ -18,11 +18,13 @@ use crate::ledger::outbox::{Record, Unsendable, Wanted};
 use crate::ledger::{Message, RecordClass};
 
 mod pace;
+mod parcel;
 mod progress;
 mod stored;
 mod waiting;
 
 use pace::Pace;
+use parcel::{Flight, Parcel};
 pub use stored::Passed;
 use stored::Stored;
 use waiting::Waiting;
@@ -77,6 +79,8 @@ pub struct Delivery {
     closing: bool,
     todo: VecDeque<String>,
     records: Waiting,
+    /// Largest payload that the broker takes, by how connections have ended.
+    most_bytes: usize,
     /// Largest payload of a record, by what this connection has shown.
     record_bytes: usize,
     stored: Stored,
@@ -86,30 +90,6 @@ pub struct Delivery {
     flying: VecDeque<Flight>,
     /// Topics that the broker may hold, from this connection or from one before.
     retained: BTreeSet<String>,
-}
-
-/// What is on its way.
-#[derive(Debug)]
-enum Parcel {
-    /// The payload is in the round.
-    Live(String),
-    Record(Message),
-    /// It is on disk.
-    Stored {
-        class: RecordClass,
-        n: i64,
-        topic: String,
-        payload_bytes: usize,
-    },
-}
-
-impl Parcel {
-    fn topic(&self) -> &str {
-        match self {
-            Parcel::Live(topic) | Parcel::Stored { topic, .. } => topic,
-            Parcel::Record(message) => &message.topic,
-        }
-    }
 }
 
 /// What an acknowledgement was about.
@@ -138,13 +118,6 @@ pub enum Verdict {
     RefusedForSize,
 }
 
-#[derive(Debug)]
-struct Flight {
-    id: u16,
-    parcel: Parcel,
-    acked: bool,
-}
-
 impl Delivery {
     /// `records_per_s`: at most so many records go out in a second.
     pub fn new(records_per_s: u32) -> Self {
@@ -154,6 +127,7 @@ impl Delivery {
             closing: false,
             todo: VecDeque::new(),
             records: Waiting::default(),
+            most_bytes: usize::MAX,
             record_bytes: usize::MAX,
             stored: Stored::default(),
             pace: Pace::new(records_per_s),
@@ -165,7 +139,7 @@ impl Delivery {
 
     /// A new connection: everything is to be sent, `status` first.
     pub fn connected(&mut self, limits: Limits) {
-        self.limits = limits;
+        self.limits = Limits { payload_bytes: limits.payload_bytes.min(self.most_bytes), ..limits };
         self.record_bytes = usize::MAX;
         self.round = None;
         let flying = self.flying.drain(..).filter(|flight| !flight.acked).map(|flight| flight.parcel);
@@ -178,6 +152,21 @@ impl Delivery {
         self.stored.rewind();
         self.todo.clear();
         self.todo.push_back(topics::STATUS.to_owned());
+    }
+
+    /// The connection ended because something was too large for the broker, which did not say what: from now
+    /// on nothing is sent that is larger than half of the largest that was on its way. Returns the new limit
+    /// in bytes; `None` where nothing was larger than what is worth to be halved.
+    pub fn too_large(&mut self) -> Option<usize> {
+        let parcels = self.handed.iter().chain(self.flying.iter().map(|flight| &flight.parcel));
+        let sizes = parcels.map(|parcel| match parcel {
+            Parcel::Live(topic) => self.payload(topic).len(),
+            Parcel::Record(message) => message.payload.len(),
+            Parcel::Stored { payload_bytes, .. } => *payload_bytes,
+        });
+        let largest = sizes.max().filter(|largest| *largest > SMALLEST)?;
+        self.most_bytes = (largest / 2).max(SMALLEST);
+        Some(self.most_bytes)
     }
 
     /// Starts a round with the newest set, if the round before has ended. Whether it did.

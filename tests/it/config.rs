@@ -148,7 +148,7 @@ fn a_good_file_is_summed_up_with_what_was_not_checked() {
 $DIR/ok-full.toml: no problems
 
 site       ridge, node gate-1, time zone America/Chicago, cap 12000 kW
-mqtt       broker.example.org port 8883 with TLS, topics acme/power/ridge/…
+mqtt       broker.example.org port 8883 with TLS, and 10.0.0.7 port 1884, topics acme/power/ridge/…
 asic       3 groups, 815 addresses
              row-1: 307 addresses, every 30 s
                3 labels in $DIR/files/row-1.csv; 1 line is about no miner of this group: line 5 10.99.0.1:4028

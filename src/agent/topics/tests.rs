@@ -5,7 +5,7 @@ use crate::config::{Config, Places};
 use crate::reading::{Quality, Sample};
 use crate::site::{Layout, Site};
 
-const METER: &str = "[site]\nname = \"tx01\"\n[mqtt]\nhost = \"broker\"\n\
+const METER: &str = "[site]\nname = \"tx01\"\n[mqtt]\nhost = \"127.0.0.1\"\n\
     [meter]\ntopic = \"scada/power\"\npower_key = \"/kw\"\npower_unit = \"kw\"\n";
 
 fn at(secs: u64) -> Now {

@@ -122,6 +122,22 @@ fn what_is_too_large_for_the_config_or_the_broker_is_not_sent() {
 }
 
 #[test]
+fn after_a_connection_that_ended_over_a_size_nothing_is_sent_that_is_larger_than_half_of_the_largest() {
+    let big = "x".repeat(4_000);
+    let newest = set(&[("a", &big), ("b", "1")]);
+    let roomy = Limits { payload_bytes: 10_000, ..LIMITS };
+    let mut delivery = Delivery::new(RATE);
+    delivery.connected(roomy);
+    drain(&mut delivery, &set(&[]));
+    delivery.offer(&newest);
+    while delivery.next(NOW).is_some() {}
+    assert_eq!(delivery.too_large(), Some(2_000));
+    delivery.connected(roomy);
+    assert_eq!(drain(&mut delivery, &newest), sent(&[("status", "online"), ("b", "1")]));
+    assert_eq!(delivery.too_large(), None, "it was for another reason");
+}
+
+#[test]
 fn the_last_word_is_offline() {
     let mut delivery = Delivery::new(RATE);
     delivery.connected(LIMITS);

@@ -30,6 +30,11 @@ impl Failure {
         self.hint == TAKEN_OVER
     }
 
+    /// Whether something that was on its way is too large for the broker.
+    pub fn too_large(&self) -> bool {
+        self.hint == TOO_LARGE
+    }
+
     pub fn silence(time: Duration) -> Self {
         Self::new(format!("nothing heard for {} s", time.as_secs()), NETWORK)
     }
@@ -59,9 +64,14 @@ const CLOSED: &str = "see the broker's log; a second client with the same mqtt.c
 // Where to is not followed: a broker that can send everybody elsewhere could send everything elsewhere. The
 // crate does not hand it over either.
 const MOVED: &str = "the broker sends its clients to another one, see its log: set mqtt.host to that one";
+const TOO_LARGE: &str =
+    "records go in smaller messages now, what cannot be cut stays out: see the broker's limit";
 const VERSION: &str = "wattsplit needs a broker that speaks MQTT 5";
 const BROKER_LOG: &str = "see the broker's log";
 const AGAIN: &str = "it is tried again";
+
+/// Reason code of MQTT 5, section 2.4.
+const PACKET_TOO_LARGE: u8 = 0x95;
 
 /// How far a connection had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,8 +130,16 @@ fn state_failure(error: &StateError, stage: Stage) -> Failure {
             reason_code: DisconnectReasonCode::UseAnotherServer | DisconnectReasonCode::ServerMoved,
             ..
         } => Failure::new("the broker ended the connection", MOVED),
+        StateError::ServerDisconnect { reason_code: DisconnectReasonCode::PacketTooLarge, .. } => {
+            Failure::new("the broker ended the connection over a message that is too large", TOO_LARGE)
+        }
         StateError::ServerDisconnect { reason_code, .. } => {
             Failure::new(format!("the broker ended the connection ({reason_code:?})"), BROKER_LOG)
+        }
+        // Mosquitto acknowledges with it what is beyond its `message_size_limit`. The standard has no such
+        // acknowledgement, and the crate gives up over it.
+        StateError::Deserialization(WireError::InvalidConnectReturnCode(PACKET_TOO_LARGE)) => {
+            Failure::new("the broker refused a message that is too large", TOO_LARGE)
         }
         StateError::Deserialization(e) => Failure::new(format!("unreadable answer ({e})"), VERSION),
         other => Failure::new(other.to_string(), AGAIN),
@@ -187,6 +205,7 @@ mod tests {
         };
         assert!(ended(DisconnectReasonCode::SessionTakenOver).ousted());
         assert_eq!(ended(DisconnectReasonCode::UseAnotherServer).hint, MOVED);
+        assert!(ended(DisconnectReasonCode::PacketTooLarge).too_large());
         assert_eq!(ended(DisconnectReasonCode::ServerBusy).hint, BROKER_LOG);
     }
 

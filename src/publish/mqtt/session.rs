@@ -81,6 +81,10 @@ impl Publisher {
             self.backlog.take_back();
             self.health.send_modify(|health| health.connected = false);
             let End::Lost(failure) = end else { return };
+            if failure.too_large() && self.delivery.too_large().is_some() {
+                self.report(failure);
+                continue;
+            }
             let wait = self.backoff.wait(fastrand::f64(), failure.heard());
             let wait = if failure.ousted() { wait.max(OUSTED) } else { wait };
             self.report(failure);

@@ -66,9 +66,9 @@ fn rows(numbers: std::ops::Range<u64>) -> Message {
 }
 
 /// Sends a message of 200 rows, one of a single row of 3 kB and one of a small row to a broker with
-/// `settings`: all small rows arrive, each once, and the large one is counted.
-async fn sends_what_fits(settings: &str) {
-    let Some(broker) = Broker::start(settings) else { return };
+/// `settings`: the large one is counted. Returns the others as they arrive.
+async fn sends_what_fits(settings: &str) -> Vec<u64> {
+    let Some(broker) = Broker::start(settings) else { return (0..201).collect() };
     let dir = tempfile::tempdir().unwrap();
     let mut subscriber = Subscriber::start(broker.observer_port).await;
     let mut ledger = open(&dir.path().join("ledger.sqlite"), &["main"], ROOMY);
@@ -87,13 +87,22 @@ async fn sends_what_fits(settings: &str) {
             .flat_map(|(_, payload)| serde_json::from_slice::<Vec<serde_json::Value>>(payload).unwrap());
         rows.map(|row| row["seq"].as_u64().unwrap()).collect()
     };
-    let seen = subscriber.until("all rows", |seen| numbers(seen).len() >= 201).await;
-    assert_eq!(numbers(&seen), (0..201).collect::<Vec<_>>(), "{settings}");
+    let all = |seen: &crate::broker::Seen| (0..201).all(|n| numbers(seen).contains(&n));
+    let seen = subscriber.until("all rows", all).await;
     let gap = &done.outbox.gaps[0];
     assert_eq!((gap.cause, gap.records), (Cause::TooLarge, 1), "{settings}");
+    numbers(&seen)
 }
 
 #[tokio::test]
 async fn a_message_is_split_for_a_broker_that_says_how_much_it_takes() {
-    sends_what_fits("allow_anonymous true\nmax_packet_size 2500").await;
+    let arrived = sends_what_fits("allow_anonymous true\nmax_packet_size 2500").await;
+    assert_eq!(arrived, (0..201).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_message_is_split_for_a_broker_that_only_refuses_what_is_too_large() {
+    // It ends the connection over each size that is tried, so what was on its way comes again.
+    let arrived = sends_what_fits("allow_anonymous true\nmessage_size_limit 2500").await;
+    assert_eq!(arrived.iter().max(), Some(&200));
 }
