@@ -1,12 +1,11 @@
 //! XID errors: sets of events, and waiting for them.
 
-use std::collections::HashMap;
 use std::ffi::{c_uint, c_ulonglong, c_void};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use super::c::{code, store};
-use super::script::{is_frozen, of, text};
+use super::script::{beside, is_frozen, of, text};
 use super::{Code, Device, SUCCESS, TIMEOUT, UNKNOWN};
 
 const XID: c_ulonglong = 8;
@@ -17,8 +16,8 @@ const STEP: Duration = Duration::from_millis(10);
 /// A set: the GPUs that are in it.
 type Set = Vec<usize>;
 
-/// How many errors of each GPU were delivered.
-static DELIVERED: Mutex<Option<HashMap<usize, usize>>> = Mutex::new(None);
+/// One error is delivered at a time.
+static DELIVERING: Mutex<()> = Mutex::new(());
 
 #[repr(C)]
 pub struct EventData {
@@ -70,10 +69,12 @@ pub extern "C" fn nvmlEventSetWait_v2(set: *mut c_void, to: *mut EventData, time
 fn next(gpu: usize) -> Result<Option<EventData>, Code> {
     let device = gpu as Device;
     let xids = text(&of(device, "xids"))?;
-    let mut delivered = DELIVERED.lock().map_err(|_| UNKNOWN)?;
-    let delivered = delivered.get_or_insert_default().entry(gpu).or_default();
-    let Some(xid) = xids.split_whitespace().nth(*delivered) else { return Ok(None) };
-    *delivered += 1;
+    let _one = DELIVERING.lock().map_err(|_| UNKNOWN)?;
+    // In a file: an error is not delivered again when this library was out of memory meanwhile.
+    let delivered = beside("held").ok_or(UNKNOWN)?.with_extension(format!("delivered-{gpu}"));
+    let count = std::fs::read_to_string(&delivered).ok().and_then(|count| count.parse().ok()).unwrap_or(0);
+    let Some(xid) = xids.split_whitespace().nth(count) else { return Ok(None) };
+    std::fs::write(&delivered, (count + 1).to_string()).map_err(|_| UNKNOWN)?;
     let data = xid.parse().map_err(|_| UNKNOWN)?;
     Ok(Some(EventData { device, kind: XID, data, instance: u32::MAX, compute_instance: u32::MAX }))
 }
