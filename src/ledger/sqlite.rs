@@ -1,6 +1,7 @@
 //! What the ledger looks like in SQLite, and how it is written.
 
 pub(super) mod aside;
+pub(super) mod lock;
 mod site;
 
 use std::collections::BTreeSet;
@@ -129,6 +130,10 @@ pub enum LedgerError {
     Absent { path: PathBuf },
     #[error("ledger {path}: cannot start its thread: {source}")]
     Thread { path: PathBuf, source: std::io::Error },
+    #[error("ledger {path}: another wattsplit writes it; give each a state_dir of its own")]
+    Held { path: PathBuf },
+    #[error("ledger {path}: cannot lock it: {source}")]
+    Lock { path: PathBuf, source: std::io::Error },
     #[error("ledger {path}: it is damaged and cannot be set aside: {source}")]
     Aside { path: PathBuf, source: std::io::Error },
 }

@@ -1,5 +1,6 @@
 //! What the ledger's thread does: it writes what is queued as one transaction, and answers publishers.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +18,7 @@ use crate::ledger::outbox::keeper::{Keeper, Read};
 use crate::ledger::outbox::{Record, Request};
 use crate::ledger::outlet::{Fresh, Outlet};
 use crate::ledger::reconcile;
-use crate::ledger::sqlite::{self, LedgerError, aside};
+use crate::ledger::sqlite::{self, LedgerError, aside, lock};
 
 /// Between two tries while the disk fails.
 const RETRY: Duration = Duration::from_secs(5);
@@ -28,6 +29,8 @@ const CONFIRM_EVERY: Duration = Duration::from_secs(1);
 /// What the thread owns.
 pub struct Writer {
     path: PathBuf,
+    /// Keeps other processes out until the end.
+    _lock: File,
     connection: Connection,
     tell: watch::Sender<Status>,
     outlet: Option<Outlet>,
@@ -59,7 +62,7 @@ impl Writer {
     ) -> Result<(Self, Option<OpenInterval>), LedgerError> {
         let now = clock::now().wall;
         let opened = open(path, outlet.as_ref(), now);
-        let (connection, keeper, unfinished) = match opened {
+        let Opened { lock, connection, keeper, unfinished } = match opened {
             Err(error) if error.is_damage() => {
                 let moved = aside::set_aside(path, now)?;
                 tracing::error!(%error, to = %moved.display(), "the ledger is damaged and set aside");
@@ -70,6 +73,7 @@ impl Writer {
         };
         let writer = Self {
             path: path.to_owned(),
+            _lock: lock,
             connection,
             tell,
             outlet,
@@ -166,9 +170,10 @@ impl Writer {
         for batch in &self.batches {
             let fresh = sqlite::write(&transaction, batch)?;
             if let (Some(keeper), Some(outlet)) = (&mut keeper, &self.outlet) {
+                // First: what these events push out is not what they tell of.
+                keeper.announce(&batch.events);
                 keeper.add(&transaction, &outlet.compose(&fresh, next), now)?;
                 keeper.add(&transaction, &batch.messages, now)?;
-                keeper.announce(&batch.events);
             }
             next = next.saturating_add(fresh.numbered());
             written.push(fresh);
@@ -313,12 +318,17 @@ impl Writer {
 }
 
 /// The file with what it holds of the outbox and of an interval that was not over.
-fn open(
-    path: &Path,
-    outlet: Option<&Outlet>,
-    now: UnixMs,
-) -> Result<(Connection, Option<Keeper>, Option<OpenInterval>), LedgerError> {
+struct Opened {
+    lock: File,
+    connection: Connection,
+    keeper: Option<Keeper>,
+    unfinished: Option<OpenInterval>,
+}
+
+fn open(path: &Path, outlet: Option<&Outlet>, now: UnixMs) -> Result<Opened, LedgerError> {
     let mut connection = sqlite::connect(path)?;
+    // Before anything of it is taken up, and after it is known to be a ledger of this version.
+    let lock = lock::lock(path)?;
     let unfinished = sqlite::open_interval(&connection).map_err(sqlite::failed(path))?;
     let keeper = outlet.map(|outlet| {
         let transaction = connection.transaction()?;
@@ -327,5 +337,5 @@ fn open(
         Ok(keeper)
     });
     let keeper = keeper.transpose().map_err(sqlite::failed(path))?;
-    Ok((connection, keeper, unfinished))
+    Ok(Opened { lock, connection, keeper, unfinished })
 }

@@ -75,3 +75,14 @@ fn a_disk_that_fails_is_told_and_what_it_costs_is_counted() {
     assert!(status.error.unwrap().contains("no such table"));
     assert_eq!((status.written, status.dropped), (1, 2));
 }
+
+#[test]
+fn a_second_writer_is_refused_while_the_first_one_lasts() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger.sqlite");
+    let first = Ledger::open(&path).unwrap();
+    let error = Ledger::open(&path).unwrap_err().to_string();
+    assert!(error.ends_with("another wattsplit writes it; give each a state_dir of its own"), "{error}");
+    first.close();
+    Ledger::open(&path).unwrap();
+}
