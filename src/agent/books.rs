@@ -105,7 +105,7 @@ impl Books {
         let set_aside = status.set_aside.as_deref();
         let seen = Seen { rows: &rows, trouble, accrues, steps_back, gaps, set_aside };
         let events = self.watch.look(picture, seen, now);
-        let gaps = gaps.len() as u64;
+        let gaps = events.iter().filter(|event| event.gap.is_some()).count() as u64;
         let advice = if kept { self.history.record(&self.site, &picture.advice) } else { None };
         let intervals = Records { rows, site_rows, hosting_rows, decisions, ..Records::default() };
         if self.append(Records { events, advice, open, ..intervals }) {
@@ -190,6 +190,7 @@ impl Books {
         };
         let rows_refused = self.lost.saturating_add(refused);
         let Status { written: rows_written, captures, site_day, regret, outbox, .. } = status;
+        let outbox = self.ledger.is_some().then_some(outbox);
         Some(LedgerHealth { rows_written, rows_refused, failing, regret, captures, site_day, outbox })
     }
 

@@ -89,7 +89,7 @@ impl Watch {
             events.push(self.event(now, EventKind::Started, Severity::Info, "", text));
         }
         self.ledger(seen, now, &mut events);
-        for (kind, severity, subject, text, gap) in self.records.look(picture, seen) {
+        for (kind, severity, subject, text, gap) in self.records.look(picture, seen, now.mono) {
             let event = self.event(now, kind, severity, &subject, text);
             events.push(Event { gap, ..event });
         }

@@ -169,6 +169,11 @@ impl Delivery {
         Some(self.most_bytes)
     }
 
+    /// The next connection may be to a broker that takes more.
+    pub fn forget_size(&mut self) {
+        self.most_bytes = usize::MAX;
+    }
+
     /// Starts a round with the newest set, if the round before has ended. Whether it did.
     pub fn offer(&mut self, newest: &LiveSet) -> bool {
         let known = self.round.as_ref();

@@ -119,7 +119,8 @@ pub struct LedgerHealth {
     pub rows_refused: u64,
     /// The last write failed; it is tried again.
     pub failing: bool,
-    pub outbox: OutboxHealth,
+    /// `None` while its file cannot be opened: nobody knows what waits there.
+    pub outbox: Option<OutboxHealth>,
     /// What the newest interval looks back on.
     pub regret: Regret,
     /// By pool, its newest day that is settled or accrued.

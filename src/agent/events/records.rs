@@ -1,7 +1,8 @@
 //! What happens to records on their way to the brokers. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::{Picture, Seen};
 use crate::ledger::outbox::Cause;
@@ -11,16 +12,23 @@ use crate::publish::BrokerHealth;
 /// Kind, severity, subject, text, and the gap that is announced.
 type Told = (EventKind, Severity, String, String, Option<Gap>);
 
+/// Between two events about gaps of the same broker, class and cause. An event takes room of events itself: told
+/// one by one, gaps of a full outbox would go on for ever.
+const REPEAT: Duration = Duration::from_secs(600);
+
 /// What was told so far.
 #[derive(Debug, Default)]
 pub struct Records {
     set_aside: Option<PathBuf>,
     /// Brokers, and the classes that they refuse.
     refused: BTreeSet<(&'static str, RecordClass)>,
+    /// When gaps were last told, monotonic.
+    gaps: BTreeMap<(String, RecordClass, Cause), Duration>,
 }
 
 impl Records {
-    pub fn look(&mut self, picture: &Picture, seen: Seen<'_>) -> Vec<Told> {
+    /// `now` is monotonic.
+    pub fn look(&mut self, picture: &Picture, seen: Seen<'_>, now: Duration) -> Vec<Told> {
         let mut told = Vec::new();
         if let Some(path) = seen.set_aside.filter(|path| self.set_aside.as_deref() != Some(*path)) {
             self.set_aside = Some(path.to_owned());
@@ -32,6 +40,11 @@ impl Records {
             told.push((EventKind::LedgerSetAside, Severity::Alarm, String::new(), text, None));
         }
         for gap in seen.gaps {
+            let key = (gap.broker.clone(), gap.class, gap.cause);
+            if self.gaps.get(&key).is_some_and(|told| now.saturating_sub(*told) < REPEAT) {
+                continue;
+            }
+            self.gaps.insert(key, now);
             let text = format!(
                 "{} records of {} never reach the broker {}: {}",
                 gap.records,
@@ -53,7 +66,7 @@ impl Records {
         let (kind, severity, text) = match broker.link.refused.of(class) {
             Some(why) if self.refused.insert(key) => {
                 let text = format!(
-                    "the broker {} refuses records of {name}, which wait on disk: {why}; check its access list",
+                    "the broker {} does not take records of {name}, which wait on disk: {why}",
                     broker.name
                 );
                 (EventKind::RecordsRefused, Severity::Alarm, text)

@@ -135,6 +135,9 @@ fn after_a_connection_that_ended_over_a_size_nothing_is_sent_that_is_larger_than
     delivery.connected(roomy);
     assert_eq!(drain(&mut delivery, &newest), sent(&[("status", "online"), ("b", "1")]));
     assert_eq!(delivery.too_large(), None, "it was for another reason");
+    delivery.forget_size();
+    delivery.connected(roomy);
+    assert_eq!(drain(&mut delivery, &newest).len(), 3);
 }
 
 #[test]

@@ -33,10 +33,22 @@ pub fn verdict(reason: PubAckReason, keeps_unheard: bool) -> Verdict {
     match reason {
         PubAckReason::Success => Verdict::Taken,
         PubAckReason::NoMatchingSubscribers if !keeps_unheard => Verdict::Taken,
-        // What mosquitto says above its `message_size_limit`.
+        // What some brokers say above the size that they take.
         PubAckReason::ImplementationSpecificError => Verdict::RefusedForSize,
         _ => Verdict::Refused,
     }
+}
+
+/// Why the broker does not have it, and what to do.
+pub fn refusal(reason: PubAckReason) -> String {
+    let what = match reason {
+        PubAckReason::NoMatchingSubscribers => {
+            return "nobody is subscribed (mqtt.no_matching_subscribers)".to_owned();
+        }
+        PubAckReason::NotAuthorized => "check its access list",
+        _ => "see the broker's log",
+    };
+    format!("{reason:?}; {what}")
 }
 
 /// For the broker, which counts from when it gets the message. What has expired already is gone after

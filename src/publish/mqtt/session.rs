@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::backlog::{Backlog, Records};
-use super::connection::{Connection, End, seconds_until, stopped, usable, verdict};
+use super::connection::{Connection, End, refusal, seconds_until, stopped, usable, verdict};
 use super::failure::{self, Failure, Stage};
 use super::subscribe::Subscriptions;
 use super::{CHANNEL, Inbox, Link, LinkHealth, WINDOW};
@@ -85,6 +85,7 @@ impl Publisher {
                 self.report(failure);
                 continue;
             }
+            self.delivery.forget_size();
             let wait = self.backoff.wait(fastrand::f64(), failure.heard());
             let wait = if failure.ousted() { wait.max(OUSTED) } else { wait };
             self.report(failure);
@@ -295,7 +296,7 @@ impl Publisher {
         if let Some(LandedRecord { class, turned, ask_anew }) = landed.stored {
             self.backlog.confirmed(self.delivery.passed());
             if turned {
-                let reason = (!taken).then(|| format!("{} ({:?})", landed.topic, ack.reason));
+                let reason = (!taken).then(|| format!("{}: {}", landed.topic, refusal(ack.reason)));
                 self.health.send_modify(|health| *health.refused.of_mut(class) = reason);
             }
             if ask_anew {
@@ -311,7 +312,7 @@ impl Publisher {
         self.health.send_modify(|health| health.rejected += 1);
         if self.logged_topics.insert(format!("refused {}", landed.topic)) {
             let topic = self.link.prefix.topic(&landed.topic);
-            warn!(topic, reason = ?ack.reason, "the broker refuses a topic; check its access list");
+            warn!(topic, reason = refusal(ack.reason), "the broker does not take a topic");
         }
     }
 

@@ -23,7 +23,9 @@ pub fn own_health(flat: &mut Flat, health: &Health, now: UnixMs) {
             flat.text("ledger_state", if ledger.failing { "failing" } else { "ok" });
             flat.figure("ledger_rows_written", ledger.rows_written);
             flat.figure("ledger_rows_refused", ledger.rows_refused);
-            of_outbox(flat, &ledger.outbox, now);
+            if let Some(outbox) = &ledger.outbox {
+                of_outbox(flat, outbox, now);
+            }
         }
         None => flat.text("ledger_state", "off"),
     }

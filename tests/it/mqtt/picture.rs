@@ -164,7 +164,7 @@ pub fn site(state: State) -> Picture {
         coverage_30d: Fraction::new(0.25).unwrap(),
     };
     let (captures, site_day) = (captures(state), Some(site_day(state)));
-    let outbox = outbox();
+    let outbox = Some(outbox());
     let ledger =
         LedgerHealth { rows_written: 24, regret, captures, site_day, outbox, ..LedgerHealth::default() };
     let ledger = Some(ledger);

@@ -25,7 +25,7 @@ async fn what_the_access_list_forbids_is_kept_and_goes_out_when_it_is_allowed() 
     let seen = subscriber.until("the allowed class", |seen| came(seen, "ledger").len() >= 200).await;
     assert_eq!(came(&seen, "event"), Vec::<u64>::new());
     let refused = health(&handle, "refused", |h| h.refused.event.is_some()).await;
-    assert_eq!(refused.refused.event.as_deref(), Some("event (NotAuthorized)"));
+    assert_eq!(refused.refused.event.as_deref(), Some("event: NotAuthorized; check its access list"));
     assert_eq!(refused.refused.ledger, None);
     let kept = status(&ledger, "the allowed are gone", |s| s.outbox.classes.ledger.messages == 0).await;
     assert_eq!(kept.outbox.classes.event.messages, 200);
