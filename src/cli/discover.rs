@@ -2,7 +2,7 @@
 //!
 //! [`probe`] knocks: one connection, one question. Only what answers that like a miner is asked more, by the
 //! driver that the daemon has. [`queue`] decides what is asked when; standard output gets [`report`] and
-//! nothing else.
+//! nothing else, and in a file that is a config.
 
 mod progress;
 pub mod queue;
@@ -78,14 +78,21 @@ async fn ask(args: &DiscoverArgs, hosts: Vec<HostPort>) -> anyhow::Result<()> {
     let findings = queue.findings;
     tell(&outcome(&findings, crate::clock::now().since(start)));
     let mut out = std::io::stdout().lock();
-    let width = if out.is_terminal() { super::terminal_width() } else { usize::MAX };
-    out.write_all(report::render(&findings, &args.group, width).as_bytes())
-        .and_then(|()| out.flush())
-        .context("cannot write to standard output")?;
+    let text = page(&findings, &args.group, out.is_terminal().then(super::terminal_width));
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write to standard output")?;
     if findings.miners.is_empty() {
         bail!("no miner was found");
     }
     Ok(())
+}
+
+/// The table and the config. Whatever is no terminal of some width gets the table as comments: it is a config
+/// from end to end, to be written into a file.
+fn page(findings: &Findings, group: &str, terminal: Option<usize>) -> String {
+    let table = report::table(findings, terminal.unwrap_or(usize::MAX));
+    let table = if terminal.is_some() { table } else { report::commented(&table) };
+    let parts = [table, report::config(findings, group)];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 /// Each address once, at each port.

@@ -18,30 +18,36 @@ const LINE: usize = 100;
 const NOTE: usize = 48;
 
 /// The miners one by one, at most `width` columns wide where that is enough for the essential ones; then by
-/// model; then what may be miners that are stuck; then the config for `group`. Empty if there is nothing to
-/// say.
-pub fn render(findings: &Findings, group: &str, width: usize) -> String {
-    let mut miners: Vec<(&HostPort, &Report)> = findings.miners.iter().collect();
-    miners.sort_by_key(|(host, _)| sort_key(host));
-    let incomplete = (!findings.complete()).then(|| incomplete(findings));
+/// model; then what may be miners that are stuck. Empty if there is nothing to say.
+pub fn table(findings: &Findings, width: usize) -> String {
     let mut sections = Vec::new();
-    if !miners.is_empty() {
-        sections.extend(incomplete.clone());
+    if !findings.miners.is_empty() {
+        let miners = in_order(findings);
+        sections.extend(incomplete(findings));
         sections.push(machines(&miners, width));
         sections.push(by_model(&miners, width));
     }
     sections.extend(silent(findings));
-    if !miners.is_empty() {
-        let hosts: Vec<HostPort> = miners.into_iter().map(|(host, _)| host.clone()).collect();
-        sections.push(config(&hosts, group, incomplete.as_deref()));
-    }
     sections.join("\n")
 }
 
-fn incomplete(findings: &Findings) -> String {
+/// `text` as comments of a config.
+pub fn commented(text: &str) -> String {
+    text.lines().map(|line| format!("# {line}").trim_end().to_owned() + "\n").collect()
+}
+
+fn in_order(findings: &Findings) -> Vec<(&HostPort, &Report)> {
+    let mut miners: Vec<(&HostPort, &Report)> = findings.miners.iter().collect();
+    miners.sort_by_key(|(host, _)| sort_key(host));
+    miners
+}
+
+fn incomplete(findings: &Findings) -> Option<String> {
     let (settled, all) = (count(findings.settled), count(findings.asked));
     let noun = findings.noun();
-    format!("Incomplete: it was stopped when {settled} of {all} {noun} had been asked to the end.\n")
+    let said =
+        format!("Incomplete: it was stopped when {settled} of {all} {noun} had been asked to the end.\n");
+    (!findings.complete()).then_some(said)
 }
 
 fn machines(miners: &[(&HostPort, &Report)], width: usize) -> String {
@@ -112,18 +118,20 @@ fn silent(findings: &Findings) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// An `[[asic]]` block. Each network begins a line, so that it can be cut into groups.
-fn config(hosts: &[HostPort], group: &str, incomplete: Option<&str>) -> String {
-    let mut text = String::new();
-    if let Some(incomplete) = incomplete {
-        let _ = write!(text, "# {incomplete}");
+/// An `[[asic]]` block for `group`, or nothing if there is no miner. Each network begins a line, so that it can
+/// be cut into groups.
+pub fn config(findings: &Findings, group: &str) -> String {
+    if findings.miners.is_empty() {
+        return String::new();
     }
+    let hosts: Vec<HostPort> = in_order(findings).into_iter().map(|(host, _)| host.clone()).collect();
+    let mut text = incomplete(findings).map(|said| commented(&said)).unwrap_or_default();
     let _ = write!(
         text,
         "# A group is what stands together, a container or a row: split the list where they differ.\n\
          [[asic]]\ngroup = \"{group}\"\n#pool_fee = 0.02  # where there is no [[pool]]\nhosts = [\n"
     );
-    for network in entries(hosts) {
+    for network in entries(&hosts) {
         let quoted: Vec<String> = network.iter().map(|entry| format!("\"{entry}\",")).collect();
         let _ = writeln!(text, "    {}", wrap(&quoted.join(" "), 4, LINE));
     }

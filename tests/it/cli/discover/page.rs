@@ -1,7 +1,7 @@
 //! What a person gets to read and to paste.
 
 use wattsplit::cli::discover::queue::{Findings, Report};
-use wattsplit::cli::discover::report::render;
+use wattsplit::cli::discover::report::{commented, config, table};
 use wattsplit::reading::{Algorithm, AsicState, Missing, Reading};
 use wattsplit::sources::asic::known::Known;
 use wattsplit::sources::asic::{API_PORT, hosts};
@@ -66,12 +66,20 @@ fn hall() -> Findings {
 
 #[test]
 fn the_page_tells_each_miner_the_models_the_stuck_and_the_config() {
-    golden("discover-hall.txt", &render(&hall(), "hall-1", usize::MAX));
+    let page = format!("{}\n{}", table(&hall(), usize::MAX), config(&hall(), "hall-1"));
+    golden("discover-hall.txt", &page);
+}
+
+#[test]
+fn in_a_file_the_table_is_a_comment() {
+    let page = commented(&table(&hall(), usize::MAX));
+    assert!(page.lines().count() > 10 && page.lines().all(|line| line.starts_with('#')), "{page}");
+    assert!(page.lines().all(|line| line.trim_end() == line), "{page}");
 }
 
 #[test]
 fn in_a_narrow_terminal_the_notes_give_way_and_it_says_so() {
-    let page = render(&hall(), "hall-1", 80);
+    let page = table(&hall(), 80);
     let (tables, _) = page.split_once("4 took a connection").unwrap();
     assert!(tables.lines().all(|line| line.chars().count() <= 80), "{tables}");
     assert!(tables.contains("not shown for lack of width: note\n"), "{tables}");
@@ -81,9 +89,9 @@ fn in_a_narrow_terminal_the_notes_give_way_and_it_says_so() {
 fn a_search_that_was_stopped_says_so_above_the_table_and_in_the_config() {
     let mut stopped = hall();
     stopped.settled = 600;
-    let page = render(&stopped, "found", usize::MAX);
     let line = "Incomplete: it was stopped when 600 of 1,022 addresses had been asked to the end.\n";
-    assert!(page.starts_with(line) && page.contains(&format!("\n# {line}")), "{page}");
+    assert!(table(&stopped, usize::MAX).starts_with(line));
+    assert!(config(&stopped, "found").starts_with(&format!("# {line}")));
 }
 
 #[test]
@@ -93,7 +101,7 @@ fn many_single_addresses_are_wrapped() {
         let host = hosts::expand(&format!("10.20.0.{n}"), API_PORT).unwrap().remove(0);
         findings.miners.insert(host, miner("Antminer", "S21", "stock", 200.0));
     }
-    let page = render(&findings, "found", usize::MAX);
-    let (_, block) = page.split_once("hosts = [\n").unwrap();
+    let config = config(&findings, "found");
+    let (_, block) = config.split_once("hosts = [\n").unwrap();
     assert!(block.lines().count() > 20 && block.lines().all(|line| line.len() <= 100), "{block}");
 }

@@ -100,7 +100,7 @@ async fn what_does_not_answer_like_a_miner_is_asked_once_and_nothing_else() {
         ": 1 miner; 2 took a connection and did not answer; 5 answered, but not like a miner; 1 refused\n";
     assert!(found.err.ends_with(counted), "{}", found.err);
     let silent = |host: &HostPort, what: &str| {
-        let listed = format!("1 took a connection and {what}\n  {host}\n");
+        let listed = format!("# 1 took a connection and {what}\n#   {host}\n");
         assert!(found.out.contains(&listed), "{listed}{}", found.out);
     };
     silent(&hosts[5], "closed it; they may be miners whose API lets others in:");
@@ -182,8 +182,8 @@ async fn what_was_found_before_it_is_stopped_is_printed_as_incomplete() {
         tokio::task::spawn_blocking(move || running.wait_with_output().unwrap().into()).await.unwrap();
     assert_eq!(found.code, Some(0), "{}", found.err);
     row(&found.out, &miner.host);
-    assert!(found.out.starts_with("Incomplete: it was stopped when "), "{}", found.out);
-    assert!(found.out.contains("\n# Incomplete: it was stopped when "), "{}", found.out);
+    assert!(found.out.starts_with("# Incomplete: it was stopped when "), "{}", found.out);
+    assert!(found.out.contains("\n\n# Incomplete: it was stopped when "), "{}", found.out);
     assert!(found.err.contains(" not asked to the end\n"), "{}", found.err);
 }
 
