@@ -61,6 +61,10 @@ pub struct DemoArgs {
     /// Another number, another site
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// Port of the simulated miners, each on a loopback address of its own
+    #[arg(long, value_name = "PORT", default_value_t = Options::default().miner_port, hide = true,
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub miner_port: u16,
     /// Only serve the site and the broker; write the config for it to this file (`-`: stdout)
     #[arg(long, value_name = "CONFIG_OUT", hide = true)]
     pub serve_only: Option<PathBuf>,
@@ -81,9 +85,9 @@ pub async fn demo(args: DemoArgs, shutdown: impl Future<Output = ()>) -> anyhow:
         miners: usize::from(args.miners),
         gpu_hosts: usize::from(args.gpu_hosts),
         speed: args.speed,
+        miner_port: args.miner_port,
         broker_port,
         seed: args.seed,
-        ..Options::default()
     };
     let site = Simulation::start(options).await.map_err(explain)?;
     let limit = args.seconds.map(Duration::from_secs);
