@@ -73,12 +73,12 @@ impl Told<EarnedDay> {
     }
 }
 
-/// One settlement for each day or block: a pool that pays one in two parts has settled their sum.
+/// One settlement for each day, block or payout: a pool that pays one in two parts has settled their sum.
 fn settlements(pool: &str, told: &[Settled], seen: UnixMs) -> Vec<Settlement> {
-    let mut sums: BTreeMap<(UnixMs, bool), Settlement> = BTreeMap::new();
+    let mut sums: BTreeMap<(UnixMs, SettledKind), Settlement> = BTreeMap::new();
     for &Settled { at, kind, net, .. } in told {
         let blank = || Settlement { pool: pool.to_owned(), kind, at, net: Sats(0), seen };
-        let sum = sums.entry((at, kind == SettledKind::Block)).or_insert_with(blank);
+        let sum = sums.entry((at, kind)).or_insert_with(blank);
         sum.net = Sats(sum.net.0.saturating_add(net.0));
     }
     sums.into_values().collect()

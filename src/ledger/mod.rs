@@ -84,7 +84,7 @@ pub struct Settlement {
     /// Name from the config.
     pub pool: String,
     pub kind: SettledKind,
-    /// Start of the UTC day, or the time of the block.
+    /// Start of the UTC day, or the time of the block or payout.
     pub at: UnixMs,
     /// Net of the pool's fee.
     pub net: Sats,

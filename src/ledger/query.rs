@@ -39,7 +39,7 @@ pub struct Reader {
 pub struct StoredSettlement {
     pub id: i64,
     pub pool: String,
-    /// `utc_day` or `block`.
+    /// `utc_day`, `block` or `payout`.
     pub kind: String,
     pub at: UnixMs,
     pub net: Sats,

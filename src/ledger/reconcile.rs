@@ -34,7 +34,7 @@ const ACCRUED: &str = "SELECT pool, start_ms / 86400000, sum(revenue_micro_usd *
     WHERE start_ms >= ?1 AND start_ms < ?2 AND pool IS NOT NULL
         AND revenue_micro_usd IS NOT NULL AND btc_usd > 0
     GROUP BY 1, 2, block";
-/// The newest word on each day or block.
+/// The newest word on each day, block or payout.
 const SETTLED: &str = "SELECT pool, at_ms / 86400000, kind, sum(net_sats)
     FROM settlement s
     WHERE at_ms >= ?1 AND at_ms < ?2
@@ -48,6 +48,7 @@ const NEWEST: &str =
 /// What is known of one pool and day.
 #[derive(Debug, Clone, Copy, Default)]
 struct Day {
+    /// And whether it is for this day.
     settled: Option<(Sats, bool)>,
     accrued: Accrual,
 }
@@ -80,9 +81,9 @@ pub(super) fn days(
     let mut statement = connection.prepare_cached(SETTLED)?;
     let mut rows = statement.query([from.0, to.0])?;
     while let Some(row) = rows.next()? {
-        let per_block = row.get::<_, String>(2)? == SettledKind::Block.as_str();
+        let by_day = row.get::<_, String>(2)? == SettledKind::UtcDay.as_str();
         let day = found.entry((row.get(0)?, row.get(1)?)).or_default();
-        day.settled = Some((Sats(row.get(3)?), per_block));
+        day.settled = Some((Sats(row.get(3)?), by_day));
     }
     let mut pools: BTreeMap<String, Vec<PoolDay>> = BTreeMap::new();
     for ((pool, number), day) in found {
@@ -152,10 +153,10 @@ impl Day {
     }
 
     /// Not known: the pool has not reported the day, or not enough of it was accrued. Not judged:
-    /// a pool that settles by block pays for luck.
+    /// a pool that settles by block pays for luck, and a payout is for as long as it took to gather.
     fn capture(&self) -> Read<Fraction> {
-        let (settled, per_block) = self.settled.ok_or(Missing::NotReported)?;
-        if per_block {
+        let (settled, by_day) = self.settled.ok_or(Missing::NotReported)?;
+        if !by_day {
             return Err(Missing::NotSupported);
         }
         if energy::quality(self.accrued.coverage()) != Some(Quality::Measured) {

@@ -2,6 +2,7 @@
 
 pub(super) mod aside;
 pub(super) mod lock;
+mod payout;
 mod site;
 
 use std::collections::BTreeSet;
@@ -29,7 +30,7 @@ pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 const MOST_JOURNAL_BYTES: i64 = 8 << 20;
 /// Step n brings a file of version n (`user_version`; 0: empty) to version n + 1. Readable by every
 /// SQLite since 3.8.2. An amount is NULL exactly where its `_missing` is not.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     "
 CREATE TABLE interval (
     start_ms INTEGER NOT NULL,
@@ -94,6 +95,7 @@ CREATE INDEX advice_at ON advice (issued_ms);
     hosting::TABLE,
     earning::TABLE,
     outbox::schema::STEP,
+    payout::STEP,
 ];
 /// `user_version` of the file.
 pub(super) const SCHEMA_VERSION: i64 = STEPS.len() as i64;

@@ -134,7 +134,7 @@ pub struct PoolWorker {
 /// What a pool credited for one period.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
-    /// Start of the UTC day, or the time of the block for pools that settle per block.
+    /// Start of the UTC day, or the time of the block or payout for pools that settle by these.
     pub at: UnixMs,
     pub kind: SettledKind,
     /// Less the pool's fee.
@@ -144,12 +144,14 @@ pub struct Settled {
 }
 
 /// What a settlement is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SettledKind {
     /// All work of one UTC day.
     UtcDay,
     /// One block that the pool found.
     Block,
+    /// What had gathered until the pool paid it out, at a time of its own choice.
+    Payout,
 }
 
 impl SettledKind {
@@ -157,6 +159,7 @@ impl SettledKind {
         match self {
             SettledKind::UtcDay => "utc_day",
             SettledKind::Block => "block",
+            SettledKind::Payout => "payout",
         }
     }
 }

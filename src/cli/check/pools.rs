@@ -1,7 +1,7 @@
 //! What a pool said, in a few words.
 
 use crate::clock::UnixMs;
-use crate::reading::{Missing, PoolReport, Read, Settled, newest_settled};
+use crate::reading::{Missing, PoolReport, Read, Settled, SettledKind, newest_settled};
 use crate::units::{Hashrate, Sats};
 
 /// Hashrate, workers, what is not paid out, and the newest that was settled: what each rests on and how old it is.
@@ -34,14 +34,18 @@ fn amount(sats: &Read<Sats>, what: &str) -> Option<String> {
 
 fn settled(row: &Settled, now: UnixMs) -> String {
     let hours = now.0.saturating_sub(row.at.0) / 3_600_000;
-    let (net, kind) = (row.net.btc(), row.kind.as_str().replace('_', " "));
-    format!("{net:.8} BTC settled for the {kind} that began {hours} h ago")
+    let what = match row.kind {
+        SettledKind::UtcDay => "settled for the utc day that began",
+        SettledKind::Block => "settled for a block found",
+        SettledKind::Payout => "paid out",
+    };
+    format!("{:.8} BTC {what} {hours} h ago", row.net.btc())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reading::{Reading, RewardScheme, SettledKind};
+    use crate::reading::{Reading, RewardScheme};
 
     #[test]
     fn it_tells_what_rests_on_what_and_leaves_out_what_the_pool_never_tells() {

@@ -2,8 +2,10 @@
 //!
 //! Protocol: nicehash.com/docs/rest, "Signing requests". Speeds of SHA-256 are TH/s, by connection of a rig; those
 //! of other algorithms are not this site's business. It is a market: hashrate is sold at what buyers bid, and paid
-//! out every few hours or once a threshold is reached, so that no payout stands for one day. A clock that is five
-//! minutes off gets the same refusal as a wrong key.
+//! out every few hours or once a threshold is reached, so that a payout is settled as such and stands for no day. A
+//! clock that is five minutes off gets the same refusal as a wrong key.
+
+mod payouts;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,10 +13,11 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::piece::sum_of;
+use super::settled::hourly;
 use super::sign::hmac_sha256;
 use super::wire::{hashrate, part_of, said};
 use super::{Api, Ask, Asking, Balance, Context, Key, Page, Piece, Rates, Request};
-use crate::reading::{Missing, PoolWorker, Read, Reading, RewardScheme};
+use crate::reading::{Missing, PoolWorker, Read, Reading, RewardScheme, Settled};
 use crate::sources::Failure;
 use crate::sources::web::{Decimal, json, read};
 use crate::units::{Fraction, Hashrate, Sats};
@@ -30,23 +33,33 @@ pub static API: Api = Api {
     scheme: RewardScheme::Market,
     needs: &[Key::TokenFile, Key::SecretFile, Key::Organization],
     warning: None,
-    requests: &[Request {
-        ask: |asking| signed(asking, "/main/api/v2/mining/rigs2", &format!("size=100&page={}", asking.page)),
-        period: |interval| interval,
-        parse: rigs,
-        missing: |why| Piece {
-            rates: Some(Rates { hashrate_1h: NO_WINDOW, hashrate_24h: NO_WINDOW, ..Rates::missing(why) }),
-            balance: Some(Balance { today_estimate: NO_ESTIMATE, ..Balance::missing(why) }),
-            ..Piece::default()
+    requests: &[
+        Request {
+            ask: |asking| signed(asking, "/main/api/v2/mining/rigs2"),
+            period: |interval| interval,
+            parse: rigs,
+            missing: |why| Piece {
+                rates: Some(Rates { hashrate_1h: NO_WINDOW, hashrate_24h: NO_WINDOW, ..Rates::missing(why) }),
+                balance: Some(Balance { today_estimate: NO_ESTIMATE, ..Balance::missing(why) }),
+                ..Piece::default()
+            },
         },
-    }],
+        Request {
+            ask: |asking| signed(asking, "/main/api/v2/mining/rigs/payouts"),
+            period: hourly,
+            parse: payouts::payouts,
+            missing: |_| Vec::<Settled>::new().into(),
+        },
+    ],
 };
 
 const NO_WINDOW: Read<Hashrate> = Err(Missing::NotSupported);
 /// `totalProfitability` is the rate of the moment, and no day's.
 const NO_ESTIMATE: Read<Sats> = Err(Missing::NotSupported);
 
-fn signed(asking: &Asking<'_>, path: &str, query: &str) -> Ask {
+/// A page of a list.
+fn signed(asking: &Asking<'_>, path: &str) -> Ask {
+    let query = &format!("size=100&page={}", asking.page);
     let (keys, time, nonce) = (asking.keys, asking.now.wall.0.to_string(), asking.nonce.to_string());
     let message = message(keys.token(), &time, &nonce, &keys.organization, path, query);
     Ask::get(format!("{path}?{query}"))
@@ -99,16 +112,17 @@ struct Rig {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Connection {
-    algorithm: Option<Algorithm>,
+    algorithm: Option<Named>,
     speed_accepted: Option<Decimal>,
     #[serde(rename = "speedRejectedR2Stale")]
     speed_stale: Option<Decimal>,
     speed_rejected_total: Option<Decimal>,
 }
 
+/// Of an algorithm or a currency.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Algorithm {
+struct Named {
     enum_name: Option<String>,
 }
 
@@ -124,8 +138,7 @@ pub fn rigs(body: &[u8], context: &Context) -> Result<Page, Failure> {
     }
     let rigs =
         reply.mining_rigs.ok_or_else(|| Failure::new(Missing::NotReported, "the reply has no miningRigs"))?;
-    let number = |field: &Option<Decimal>| field.as_ref().and_then(Decimal::u32);
-    let none = number(&reply.total_rigs) == Some(0);
+    let none = reply.total_rigs.as_ref().and_then(Decimal::u32) == Some(0);
     let statuses = reply.miner_statuses.as_ref();
     let rates = Rates {
         hashrate_now: match none {
@@ -140,10 +153,7 @@ pub fn rigs(body: &[u8], context: &Context) -> Result<Page, Failure> {
     // Shares are paid by fractions of a satoshi.
     let unpaid = read(&reply.unpaid_amount, "rigs2.unpaidAmount", Decimal::whole_sats_from_btc);
     let hashes = context.hashes_per_unit.unwrap_or(THS);
-    let more = reply.pagination.as_ref().is_some_and(|pages| {
-        let (page, all) = (number(&pages.page), number(&pages.total_page_count));
-        page.zip(all).is_some_and(|(page, all)| page.saturating_add(1) < all)
-    });
+    let more = reply.pagination.as_ref().is_some_and(Pagination::goes_on);
     let piece = Piece {
         rates: Some(rates),
         balance: Some(Balance { unpaid, today_estimate: NO_ESTIMATE }),
@@ -202,6 +212,14 @@ fn share(part: Read<Hashrate>, work: Read<Hashrate>) -> Read<Fraction> {
     let rest = work.and_then(|work| part.map(|part| work.at_best(part.quality).map(|w| w - part.value)));
     let ths = |rate: Read<Hashrate>| rate.map(|rate| rate.map(Hashrate::ths));
     part_of(ths(part), ths(rest))
+}
+
+impl Pagination {
+    fn goes_on(&self) -> bool {
+        let number = |field: &Option<Decimal>| field.as_ref().and_then(Decimal::u32);
+        let (page, all) = (number(&self.page), number(&self.total_page_count));
+        page.zip(all).is_some_and(|(page, all)| page.saturating_add(1) < all)
+    }
 }
 
 impl Connection {

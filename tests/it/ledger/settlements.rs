@@ -70,6 +70,23 @@ fn a_day_and_a_block_at_its_first_second_are_two_settlements() {
 }
 
 #[test]
+fn a_payout_is_kept_as_one_and_no_day_is_judged_by_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger.sqlite");
+    let mut ledger = Ledger::open(&path).unwrap();
+    ledger.append(day_of_rows(0)).unwrap();
+    let paid = |hour: i64, sats| Settlement {
+        kind: SettledKind::Payout,
+        at: UnixMs(DAY + hour * 3_600_000),
+        ..settled(0, sats)
+    };
+    ledger.append(vec![paid(3, 100_000), paid(7, 300_000)]).unwrap();
+    assert_eq!(ledger.close().error, None);
+    let day = &captures(&path)[0];
+    assert_eq!((day.settled, ratio(day), day.band), (Some(Sats(400_000)), Err(Missing::NotSupported), None));
+}
+
+#[test]
 fn the_capture_of_a_day_is_what_was_settled_over_what_was_accrued() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ledger.sqlite");
@@ -144,6 +161,49 @@ fn a_pool_that_settles_by_block_is_not_judged_by_the_day() {
     ledger.close();
     let day = &captures(&path)[0];
     assert_eq!((day.settled, ratio(day), day.band), (Some(Sats(400_000)), Err(Missing::NotSupported), None));
+}
+
+#[test]
+fn a_file_of_the_version_before_payouts_keeps_its_settlements_and_takes_payouts() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger.sqlite");
+    let mut ledger = Ledger::open(&path).unwrap();
+    ledger.append(vec![settled(0, 500), settled(1, 700)]).unwrap();
+    ledger.append(vec![settled(1, 710)]).unwrap();
+    ledger.close();
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(
+        "CREATE TABLE kept AS SELECT * FROM settlement;
+        DROP TABLE settlement;
+        CREATE TABLE settlement (
+            id INTEGER PRIMARY KEY, pool TEXT NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN ('utc_day', 'block')),
+            at_ms INTEGER NOT NULL, net_sats INTEGER NOT NULL, first_seen_ms INTEGER NOT NULL,
+            corrects INTEGER UNIQUE REFERENCES settlement (id), program TEXT NOT NULL);
+        CREATE INDEX settlement_of ON settlement (pool, kind, at_ms, id);
+        INSERT INTO settlement SELECT * FROM kept ORDER BY id;
+        DROP TABLE kept;
+        PRAGMA user_version = 8;",
+    )
+    .unwrap();
+    let refused = "INSERT INTO settlement VALUES (9, 'p', 'payout', 1, 1, 1, NULL, '0')";
+    assert!(old.execute_batch(refused).is_err(), "the old file takes no payouts");
+    drop(old);
+
+    let mut ledger = Ledger::open(&path).unwrap();
+    let payout = Settlement { kind: SettledKind::Payout, ..settled(2, 90) };
+    ledger.append(vec![settled(0, 500), settled(1, 720), payout]).unwrap();
+    assert_eq!(ledger.close().error, None);
+    let rows = Reader::open(&path).unwrap().settlements(UnixMs(0), UnixMs(i64::MAX)).unwrap();
+    let seen: Vec<_> = rows.iter().map(|row| (row.id, row.net.0, row.corrects)).collect();
+    assert_eq!(seen, [(1, 500, None), (2, 700, None), (3, 710, Some(2)), (4, 720, Some(3)), (5, 90, None)]);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let parent: String = connection
+        .query_row("SELECT \"table\" FROM pragma_foreign_key_list('settlement')", [], |row| row.get(0))
+        .unwrap();
+    let index = "SELECT count(*) FROM sqlite_master WHERE name = 'settlement_of'";
+    let indices: i64 = connection.query_row(index, [], |row| row.get(0)).unwrap();
+    assert_eq!((parent.as_str(), indices), ("settlement", 1));
 }
 
 #[test]

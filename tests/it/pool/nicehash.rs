@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use wattsplit::reading::{Missing, PoolWorker, Quality, RewardScheme};
+use wattsplit::clock::UnixMs;
+use wattsplit::reading::{Missing, PoolWorker, Quality, RewardScheme, SettledKind};
 use wattsplit::units::Sats;
 
 use super::account::{failed, keyed_account, report};
@@ -12,6 +13,8 @@ use crate::fake_http::{FakeHttp, Reply, Request, moment};
 
 const RIGS_1: &str = include_str!("../../fixtures/pool/nicehash_rigs_1.json");
 const RIGS_2: &str = include_str!("../../fixtures/pool/nicehash_rigs_2.json");
+const PAYOUTS_1: &str = include_str!("../../fixtures/pool/nicehash_payouts_1.json");
+const PAYOUTS_2: &str = include_str!("../../fixtures/pool/nicehash_payouts_2.json");
 const ORGANIZATION: &str = "organization = \"0rg-1d\"";
 const INVALID: &str =
     r#"{"error_id":"5e55-10f","errors":[{"code":2000,"message":"Invalid session (1009)"}]}"#;
@@ -39,6 +42,8 @@ fn pool(secret: &'static str, ahead_ms: i64) -> impl Fn(&Request) -> Reply + Sen
         match (path, parameter(&request.line, "page").as_str()) {
             ("/main/api/v2/mining/rigs2", "0") => Reply::Ok(RIGS_1.into()),
             ("/main/api/v2/mining/rigs2", "1") => Reply::Ok(RIGS_2.into()),
+            ("/main/api/v2/mining/rigs/payouts", "0") => Reply::Ok(PAYOUTS_1.into()),
+            ("/main/api/v2/mining/rigs/payouts", "1") => Reply::Ok(PAYOUTS_2.into()),
             other => panic!("{other:?}"),
         }
     }
@@ -51,8 +56,8 @@ async fn rigs_are_read_page_by_page_with_signatures_that_the_pool_accepts() {
     // The first page of two is no account yet.
     let first = report(&mut *account, 0).await;
     assert_eq!((ths(&first.hashrate_now), first.workers.len()), (Err(Missing::NotYet), 0));
-    let told = report(&mut *account, 2).await;
-    assert!(account.whole());
+    report(&mut *account, 2).await;
+    let told = report(&mut *account, 4).await;
     let row = |w: &PoolWorker| (w.name.clone(), ths(&w.hashrate), w.online);
     // A rig that mines something else is none of the site's; one that is off has no connection.
     assert_eq!(
@@ -73,6 +78,8 @@ async fn rigs_are_read_page_by_page_with_signatures_that_the_pool_accepts() {
     assert_eq!(told.unpaid.unwrap().value, Sats(37_123));
     assert_eq!((told.scheme, told.settled.len()), (RewardScheme::Market, 0));
     // In the midst of the next round the last one is as good as before.
+    report(&mut *account, 6).await;
+    assert!(account.whole());
     let midst = report(&mut *account, 290).await;
     assert!(!account.whole());
     assert_eq!(midst.hashrate_now.unwrap().quality, Quality::Measured);
@@ -80,6 +87,51 @@ async fn rigs_are_read_page_by_page_with_signatures_that_the_pool_accepts() {
         (ths(&told.hashrate_24h), told.today_estimate),
         (Err(Missing::NotSupported), Err(Missing::NotSupported))
     );
+}
+
+#[tokio::test]
+async fn payouts_are_settled_at_their_time_less_the_fee_and_the_list_is_left_where_the_ledger_knows_the_rest()
+{
+    let server = FakeHttp::start(pool("s3cr3t-s3cr3t", 0)).await;
+    let (mut account, _dir) = keyed_account("nicehash", &server.url, ORGANIZATION);
+    for secs in [0, 2, 4] {
+        report(&mut *account, secs).await;
+    }
+    // The second of thirty pages reaches back more than 30 days.
+    let told = report(&mut *account, 6).await;
+    assert!(account.whole());
+    let rows = told.settled.iter().map(|row| (row.at, row.kind, row.net, row.fee));
+    let paid = SettledKind::Payout;
+    assert_eq!(
+        rows.collect::<Vec<_>>(),
+        [
+            (UnixMs(1_789_992_000_000), paid, Sats(50_176), Some(Sats(1_024))),
+            // Less what is below a satoshi; what was paid in another coin is no bitcoin.
+            (UnixMs(1_789_977_600_000), paid, Sats(48_816), Some(Sats(996))),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_payout_that_cannot_be_read_leaves_none() {
+    let no_amount = PAYOUTS_1.replace("0.00051200", "soon");
+    let above_it = PAYOUTS_1.replace("0.00001024", "0.00061024");
+    for (list, why) in [(no_amount, "a row of payouts cannot be read"), (above_it, "a settlement of -0.0000")]
+    {
+        let server = FakeHttp::start(move |request| match request.line.contains("rigs2") {
+            true => Reply::Ok(RIGS_2.into()),
+            false => Reply::Ok(list.clone()),
+        })
+        .await;
+        let (mut account, _dir) = keyed_account("nicehash", &server.url, ORGANIZATION);
+        report(&mut *account, 0).await;
+        // A failed part leaves the others, and is named once it failed twice.
+        report(&mut *account, 2).await;
+        let told = report(&mut *account, 3_700).await;
+        let told = if told.failing.is_empty() { report(&mut *account, 3_702).await } else { told };
+        assert_eq!(told.settled, []);
+        assert!(told.failing.iter().any(|words| words.contains(why)), "{:?}", told.failing);
+    }
 }
 
 #[tokio::test]
