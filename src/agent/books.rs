@@ -14,6 +14,7 @@ use super::settlements::Told;
 use crate::advice::judge;
 use crate::clock::Now;
 use crate::ledger::accrual::{Accruer, Closed};
+use crate::ledger::device_hashrate::DeviceHashrate;
 use crate::ledger::outbox::Outbox;
 use crate::ledger::store::{Batch as Records, Ledger, Status};
 use crate::ledger::{Event, Message, Outlet};
@@ -52,6 +53,8 @@ pub struct Books {
     /// The trouble that the log tells of; `None` while there is none.
     logged: Option<String>,
     accruer: Accruer,
+    /// What the ledger knew of the day before it was opened, until it is asked for.
+    pub device_hashrates: Vec<DeviceHashrate>,
     /// When the interval that is not over was last kept, monotonic.
     kept_open: Duration,
     settlements: Told<Settled>,
@@ -74,8 +77,9 @@ impl Books {
         self.try_to_open();
     }
 
-    /// Accrues the split of this moment, and takes note of what is new in the picture.
-    pub fn record(&mut self, picture: &Picture, now: Now) {
+    /// Accrues the split of this moment, and takes note of what is new in the picture, with what the devices hashed
+    /// over times that ended.
+    pub fn record(&mut self, picture: &Picture, device_hashrates: Vec<DeviceHashrate>, now: Now) {
         let kept = self.path.is_some();
         if self.ledger.is_none() && now.mono.saturating_sub(self.tried) >= TRY_TO_OPEN_EVERY {
             self.tried = now.mono;
@@ -107,7 +111,8 @@ impl Books {
         let events = self.watch.look(picture, seen, now);
         let gaps = events.iter().filter(|event| event.gap.is_some()).count() as u64;
         let advice = if kept { self.history.record(&self.site, &picture.advice) } else { None };
-        let intervals = Records { rows, site_rows, hosting_rows, decisions, ..Records::default() };
+        let intervals =
+            Records { rows, site_rows, hosting_rows, decisions, device_hashrates, ..Records::default() };
         if self.append(Records { events, advice, open, ..intervals }) {
             self.announced = self.announced.saturating_add(gaps);
         }
@@ -225,6 +230,7 @@ impl Books {
                 if let Some(open) = ledger.unfinished.take() {
                     self.accruer.resume(open);
                 }
+                self.device_hashrates = std::mem::take(&mut ledger.device_hashrates);
                 for (broker, outbox) in &self.publishers {
                     outbox.send_replace(Some(ledger.outbox(broker)));
                 }

@@ -212,7 +212,7 @@ pub async fn run(
                 let runners = [*miners_seen.borrow(), *feeds_seen.borrow()];
                 let health = core.health(now, runners, brokers.health(now));
                 let picture = core.picture(now, health);
-                core.books.record(&picture, now);
+                core.record(&picture, now);
                 live.send_replace(core.live_set(&picture, now));
                 observer.send_replace(Some(Arc::new(picture)));
                 if !std::mem::replace(&mut first_round_done, true) {
@@ -230,7 +230,7 @@ pub async fn run(
     }
     let now = clock::now();
     let picture = core.picture(now, Health { ledger: core.books.health(), ..Health::default() });
-    core.books.record(&picture, now);
+    core.record(&picture, now);
     core.books.end(now).await;
     // Sessions that feeds hold end with them.
     received.close();
@@ -354,6 +354,12 @@ impl Core {
             self.advice = Some(advice.clone());
         }
         Picture { view, split, basis, advice, health }
+    }
+
+    fn record(&mut self, picture: &Picture, now: Now) {
+        self.pools.go_on_with(&std::mem::take(&mut self.books.device_hashrates), now);
+        let device_hashrates = self.pools.over(now);
+        self.books.record(picture, device_hashrates, now);
     }
 
     fn open_ledger(&mut self, config: &Config, from: Origin, ways: Ways) {

@@ -3,13 +3,15 @@
 //! Money follows the pool, health follows the devices, and the two are never averaged: what is seen here is that
 //! they differ.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::{Now, UnixMs};
 use crate::economics::capture::unit_error;
-use crate::economics::hash_window::HashWindow;
-use crate::reading::{Missing, PoolReport, Quality, Read, Reading};
+use crate::economics::hash_window::{HashWindow, Observed};
+use crate::ledger::device_hashrate::DeviceHashrate;
+use crate::reading::{Missing, PoolReport, Read, Reading};
 use crate::site::{AgainstDevices, SiteView};
 use crate::units::{Fraction, Hashrate};
 
@@ -66,11 +68,49 @@ impl PoolWatch {
     }
 }
 
+impl PoolWatch {
+    /// The devices' hashrates over the times that ended since the last call.
+    pub fn over(&mut self, now: Now) -> Vec<DeviceHashrate> {
+        let mut over = Vec::new();
+        for (pool, track) in &mut self.pools {
+            over.extend(track.devices.over(now.mono).into_iter().map(|seen| DeviceHashrate {
+                start: UnixMs(now.wall.0.saturating_sub(ms(seen.age))),
+                pool: pool.to_string(),
+                hashrate: seen.hashrate,
+                observed: seen.observed,
+            }));
+        }
+        over
+    }
+
+    /// Goes on with what the process before kept, in order of time: windows of a day do not begin anew.
+    pub fn go_on_with(&mut self, kept: &[DeviceHashrate], now: Now) {
+        let pools: BTreeSet<&String> = self.groups.values().collect();
+        for pool in pools {
+            let age = |row: &DeviceHashrate| u64::try_from(now.wall.0.saturating_sub(row.start.0)).ok();
+            let observed = kept.iter().filter(|row| row.pool == *pool).filter_map(|row| {
+                let age = Duration::from_millis(age(row)?);
+                Some(Observed { age, hashrate: row.hashrate, observed: row.observed })
+            });
+            self.pools.entry(pool.as_str().into()).or_default().devices.go_on_with(observed, now.mono);
+        }
+    }
+}
+
+fn ms(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
 impl Track {
     fn compare(&mut self, report: &PoolReport, now_sum: Option<Hashrate>, now: Duration) -> AgainstDevices {
         let (hour, day) = (self.devices.hour(now), self.devices.day(now));
         let ratio_1h = ratio(report.hashrate_1h, hour);
-        let first = || ratio(report.hashrate_now.or(report.hashrate_1h), now_sum);
+        let first = || {
+            ratio(
+                report.hashrate_now.or(report.hashrate_1h),
+                now_sum.map(|sum| Reading::measured(sum, "devices")),
+            )
+        };
         let judged_by = if self.sound { ratio_1h } else { ratio_1h.or_else(|_| first()) };
         let is_first = !self.sound;
         if let Ok(seen) = judged_by {
@@ -128,14 +168,14 @@ fn sums<'g>(groups: &'g BTreeMap<String, String>, view: &SiteView) -> BTreeMap<&
     sums.into_iter().map(|(pool, sum)| (pool, enough(sum))).collect()
 }
 
-fn ratio(pool: Read<Hashrate>, devices: Option<Hashrate>) -> Read<Fraction> {
+fn ratio(pool: Read<Hashrate>, devices: Option<Reading<Hashrate>>) -> Read<Fraction> {
     let devices = devices.ok_or(Missing::NotYet)?;
     let pool = pool?;
-    if devices.ths() <= 0.0 {
+    if devices.value.ths() <= 0.0 {
         return Err(Missing::Undefined);
     }
-    let value = Fraction::new(pool.value.ths() / devices.ths()).ok_or(Missing::Implausible)?;
-    let quality = pool.quality.max(Quality::Measured);
+    let value = Fraction::new(pool.value.ths() / devices.value.ths()).ok_or(Missing::Implausible)?;
+    let quality = pool.quality.max(devices.quality);
     Ok(Reading { value, quality, source: "pool / devices" })
 }
 
@@ -153,9 +193,8 @@ fn without_rates(report: &PoolReport) -> PoolReport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{Now, UnixMs};
     use crate::reading::{
-        Algorithm, AsicReport, AsicSample, AsicState, Batch, PoolSample, RewardScheme, Sample,
+        Algorithm, AsicReport, AsicSample, AsicState, Batch, PoolSample, Quality, RewardScheme, Sample,
     };
     use crate::site::Site;
 
@@ -288,5 +327,28 @@ mod tests {
         }
         assert_eq!(view.pools[0].devices.ratio_1h.unwrap().value.get(), 0.95);
         assert_eq!(view.pools[0].devices.ratio_24h, Err(Missing::NotYet));
+    }
+
+    #[test]
+    fn the_window_of_a_day_goes_on_over_a_restart_as_an_estimate() {
+        let (mut watch, mut site) = (watch(), Site::default());
+        let mut kept = Vec::new();
+        looked(&mut watch, &mut site, 0, vec![pool(950.0), miner(1000.0)]);
+        for secs in (60..=86_400).step_by(60) {
+            // Readings that are not renewed expire.
+            let samples = if secs % 3_600 == 0 { vec![pool(950.0), miner(1000.0)] } else { Vec::new() };
+            looked(&mut watch, &mut site, secs, samples);
+            kept.extend(watch.over(at(secs)));
+        }
+        assert_eq!(kept.len(), 288);
+        let mut next = self::watch();
+        let elsewhere = DeviceHashrate { pool: "other".into(), ..kept[0].clone() };
+        kept.push(elsewhere);
+        next.go_on_with(&kept, at(86_460));
+        let view = looked(&mut next, &mut site, 86_460, vec![pool(950.0), miner(1000.0)]);
+        let ratio = view.pools[0].devices.ratio_24h.unwrap();
+        assert_eq!((ratio.value.get(), ratio.quality), (0.95, Quality::Estimated));
+        assert_eq!(next.over(at(86_500)), [], "what is in the ledger is told no second time");
+        assert!(!next.pools.contains_key("other"));
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! [`site`] does for a site with a power meter what [`accrual`] does for the blocks, and [`decision`] for
 //! the margins of what runs, of always-on and of the optimum; [`hosting`] keeps the parts of what hostings
-//! earned. What is sent because of a row is composed
+//! earned, and [`device_hashrate`] what the devices of each pool hashed. What is sent because of a row is composed
 //! inside the transaction that writes it ([`Outlet`]), and waits in the [`outbox`] until the brokers have it.
 //!
 //! [`query`] reads the file while it is written, [`rollup`] sums intervals to hours and days, and
@@ -16,6 +16,7 @@
 
 pub mod accrual;
 pub mod decision;
+pub mod device_hashrate;
 pub mod earning;
 pub mod hosting;
 mod journal;

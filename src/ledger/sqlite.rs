@@ -13,6 +13,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 
 use super::accrual::OpenInterval;
 use super::decision;
+use super::device_hashrate;
 use super::earning;
 use super::hosting;
 use super::journal;
@@ -30,7 +31,7 @@ pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 const MOST_JOURNAL_BYTES: i64 = 8 << 20;
 /// Step n brings a file of version n (`user_version`; 0: empty) to version n + 1. Readable by every
 /// SQLite since 3.8.2. An amount is NULL exactly where its `_missing` is not.
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 10] = [
     "
 CREATE TABLE interval (
     start_ms INTEGER NOT NULL,
@@ -96,6 +97,7 @@ CREATE INDEX advice_at ON advice (issued_ms);
     earning::TABLE,
     outbox::schema::STEP,
     payout::STEP,
+    device_hashrate::TABLE,
 ];
 /// `user_version` of the file.
 pub(super) const SCHEMA_VERSION: i64 = STEPS.len() as i64;
@@ -220,6 +222,7 @@ pub(super) fn write(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::R
         earnings: earning::insert(transaction, &batch.earnings)?,
         events: journal::insert_events(transaction, &batch.events)?,
     };
+    device_hashrate::insert(transaction, &batch.device_hashrates)?;
     if let Some(advice) = &batch.advice {
         journal::insert_advice(transaction, advice)?;
     }

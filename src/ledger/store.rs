@@ -16,6 +16,7 @@ use crate::economics::energy_capture::SiteDay;
 
 use super::accrual::OpenInterval;
 use super::decision::{DecisionRow, Regret};
+use super::device_hashrate::DeviceHashrate;
 use super::earning::Earning;
 use super::hosting::HostingRow;
 use super::journal::{AdviceRecord, Event};
@@ -28,7 +29,7 @@ use super::{Row, Settlement};
 
 mod writer;
 
-use writer::Writer;
+use writer::{Left, Writer};
 
 /// Batches that wait for the disk: with one every five minutes, more than five hours.
 const QUEUE: usize = 64;
@@ -41,6 +42,7 @@ pub struct Batch {
     pub site_rows: Vec<SiteRow>,
     pub hosting_rows: Vec<HostingRow>,
     pub decisions: Vec<DecisionRow>,
+    pub device_hashrates: Vec<DeviceHashrate>,
     /// As the pools tell them: what is known already is left out.
     pub settlements: Vec<Settlement>,
     /// As the platforms tell them, likewise.
@@ -64,7 +66,8 @@ impl Batch {
         let advice = usize::from(self.advice.is_some());
         let settled = self.settlements.len() + self.earnings.len();
         let told = settled + self.events.len() + advice + self.messages.len();
-        self.intervals() + self.hosting_rows.len() + self.decisions.len() + told
+        let of_interval = self.hosting_rows.len() + self.decisions.len() + self.device_hashrates.len();
+        self.intervals() + of_interval + told
     }
 
     /// Rows in it, of blocks and of the site.
@@ -140,6 +143,8 @@ pub struct Ledger {
     pub refused: u64,
     /// What the last process left of an interval that was not over.
     pub unfinished: Option<OpenInterval>,
+    /// What the processes before wrote of the last day, in order of time.
+    pub device_hashrates: Vec<DeviceHashrate>,
 }
 
 impl Ledger {
@@ -160,12 +165,14 @@ impl Ledger {
         let (commands, received) = mpsc::channel();
         let (tell, status) = watch::channel(Status::default());
         let queued = Arc::new(AtomicUsize::new(0));
-        let (writer, unfinished) = Writer::open(path, outlet, tell, Arc::clone(&queued))?;
+        let (writer, Left { unfinished, device_hashrates }) =
+            Writer::open(path, outlet, tell, Arc::clone(&queued))?;
         let thread = std::thread::Builder::new()
             .name("ledger".into())
             .spawn(move || writer.run(&received))
             .map_err(|source| LedgerError::Thread { path: path.into(), source })?;
-        Ok(Self { commands, thread: Some(thread), queued, status, refused: 0, unfinished })
+        let thread = Some(thread);
+        Ok(Self { commands, thread, queued, status, refused: 0, unfinished, device_hashrates })
     }
 
     /// Queues the batch, to be written as a whole. Never waits.

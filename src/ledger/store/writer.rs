@@ -14,6 +14,7 @@ use super::{Batch, Command, Status};
 use crate::clock::{self, Now, UnixMs};
 use crate::ledger::accrual::OpenInterval;
 use crate::ledger::decision;
+use crate::ledger::device_hashrate::{self, DeviceHashrate};
 use crate::ledger::outbox::keeper::{Keeper, Read};
 use crate::ledger::outbox::{Record, Request};
 use crate::ledger::outlet::{Fresh, Outlet};
@@ -59,10 +60,10 @@ impl Writer {
         outlet: Option<Outlet>,
         tell: watch::Sender<Status>,
         queued: Arc<AtomicUsize>,
-    ) -> Result<(Self, Option<OpenInterval>), LedgerError> {
+    ) -> Result<(Self, Left), LedgerError> {
         let now = clock::now().wall;
         let opened = open(path, outlet.as_ref(), now);
-        let Opened { lock, connection, keeper, unfinished } = match opened {
+        let Opened { lock, connection, keeper, left } = match opened {
             Err(error) if error.is_damage() => {
                 let moved = aside::set_aside(path, now)?;
                 tracing::error!(%error, to = %moved.display(), "the ledger is damaged and set aside");
@@ -90,7 +91,7 @@ impl Writer {
             closing: false,
         };
         writer.tell_outbox();
-        Ok((writer, unfinished))
+        Ok((writer, left))
     }
 
     /// Until it is told to close, or nobody is left to tell it anything.
@@ -322,14 +323,23 @@ struct Opened {
     lock: File,
     connection: Connection,
     keeper: Option<Keeper>,
-    unfinished: Option<OpenInterval>,
+    left: Left,
+}
+
+/// What the processes before left to go on with.
+pub struct Left {
+    pub unfinished: Option<OpenInterval>,
+    pub device_hashrates: Vec<DeviceHashrate>,
 }
 
 fn open(path: &Path, outlet: Option<&Outlet>, now: UnixMs) -> Result<Opened, LedgerError> {
     let mut connection = sqlite::connect(path)?;
     // Before anything of it is taken up, and after it is known to be a ledger of this version.
     let lock = lock::lock(path)?;
-    let unfinished = sqlite::open_interval(&connection).map_err(sqlite::failed(path))?;
+    let left = Left {
+        unfinished: sqlite::open_interval(&connection).map_err(sqlite::failed(path))?,
+        device_hashrates: device_hashrate::last_day(&connection, now).map_err(sqlite::failed(path))?,
+    };
     let keeper = outlet.map(|outlet| {
         let transaction = connection.transaction()?;
         let keeper = Keeper::open(&transaction, outlet.brokers(), outlet.budgets(), now)?;
@@ -337,5 +347,5 @@ fn open(path: &Path, outlet: Option<&Outlet>, now: UnixMs) -> Result<Opened, Led
         Ok(keeper)
     });
     let keeper = keeper.transpose().map_err(sqlite::failed(path))?;
-    Ok(Opened { lock, connection, keeper, unfinished })
+    Ok(Opened { lock, connection, keeper, left })
 }

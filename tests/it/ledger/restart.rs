@@ -1,6 +1,7 @@
 //! A restart inside an interval: nothing twice, and nothing lost that was observed.
 
 use super::*;
+use wattsplit::ledger::device_hashrate::DeviceHashrate;
 use wattsplit::ledger::store::Batch;
 
 /// Ends a process in the middle of an interval: what is open goes to the file, and out of it.
@@ -131,4 +132,24 @@ fn what_a_stranger_left_open_is_given_up() {
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection.execute("INSERT INTO open_interval VALUES (1, '{\"v\":9}')", []).unwrap();
     assert!(Ledger::open(&path).unwrap().unfinished.is_none());
+}
+
+#[test]
+fn what_the_devices_of_a_pool_hashed_in_the_last_day_is_there_for_the_next_process() {
+    let (_dir, path) = file();
+    let now = wattsplit::clock::now().wall;
+    let ago = |hours: i64, pool: &str| DeviceHashrate {
+        start: UnixMs(now.0 - hours * 3_600_000),
+        pool: pool.into(),
+        hashrate: Hashrate::new(950.5).unwrap(),
+        observed: Duration::from_secs(290),
+    };
+    // Too old, right, of another pool, and left by a clock that was wrong.
+    let rows = vec![ago(25, "main"), ago(23, "main"), ago(2, "other"), ago(-2, "main")];
+    let mut ledger = Ledger::open(&path).unwrap();
+    assert_eq!(ledger.device_hashrates, []);
+    ledger.append(Batch { device_hashrates: rows.clone(), ..Batch::default() }).unwrap();
+    ledger.append(Batch { device_hashrates: rows, ..Batch::default() }).unwrap();
+    assert_eq!(ledger.close().error, None);
+    assert_eq!(Ledger::open(&path).unwrap().device_hashrates, [ago(23, "main"), ago(2, "other")]);
 }

@@ -183,6 +183,7 @@ fn a_file_of_the_version_before_payouts_keeps_its_settlements_and_takes_payouts(
         CREATE INDEX settlement_of ON settlement (pool, kind, at_ms, id);
         INSERT INTO settlement SELECT * FROM kept ORDER BY id;
         DROP TABLE kept;
+        DROP TABLE device_hashrate;
         PRAGMA user_version = 8;",
     )
     .unwrap();

@@ -311,7 +311,7 @@ fn the_rows_are_in_the_file_once_also_in_one_of_the_version_before() {
             "DROP TABLE site_interval; DROP TABLE decision; DROP TABLE hosting_interval;
              DROP TABLE earning; DROP TABLE outbox_event; DROP TABLE outbox_ledger;
              DROP TABLE outbox_devices; DROP TABLE outbox_state; DROP TABLE outbox_cursor;
-             DROP TABLE outbox_gap;
+             DROP TABLE outbox_gap; DROP TABLE device_hashrate;
              PRAGMA user_version = 3;",
         )
         .unwrap();
