@@ -38,16 +38,17 @@ mod sparkplug;
 mod sweep;
 mod topics;
 mod unknown_models;
+mod watches;
 
 use books::Books;
 use brokers::{Brokers, Ways};
 pub use build::{Sources, sources, state_dir, topics_of};
 use nodes::Nodes;
 use places::places;
-use pool_watch::PoolWatch;
 use rounds::Rounds;
 pub use sweep::{PATIENCE, listen, sweep};
 use topics::Topics;
+use watches::Watches;
 
 /// The first picture is published this long after the start, with what has been read by then.
 const FIRST_PICTURE: Duration = Duration::from_secs(3);
@@ -294,7 +295,7 @@ struct Core {
     advice: Option<Advice>,
     books: Books,
     nodes: Nodes,
-    pools: PoolWatch,
+    watches: Watches,
     topics: Topics,
     /// `None`: Home Assistant is told nothing.
     announcer: Option<Announcer>,
@@ -313,7 +314,7 @@ impl Core {
             advice: None,
             books: Books::default(),
             nodes: Nodes::new(config.into()),
-            pools: PoolWatch::new(config.pools_by_group()),
+            watches: Watches::new(config),
             topics: Topics::new(topics_of(config)?, started),
             announcer: homeassistant::announcer(config)?,
         })
@@ -343,8 +344,9 @@ impl Core {
 
     fn picture(&mut self, now: Now, health: Health) -> Picture {
         let mut view = self.site.view(now);
-        self.pools.look(&mut view);
+        self.watches.look(&mut view);
         let split = split(&view, &self.terms);
+        self.watches.learn(&split);
         let (policy, previous) = (&self.policy, self.advice.as_ref());
         let (basis, advice) =
             advise(&self.site, (&view, &split), &self.terms, policy, &mut self.memory, previous);
@@ -354,12 +356,6 @@ impl Core {
             self.advice = Some(advice.clone());
         }
         Picture { view, split, basis, advice, health }
-    }
-
-    fn record(&mut self, picture: &Picture, now: Now) {
-        self.pools.go_on_with(&std::mem::take(&mut self.books.device_hashrates), now);
-        let device_hashrates = self.pools.over(now);
-        self.books.record(picture, device_hashrates, now);
     }
 
     fn open_ledger(&mut self, config: &Config, from: Origin, ways: Ways) {

@@ -12,6 +12,7 @@ pub mod attribution;
 pub mod btc;
 pub mod capture;
 pub mod commitment;
+pub mod counter_unit;
 pub mod dispatch;
 mod earner;
 pub mod energy;

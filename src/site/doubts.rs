@@ -12,6 +12,8 @@ pub struct Doubts {
     pub clocks_ahead: Vec<(String, Duration)>,
     /// A price of the operator's own that is not used.
     pub own_price: Option<PriceDoubt>,
+    /// The counter of the meter goes on by so many times what its power makes: it is in another unit, and left out.
+    pub counter_off_by: Option<f64>,
 }
 
 /// A price of bitcoin that was told, and what speaks against it.

@@ -143,6 +143,8 @@ impl Site {
         Doubts {
             clocks_ahead: clocks.chain(self.gpus.clocks_ahead()).collect(),
             own_price: self.prices.own_price_doubt(),
+            // Whoever holds the counter against the power says so.
+            counter_off_by: None,
         }
     }
 

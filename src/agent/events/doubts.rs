@@ -43,7 +43,8 @@ struct Lasting {
 impl Doubts {
     pub fn look(&mut self, picture: &Picture, now: Duration) -> Vec<News> {
         let view = &picture.view;
-        let checks = clocks(view).chain([own_price(view.doubts.own_price)]).chain(meter(picture));
+        let checks =
+            clocks(view).chain([own_price(view.doubts.own_price)]).chain(meter(picture)).chain(counter(view));
         let checks = checks.chain(view.pools.iter().flat_map(pool)).chain(statements(view));
         checks.filter_map(|check| self.judge(check, now)).collect()
     }
@@ -121,6 +122,24 @@ fn meter(picture: &Picture) -> Option<Check> {
     })
 }
 
+/// Nothing while there is no reading.
+fn counter(view: &SiteView) -> Option<Check> {
+    let off_by = view.doubts.counter_off_by;
+    (off_by.is_some() || view.meter.energy.is_ok()).then(|| Check {
+        subject: "meter".to_owned(),
+        what: "counter",
+        patience: Duration::ZERO,
+        severity: Severity::Alarm,
+        doubt: off_by.map(|factor| {
+            format!(
+                "the counter of the meter goes on by {factor:e} times what its power makes: another unit; it is left \
+                 out, and energy reckoned from the power, until `energy_unit` in [meter] says which"
+            )
+        }),
+        sound: "its counter is in the unit of its power",
+    })
+}
+
 fn pool(pool: &PoolView) -> Vec<Check> {
     let check = |what, doubt, sound| {
         let (subject, patience) = (pool.name.to_string(), PATIENCE_WITH_POOLS);
@@ -174,7 +193,7 @@ mod tests {
     use crate::publish::Health;
     use crate::reading::{EarnedDay, Earnings, Platform, PoolReport, RewardScheme};
     use crate::site::{AgainstDevices, Aged, HostingFeeds};
-    use crate::units::{Usd, Watts};
+    use crate::units::{Usd, WattHours, Watts};
 
     fn picture() -> Picture {
         let config = Config::parse("[site]\nname = \"tx01\"\n", "wattsplit.toml", &Places::default());
@@ -232,6 +251,19 @@ mod tests {
         let power = Watts::new(5.0).unwrap();
         picture.split.metering.power = Ok(aged(power));
         picture.split.metering.modelled_power = Ok(crate::reading::Reading::measured(power, "test"));
+        assert_eq!(kinds(&told(&mut doubts, &picture, &[3])), ["input_sound"]);
+    }
+
+    #[test]
+    fn a_unit_of_the_counter_names_its_key_at_once() {
+        let (mut doubts, mut picture) = (Doubts::default(), picture());
+        picture.view.doubts.counter_off_by = Some(1e-3);
+        let news = told(&mut doubts, &picture, &[0, 1]);
+        assert_eq!(kinds(&news), ["input_doubted"]);
+        assert!(news[0].1.contains("1e-3 times") && news[0].1.contains("`energy_unit`"), "{news:?}");
+        picture.view.doubts.counter_off_by = None;
+        assert!(told(&mut doubts, &picture, &[2]).is_empty(), "no reading of the counter ends nothing");
+        picture.view.meter.energy = Ok(aged(WattHours::new(5.0).unwrap()));
         assert_eq!(kinds(&told(&mut doubts, &picture, &[3])), ["input_sound"]);
     }
 
