@@ -51,7 +51,7 @@ fn summary(config: &Config) -> Vec<(&'static str, Vec<String>)> {
         ("pool", listed(config.pool.iter().flat_map(pool).chain(warnings::crowded(&config.pool)), "none")),
         ("hosting", hostings(config)),
         ("gpu_host", gpu_hosts(config)),
-        ("power", vec![power(config)]),
+        ("power", std::iter::once(power(config)).chain(warnings::undated_rate(config)).collect()),
         ("btc", vec![btc(config)]),
         ("network", vec![network(config)]),
         ("index", listed(config.hashprice_index.iter().map(index), "none")),

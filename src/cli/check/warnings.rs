@@ -56,6 +56,16 @@ pub fn without_exporter(config: &Config) -> Vec<String> {
         .collect()
 }
 
+/// A page that stands still and tells no date looks new.
+pub fn undated_rate(config: &Config) -> Option<String> {
+    let fx = config.power.as_ref()?.fx.as_ref()?;
+    (fx.url.is_some() && fx.time_key.is_none()).then(|| {
+        "  warning: nobody knows of when the rate in [power.fx] is: prices are estimated, and stale once it has not \
+         changed for a week; `time_key` names its date"
+            .to_owned()
+    })
+}
+
 /// Scheme and host of a URL.
 fn server(url: &str) -> &str {
     let start = url.find("://").map_or(0, |at| at + 3);
@@ -97,6 +107,21 @@ mod tests {
                 .is_some_and(|told| told.contains("test network"))
         );
         assert_eq!(at("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"), None);
+    }
+
+    #[test]
+    fn a_rate_without_a_date_is_warned_about() {
+        let warned = |keys: &str| {
+            let text = format!(
+                "[site]\nname = \"ridge\"\n[power]\nkind = \"awattar\"\nzone = \"at\"\n[power.fx]\n{keys}"
+            );
+            let config = Config::parse(&text, "ridge.toml", &crate::config::Places::default()).unwrap();
+            undated_rate(&config)
+        };
+        let page = "url = \"http://fx.example\"\nrate_key = \"/usd\"\n";
+        assert!(warned(page).is_some_and(|told| told.contains("`time_key`")));
+        assert_eq!(warned(&format!("{page}time_key = \"/date\"")), None);
+        assert_eq!(warned("usd_per_unit = 1.1"), None);
     }
 
     #[test]

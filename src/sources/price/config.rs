@@ -151,7 +151,7 @@ pub struct FxConfig {
     pub url: Option<String>,
     /// …and the JSON pointer (RFC 6901) to the US dollars for one unit in it.
     pub rate_key: Option<String>,
-    /// JSON pointer to the date of the rate. Absent: it is of the time when it was read.
+    /// JSON pointer to the date of the rate. Absent: it is of the time when it changed last, as an estimate.
     pub time_key: Option<String>,
     /// A rate that was read longer ago makes prices stale, seconds.
     #[serde(default = "default_fx_max_age")]

@@ -17,7 +17,8 @@ use crate::sources::web::{json, number_at};
 /// below four.
 const RATE: std::ops::RangeInclusive<f64> = 1e-6..=10.0;
 const REPLY_LIMIT: usize = 256 * 1024;
-/// A rate of an older date is no rate of now: banks pause for five days at most.
+/// A rate of an older date, or one without a date that has not changed for so long, is no rate of now: banks pause for
+/// five days at most.
 const OLDEST: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Dates have no zone, so that today's may be this far ahead.
 const AHEAD: Duration = Duration::from_secs(24 * 3600);
@@ -38,23 +39,29 @@ pub(super) struct Page {
     interval: Duration,
     /// The last rate that was read, when by the monotonic clock, and until when it is good.
     last: Option<(f64, Duration, Duration)>,
+    /// The rate, and since when it has been that.
+    unchanged: Option<(f64, Duration)>,
     /// The log was told that it gives none.
     failing: bool,
 }
 
-/// The number that `key`, a JSON pointer, points at, and the age that `time_key` gives it.
+/// The number that `key`, a JSON pointer, points at, and the age that `time_key` gives it; `None`: it tells no time.
 ///
 /// # Errors
 /// The page is no JSON, no rate or time stands there, or the time is still to come.
-fn parse(body: &[u8], key: &str, time_key: Option<&str>, now: UnixMs) -> Result<(f64, Duration), Failure> {
+fn parse(
+    body: &[u8],
+    key: &str,
+    time_key: Option<&str>,
+    now: UnixMs,
+) -> Result<(f64, Option<Duration>), Failure> {
     let page: Value = json(body)?;
-    let dated = observed(&page, time_key, &TimeZone::UTC)?.unwrap_or(now);
-    let age_ms = now.0.saturating_sub(dated.0);
-    let age = Duration::from_millis(age_ms.unsigned_abs());
-    if age_ms < 0 && age > AHEAD {
-        return Err(Failure::new(Missing::Implausible, "the rate is of a time to come"));
-    }
-    let age = if age_ms < 0 { Duration::ZERO } else { age };
+    let age = match observed(&page, time_key, &TimeZone::UTC)? {
+        Some(dated) if age_at(now, dated) > AHEAD => {
+            return Err(Failure::new(Missing::Implausible, "the rate is of a time to come"));
+        }
+        dated => dated.map(|dated| age_at(dated, now)),
+    };
     let rate = number_at(&page, key);
     let rate = rate.map_err(|why| Failure::new(why, format!("no rate at `{key}` of the page")))?;
     if RATE.contains(&rate) {
@@ -62,6 +69,11 @@ fn parse(body: &[u8], key: &str, time_key: Option<&str>, now: UnixMs) -> Result<
     } else {
         Err(Failure::new(Missing::Implausible, format!("the rate is {rate:e} USD for one unit")))
     }
+}
+
+/// Nothing where `now` is the earlier of the two.
+fn age_at(dated: UnixMs, now: UnixMs) -> Duration {
+    Duration::from_millis(u64::try_from(now.0.saturating_sub(dated.0)).unwrap_or(0))
 }
 
 /// The rate as the operator states it.
@@ -87,6 +99,7 @@ impl Fx {
             max_age: Duration::from_secs(cfg.max_age_secs),
             interval: Duration::from_secs(cfg.interval_secs),
             last: None,
+            unchanged: None,
             failing: false,
         };
         Ok(Self::Read(page))
@@ -110,6 +123,7 @@ impl Page {
         let asked = if due { Some(self.ask(now, http).await) } else { None };
         match (asked, self.last) {
             (Some(Ok((rate, age))), _) => {
+                let age = age.unwrap_or_else(|| self.unchanged_for(rate, now.mono));
                 let fresh_until = now.mono.saturating_add(OLDEST).saturating_sub(age);
                 let good_until = now.mono.saturating_add(self.max_age).min(fresh_until);
                 self.last = Some((rate, now.mono, good_until));
@@ -126,10 +140,19 @@ impl Page {
         }
         let (usd_per_unit, _, good_until) =
             self.last.ok_or_else(|| Failure::new(Missing::NotYet, "no currency rate"))?;
-        Ok(FxRate { usd_per_unit, quality: Quality::Measured, good_until: Some(good_until) })
+        // Without a date nobody knows of when it is.
+        let quality = if self.time_key.is_some() { Quality::Measured } else { Quality::Estimated };
+        Ok(FxRate { usd_per_unit, quality, good_until: Some(good_until) })
     }
 
-    async fn ask(&self, now: Now, http: &Http) -> Result<(f64, Duration), Failure> {
+    /// For how long the page has told this rate.
+    fn unchanged_for(&mut self, rate: f64, now: Duration) -> Duration {
+        let same = self.unchanged.filter(|(before, _)| *before == rate);
+        let (_, since) = *self.unchanged.insert(same.unwrap_or((rate, now)));
+        now.saturating_sub(since)
+    }
+
+    async fn ask(&self, now: Now, http: &Http) -> Result<(f64, Option<Duration>), Failure> {
         let reply = tokio::time::timeout(DEADLINE, http.get(&self.url, &[], REPLY_LIMIT)).await;
         let late = |_| Failure::new(Missing::Timeout, format!("no currency rate within {DEADLINE:?}"));
         parse(&reply.map_err(late)??.body, &self.rate_key, self.time_key.as_deref(), now.wall)
@@ -144,7 +167,7 @@ mod tests {
     fn a_rate_is_a_number_that_a_currency_can_have() {
         let page = br#"{"base":"EUR","rates":{"USD":"1.0832","JPY":171.2,"X":null}}"#;
         let read = |key| parse(page, key, None, UnixMs(0));
-        assert_eq!(read("/rates/USD"), Ok((1.0832, Duration::ZERO)));
+        assert_eq!(read("/rates/USD"), Ok((1.0832, None)));
         let why = |key| read(key).unwrap_err().reason;
         assert_eq!(why("/rates/JPY"), Missing::Implausible, "yen for a euro");
         assert_eq!(why("/rates/X"), Missing::NotReported);
@@ -157,7 +180,7 @@ mod tests {
         let now = UnixMs(1_790_000_000_000); // 2026-09-21T14:13:20Z
         let age = |date: &str| {
             let read = parse(page(date).as_bytes(), "/usd", Some("/date"), now);
-            read.map(|(_, age)| age.as_secs()).map_err(|failure| failure.reason)
+            read.map(|(_, age)| age.unwrap().as_secs()).map_err(|failure| failure.reason)
         };
         assert_eq!(age("2026-09-21"), Ok(51_200));
         assert_eq!(age("2026-09-14T14:13:20Z"), Ok(7 * 86_400));

@@ -46,7 +46,7 @@ async fn a_rate_is_read_adders_and_tax_come_on_top() {
     let slot = sample.slots.unwrap()[0];
     assert_eq!((slot.price.get(), slot.market_per_mwh), (195.0, 88.4), "(88.4 · 1.25 + 19.5) · 1.5");
     let good_until = Some(moment(7200).mono);
-    assert_eq!(sample.rate, Some(FxRate { usd_per_unit: 1.25, quality: Quality::Measured, good_until }));
+    assert_eq!(sample.rate, Some(FxRate { usd_per_unit: 1.25, quality: Quality::Estimated, good_until }));
 }
 
 #[tokio::test]
@@ -82,6 +82,23 @@ async fn a_page_that_is_frozen_makes_its_rate_stale_however_often_it_is_read() {
     assert_eq!(good_for[0], 4 * day);
     assert!((dated - 5 * day).abs_diff(good_for[1]) < 3_600, "{good_for:?}");
     assert_eq!(good_for[2], 0);
+}
+
+#[tokio::test]
+async fn without_a_date_a_rate_is_an_estimate_and_stale_once_it_has_not_changed_for_a_week() {
+    let day = 86_400;
+    let server = serve(|n| Reply::Ok(PAGE.replace("1.25", if n < 4 { "1.25" } else { "1.26" }))).await;
+    let fx = format!("[fx]\nurl = \"{}/rate\"\nrate_key = \"/rates/USD\"", server.url);
+    let keys = format!("kind = \"awattar\"\nzone = \"at\"\nurl = \"{}\"\n{fx}", server.url);
+    let mut source = power_source(&config(&keys), "UTC", &Http::new().unwrap()).unwrap();
+    let mut good_for = Vec::new();
+    for days in [0, 4, 6, 8, 9] {
+        let rate = price_of(source.fetch(moment(days * day)).await).unwrap().rate.unwrap();
+        assert_eq!(rate.quality, Quality::Estimated);
+        good_for.push(rate.good_until.unwrap().saturating_sub(moment(days * day).mono).as_secs() / day);
+    }
+    // Over a long weekend nothing is wrong; another rate ends it.
+    assert_eq!(good_for, [4, 3, 1, 0, 4]);
 }
 
 #[tokio::test]
