@@ -48,7 +48,7 @@ use places::places;
 use rounds::Rounds;
 pub use sweep::{PATIENCE, listen, sweep};
 use topics::Topics;
-use watches::Watches;
+pub use watches::Watches;
 
 /// The first picture is published this long after the start, with what has been read by then.
 const FIRST_PICTURE: Duration = Duration::from_secs(3);

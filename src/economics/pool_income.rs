@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use crate::clock::UnixMs;
-use crate::reading::{Missing, PoolReport, Quality, Read, Reading, Settled, SettledKind, newest_settled};
+use crate::reading::{
+    MOST_A_DAY, Missing, PoolReport, Quality, Read, Reading, Settled, SettledKind, newest_settled,
+};
 use crate::site::{PoolView, SiteView};
 use crate::units::{Hashrate, Sats};
 
@@ -13,6 +15,9 @@ use super::{SiteTerms, hashprice};
 const DAY_MS: i64 = 86_400_000;
 /// A pool settles a day within hours of its end: what ended longer ago is no news of what it earns now.
 const SETTLED_LIMIT_MS: i64 = 2 * DAY_MS;
+/// What a pool tells of a day is another unit, or another account, beyond so many times what the work of its shorter
+/// windows, or of the devices, is worth: neither luck nor a fleet that is mostly switched off does that.
+const FAR_ABOVE: f64 = 100.0;
 
 /// Agreed with a pool.
 #[derive(Debug, Clone)]
@@ -69,6 +74,8 @@ pub struct PoolIncome {
     pub basis: Option<Basis>,
     /// The pool pays by luck: nothing but what is settled was earned.
     pub expectation: bool,
+    /// What the pool tells of a day is so many times what the work is worth by all else: it is left out.
+    pub far_above: Option<f64>,
 }
 
 /// The income of each account in the picture that has terms.
@@ -87,9 +94,17 @@ fn income(view: &SiteView, pool: &PoolView, terms: &PoolTerms) -> PoolIncome {
         let rate = report.hashrate_24h.or(report.hashrate_1h).or(report.hashrate_now)?;
         Ok(rate.at_best(quality))
     });
+    let hashed = devices(view, terms);
+    let shorter =
+        report.map_or([Err(Missing::NotYet); 2], |(report, _)| [report.hashrate_1h, report.hashrate_now]);
+    let leap = counted.ok().and_then(|rate| times(rate.value.ths(), most([shorter[0], shorter[1], hashed])));
+    let counted = if leap.is_some() { Err(Missing::Implausible) } else { counted };
     let theoretical = counted.and_then(|rate| pay(rate, hashprice, terms.fee));
-    let device = devices(view, terms).and_then(|rate| pay(rate, hashprice, terms.fee));
+    let device = hashed.and_then(|rate| pay(rate, hashprice, terms.fee));
     let told = report.ok().and_then(|(report, quality)| told(report, quality, view.at.wall, terms.fee));
+    let untrue = told.and_then(|(pay, _)| times_worth(pay.value, [theoretical, device]));
+    let told = told.filter(|_| untrue.is_none());
+    let far_above = untrue.or(leap);
     let (best, basis) = match (told, theoretical, device) {
         (Some((pay, basis)), _, _) => (Ok(pay), Some(basis)),
         (None, Ok(pay), _) => (Ok(pay), Some(Basis::Theoretical)),
@@ -98,7 +113,24 @@ fn income(view: &SiteView, pool: &PoolView, terms: &PoolTerms) -> PoolIncome {
     };
     let by_luck = report.is_ok_and(|(report, _)| report.scheme.is_expectation());
     let expectation = by_luck && basis.is_some_and(|basis| basis != Basis::Settled);
-    PoolIncome { name: Arc::clone(&pool.name), theoretical, device, best, basis, expectation }
+    PoolIncome { name: Arc::clone(&pool.name), theoretical, device, best, basis, expectation, far_above }
+}
+
+/// As [`times`], of the better paid of what the work is worth.
+fn times_worth(told: Pay, worth: [Read<Pay>; 2]) -> Option<f64> {
+    let worth = worth.into_iter().flatten().map(|pay| pay.value.gross.0).max()?;
+    times(told.gross.0 as f64, worth as f64)
+}
+
+/// How many times `whole` the figure `told` is, where that is far too much. Of nothing there is no telling.
+fn times(told: f64, whole: f64) -> Option<f64> {
+    let times = if whole > 0.0 { told / whole } else { return None };
+    (times > FAR_ABOVE).then_some(times)
+}
+
+/// The highest that is known, TH/s; 0.0: none is.
+fn most(rates: [Read<Hashrate>; 3]) -> f64 {
+    rates.into_iter().flatten().map(|rate| rate.value.ths()).fold(0.0, f64::max)
 }
 
 /// What the pool itself says: its newest day, else what it expects of this one.
@@ -148,8 +180,8 @@ fn btc_hashprice(view: &SiteView) -> Read<f64> {
 /// `PH/s · BTC/PH/day`, less the fee.
 fn pay(rate: Reading<Hashrate>, hashprice: Read<f64>, fee: f64) -> Read<Pay> {
     let hashprice = hashprice?;
-    let gross =
-        sats(rate.value.phs() * hashprice.value * Sats::PER_BTC as f64).ok_or(Missing::Implausible)?;
+    let gross = sats(rate.value.phs() * hashprice.value * Sats::PER_BTC as f64);
+    let gross = gross.filter(|gross| *gross <= MOST_A_DAY).ok_or(Missing::Implausible)?;
     let kept = sats(gross.0 as f64 * fee).ok_or(Missing::Implausible)?;
     let value = Pay { gross, fee: kept, net: Sats(gross.0.saturating_sub(kept.0)) };
     // Worked out, and not counted.
@@ -211,6 +243,18 @@ mod tests {
             assert_eq!(found(days, today), Some((Basis::PoolEstimate, 100, 2, 98)));
         }
         assert_eq!(found(Vec::new(), Err(Missing::NotSupported)), None);
+    }
+
+    #[test]
+    fn a_day_far_above_what_the_work_is_worth_is_told_apart() {
+        let pay = |gross| Pay { gross: Sats(gross), fee: Sats(0), net: Sats(gross) };
+        let worth = |gross| Ok(Reading::estimated(pay(gross), "test"));
+        // A lucky day, and one after which most of the fleet was switched off.
+        let unknown = Err(Missing::NotYet);
+        assert_eq!(times_worth(pay(3_000_000), [worth(43_148), worth(900)]), None);
+        assert_eq!(times_worth(pay(43_148_000), [unknown, worth(43_148)]), Some(1_000.0));
+        assert_eq!(times_worth(pay(43_148_000), [worth(0), unknown]), None);
+        assert_eq!(times_worth(pay(43_148_000), [unknown, unknown]), None);
     }
 
     #[test]

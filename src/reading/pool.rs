@@ -80,6 +80,9 @@ pub fn newest_settled(settled: &[Settled], counts: impl Fn(&Settled) -> bool) ->
     }))
 }
 
+/// More than twice what all miners of the world earn in a day: no account does.
+pub const MOST_A_DAY: Sats = Sats(1_000 * Sats::PER_BTC);
+
 /// How a pool turns work into pay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

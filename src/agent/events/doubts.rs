@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::agent::Picture;
+use crate::economics::PoolIncome;
 use crate::ledger::{EventKind, Severity};
 use crate::reading::{Missing, Quality};
 use crate::site::{PoolView, PriceDoubt, SiteView};
@@ -45,6 +46,7 @@ impl Doubts {
         let view = &picture.view;
         let checks =
             clocks(view).chain([own_price(view.doubts.own_price)]).chain(meter(picture)).chain(counter(view));
+        let checks = checks.chain(picture.split.pools.iter().map(income));
         let checks = checks.chain(view.pools.iter().flat_map(pool)).chain(statements(view));
         checks.filter_map(|check| self.judge(check, now)).collect()
     }
@@ -160,6 +162,23 @@ fn pool(pool: &PoolView) -> Vec<Check> {
     let part = (!failing.is_empty())
         .then(|| format!("a part of the account at {name} cannot be read: {}", failing.join("; ")));
     vec![silent, check("part", part, "all of the account is read again")]
+}
+
+fn income(income: &PoolIncome) -> Check {
+    let name = &income.name;
+    Check {
+        subject: name.to_string(),
+        what: "income",
+        patience: Duration::ZERO,
+        severity: Severity::Alarm,
+        doubt: income.far_above.map(|times| {
+            format!(
+                "{name} tells {times:.0} times as much of a day as its work is worth by all else: another unit or \
+                 account; it is left out until it does no more"
+            )
+        }),
+        sound: "what it tells of a day is near what its work is worth",
+    }
 }
 
 /// Platforms take back what they have paid, but seldom more than a day has earned.
@@ -292,6 +311,30 @@ mod tests {
         assert!(told(&mut doubts, &picture, &[50]).is_empty());
         put(&mut picture, &[]);
         assert!(told(&mut doubts, &picture, &[60]).is_empty(), "what passes is no news");
+    }
+
+    #[test]
+    fn a_day_far_above_what_the_work_is_worth_is_told_at_once() {
+        let (mut doubts, mut picture) = (Doubts::default(), picture());
+        let unknown = Err(Missing::NotYet);
+        let put = |picture: &mut Picture, far_above| {
+            let income = PoolIncome {
+                name: "main".into(),
+                theoretical: unknown,
+                device: unknown,
+                best: unknown,
+                basis: None,
+                expectation: false,
+                far_above,
+            };
+            picture.split.pools = vec![income];
+        };
+        put(&mut picture, Some(1_000.0));
+        let news = told(&mut doubts, &picture, &[0, 1]);
+        assert_eq!(kinds(&news), ["input_doubted"]);
+        assert!(news[0].1.starts_with("main tells 1000 times as much of a day as its work is worth"));
+        put(&mut picture, None);
+        assert_eq!(kinds(&told(&mut doubts, &picture, &[2])), ["input_sound"]);
     }
 
     #[test]

@@ -2,12 +2,10 @@
 
 use super::Piece;
 use crate::clock::UnixMs;
-use crate::reading::{Missing, Read, Settled};
+use crate::reading::{MOST_A_DAY, Missing, Read, Settled};
 use crate::sources::Failure;
 use crate::units::Sats;
 
-/// More than twice what all miners of the world earn in a day.
-const MOST_A_DAY: Sats = Sats(1_000 * Sats::PER_BTC);
 /// The first block.
 const FIRST_MS: i64 = 1_231_006_505_000;
 /// A pool's clock may be ahead of ours by so much.

@@ -107,6 +107,7 @@ fn income(pool: &PoolView) -> PoolIncome {
         best: settled.map_err(|why| *why),
         basis: settled.is_ok().then_some(Basis::Settled),
         expectation: false,
+        far_above: None,
     }
 }
 

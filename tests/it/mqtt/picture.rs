@@ -407,6 +407,7 @@ fn income(state: State) -> PoolIncome {
         best: pay(1_111_111),
         basis: pay(0).is_ok().then_some(IncomeBasis::Settled),
         expectation: false,
+        far_above: None,
     }
 }
 

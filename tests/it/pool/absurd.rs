@@ -1,13 +1,20 @@
 //! Whatever stands where a pool tells numbers: none of it becomes income that cannot be.
 
+use std::sync::Arc;
+
+use wattsplit::agent::Watches;
+use wattsplit::config::{Config, Places};
+use wattsplit::economics::split;
 use wattsplit::reading::PoolReport;
+use wattsplit::site::{AgainstDevices, PoolView, SiteView};
 use wattsplit::units::{Hashrate, Sats};
 
 use super::account::braiins_account;
 use super::*;
 use crate::fake_http::{FakeHttp, Reply, moment};
+use crate::split::market;
 
-const ODD: [&str; 14] = [
+const ODD: [&str; 16] = [
     "-1",
     "-0.5",
     "1e30",
@@ -22,6 +29,9 @@ const ODD: [&str; 14] = [
     "\"\"",
     "[]",
     "4102444800",
+    // Bitcoin in a day, and gigahashes, that somebody has, but not this account.
+    "0.9",
+    "900000000",
 ];
 
 /// The page with some of its numbers replaced, each by chance.
@@ -78,4 +88,62 @@ async fn no_number_of_a_pool_becomes_income_that_cannot_be() {
         }
     }
     assert!(told > 200, "most pages can be read in part: {told}");
+}
+
+/// Beyond so many times what the devices' work is worth, income is absurd: a hundred times what the pool counted, and
+/// that three times what the devices hash.
+const ABSURD: i64 = 300;
+
+/// The site of `[[asic]]` and `[[pool]]`: its miners hash what the account in the recorded pages does.
+fn view(report: PoolReport, secs: u64) -> SiteView {
+    let report = Ok(market::aged(Arc::new(report)));
+    let pool = PoolView { name: "main".into(), report, devices: AgainstDevices::default() };
+    SiteView {
+        at: moment(secs),
+        hash_blocks: vec![market::miners("row-a-s21", 10, 1.9, 38.0)],
+        pools: vec![pool],
+        ..market::market()
+    }
+}
+
+#[tokio::test]
+async fn no_reply_makes_income_that_is_negative_or_absurd_without_an_event() {
+    let dir = tempfile::tempdir().unwrap();
+    let token = dir.path().join("token");
+    std::fs::write(&token, "hunter2\n").unwrap();
+    let text = format!(
+        "[site]\nname = \"tx01\"\n[[asic]]\ngroup = \"row-a\"\nhosts = [\"10.0.0.1\"]\npool = \"main\"\n\
+        [[pool]]\nname = \"main\"\nkind = \"braiins\"\ntoken_file = {token:?}\nfee = 0.02\n"
+    );
+    let config = Config::parse(&text, "wattsplit.toml", &Places::default()).unwrap();
+    let (mut earned, mut doubted) = (0, 0);
+    for seed in 0..150 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let pages = [PROFILE, WORKERS, REWARDS].map(|page| mangled(page, &mut rng));
+        let server = FakeHttp::start(move |request| {
+            let page = ["profile", "workers", "rewards"].iter().position(|part| request.line.contains(part));
+            Reply::Ok(pages[page.unwrap()].clone())
+        })
+        .await;
+        let (mut account, _dir) = braiins_account(&server.url);
+        let mut watches = Watches::new(&config);
+        for secs in [0, 6, 12] {
+            let Ok(samples) = account.fetch(moment(secs)).await else { continue };
+            let [wattsplit::reading::Sample::Pool(sample)] = samples.as_slice() else { continue };
+            let mut view = view(sample.report.clone().unwrap(), secs);
+            watches.look(&mut view);
+            let income = &split(&view, &config.site_terms()).pools[0];
+            let against = &view.pools[0].devices;
+            // Each of these is an event.
+            let told = against.off_by.is_some() || against.far_above.is_some() || income.far_above.is_some();
+            doubted += i32::from(told);
+            let Ok(best) = income.best else { continue };
+            earned += 1;
+            let (pay, device) = (best.value, income.device.unwrap().value);
+            assert!(pay.net.0 >= 0 && pay.gross.0 >= pay.net.0, "{seed}: {income:?}");
+            let absurd = pay.gross.0 > ABSURD * device.gross.0;
+            assert!(told || !absurd, "{seed}: {income:?} {against:?}");
+        }
+    }
+    assert!(earned > 200 && doubted > 20, "{earned} {doubted}");
 }
