@@ -1,5 +1,7 @@
-//! Bitcoin addresses: whether one that is written in bech32 has a slip in it, and whether it is of a test network.
-//! Specification: BIP 173 and BIP 350.
+//! Bitcoin addresses: whether one has a slip in it, and whether it is of a test network. Specification of bech32: BIP
+//! 173 and BIP 350.
+
+mod base58;
 
 const CHARSET: &str = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 /// What the checksum of version 0 comes to, and that of the later ones.
@@ -7,11 +9,11 @@ const BECH32: u32 = 1;
 const BECH32M: u32 = 0x2bc8_30a3;
 const PREFIXES: [&str; 3] = ["bc1", "tb1", "bcrt1"];
 
-/// Whether the checksum is right, of an address in bech32; others are not judged.
+/// Whether the checksum is right.
 pub fn checksum_holds(address: &str) -> bool {
     let lower = address.to_ascii_lowercase();
     if !PREFIXES.iter().any(|prefix| lower.starts_with(prefix)) {
-        return true;
+        return base58::checksum_holds(address);
     }
     let is_mixed = lower != address && address.to_ascii_uppercase() != address;
     let values = |(prefix, data): (&str, &str)| {
@@ -61,6 +63,7 @@ mod tests {
             "bc1Qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
             // Version 1 with the checksum of version 0 (BIP 350).
             "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqh2y7hd",
+            "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN3",
             "bc1qb",
             "bc1",
         ] {
