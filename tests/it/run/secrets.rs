@@ -3,7 +3,6 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::TempDir;
@@ -91,29 +90,66 @@ fn echo(request: &Request, count: &AtomicUsize) -> Reply {
     }
 }
 
-/// A config of everything that takes a secret, and the servers that it names.
-async fn everything(secrets: &mut Secrets, broker_port: u16) -> Option<(String, Vec<FakeHttp>)> {
-    let mut servers = Vec::new();
-    let answer = || {
-        let count = Arc::new(AtomicUsize::new(0));
-        move |request: &Request| echo(request, &count)
-    };
+fn answer() -> impl Fn(&Request) -> Reply + Send + Sync + 'static {
+    let count = AtomicUsize::new(0);
+    move |request: &Request| echo(request, &count)
+}
+
+/// The beginning of a config.
+fn site(secrets: &mut Secrets, broker_port: u16) -> String {
     let state = secrets.dir.path().join("state");
     std::fs::create_dir(&state).unwrap();
-    let mut text = format!(
+    format!(
         "[site]\nname = \"test\"\nstate_dir = {state:?}\n[mqtt]\nhost = \"127.0.0.1\"\nport = {broker_port}\n\
          interval_secs = 1\nusername = \"ridge\"\npassword_file = {:?}\n",
         secrets.file("mqtt")
-    );
-    let request = |secrets: &mut Secrets, of: &str, name: &str| {
-        format!(
-            "[{of}]\nmethod = \"post\"\nbody = '{{\"session\": \"{{{{session}}}}\"}}'\n\
-             header_file = [{{ name = \"x-api-key\", file = {:?} }}]\n\
-             body_file = [{{ name = \"session\", file = {:?} }}]\n",
-            secrets.file(&format!("{name}-key")),
-            secrets.file(&format!("{name}-session"))
-        )
-    };
+    )
+}
+
+fn request(secrets: &mut Secrets, of: &str, name: &str) -> String {
+    format!(
+        "[{of}]\nmethod = \"post\"\nbody = '{{\"session\": \"{{{{session}}}}\"}}'\n\
+         header_file = [{{ name = \"x-api-key\", file = {:?} }}]\n\
+         body_file = [{{ name = \"session\", file = {:?} }}]\n",
+        secrets.file(&format!("{name}-key")),
+        secrets.file(&format!("{name}-session"))
+    )
+}
+
+/// The kinds of `[power]` that take a secret.
+const POWER: [&str; 4] = ["ercot", "pjm", "tibber", "http_json"];
+
+fn power(secrets: &mut Secrets, kind: &str, [url, login]: [String; 2]) -> String {
+    match kind {
+        "ercot" => format!(
+            "[power]\nkind = \"ercot\"\nurl = \"{url}\"\n[power.ercot]\nsettlement_point = \"LZ_WEST\"\n\
+             username = \"ops\"\npassword_file = {:?}\nsubscription_key_file = {:?}\ntoken_url = \"{login}\"\n",
+            secrets.file("ercot"),
+            secrets.file("ercot-key"),
+        ),
+        "pjm" => format!(
+            "[power]\nkind = \"pjm\"\nurl = \"{url}\"\n[power.pjm]\npnode_id = 51288\n\
+             subscription_key_file = {:?}\n",
+            secrets.file("pjm-key"),
+        ),
+        "tibber" => format!(
+            "[power]\nkind = \"tibber\"\ncurrency = \"NOK\"\nurl = \"{url}\"\n[power.tibber]\ntoken_file = {:?}\n\
+             [power.fx]\nusd_per_unit = 0.094\n",
+            secrets.file("tibber"),
+        ),
+        _ => format!(
+            "[power]\nkind = \"http_json\"\n[power.own]\nurl = \"{url}/prices\"\nprice_key = \"/usd\"\n\
+             token_file = {:?}\n{}",
+            secrets.file("own-power"),
+            request(secrets, "power.own.request", "own-power-request"),
+        ),
+    }
+}
+
+/// A config of everything that takes a secret, and the servers that it names.
+async fn everything(secrets: &mut Secrets, broker_port: u16) -> Option<(String, Vec<FakeHttp>)> {
+    let mut servers = Vec::new();
+    let mut text = site(secrets, broker_port);
     for (kind, keys) in [
         ("braiins", ""),
         ("antpool", "user = \"ridge\"\nsecret"),
@@ -174,13 +210,7 @@ async fn everything(secrets: &mut Secrets, broker_port: u16) -> Option<(String, 
             secrets.file(&format!("{kind}-statement"))
         ));
     }
-    let (login, prices) = (url("/login").await, url("").await);
-    text.push_str(&format!(
-        "[power]\nkind = \"ercot\"\nurl = \"{prices}\"\n[power.ercot]\nsettlement_point = \"LZ_WEST\"\n\
-         username = \"ops\"\npassword_file = {:?}\nsubscription_key_file = {:?}\ntoken_url = \"{login}\"\n",
-        secrets.file("ercot"),
-        secrets.file("ercot-key"),
-    ));
+    text.push_str(&power(secrets, "ercot", [url("").await, url("/login").await]));
     text.push_str(&format!(
         "[btc]\ncoinbase_url = \"\"\nkraken_url = \"\"\nbitstamp_url = \"\"\ninterval_secs = 1\n\
          [btc.own]\nurl = \"{}\"\nprice_key = \"/usd\"\ntoken_file = {:?}\n{}",
@@ -252,6 +282,30 @@ async fn no_secret_of_a_config_of_everything_is_said_or_kept() {
     let Some(broker) = Broker::open() else { return };
     let mut secrets = Secrets { dir: TempDir::new().unwrap(), all: Vec::new() };
     let Some((text, servers)) = everything(&mut secrets, broker.port).await else { return };
+    says_no_secret(&secrets, &broker, text, &servers, &["pool/viabtc", "advice", "price/power"]).await;
+}
+
+#[tokio::test]
+async fn no_secret_of_any_kind_of_power_price_is_said_or_kept() {
+    for kind in POWER.iter().filter(|kind| **kind != "ercot") {
+        let Some(broker) = Broker::open() else { return };
+        let mut secrets = Secrets { dir: TempDir::new().unwrap(), all: Vec::new() };
+        let server = FakeHttp::start(answer()).await;
+        let mut text = site(&mut secrets, broker.port);
+        text.push_str(&power(&mut secrets, kind, [server.url.clone(), String::new()]));
+        says_no_secret(&secrets, &broker, text, &[server], &["advice", "price/power"]).await;
+    }
+}
+
+/// Runs the daemon until all `servers` were asked and `topics` are published, then the commands that ask, and looks for
+/// the secrets in all that they said and kept.
+async fn says_no_secret(
+    secrets: &Secrets,
+    broker: &Broker,
+    text: String,
+    servers: &[FakeHttp],
+    topics: &[&str],
+) {
     let config = secrets.dir.path().join("wattsplit.toml");
     std::fs::write(&config, text).unwrap();
 
@@ -275,8 +329,7 @@ async fn no_secret_of_a_config_of_everything_is_said_or_kept() {
     }
     let seen = subscriber
         .until("what follows from it", |seen| {
-            let published = |topic: &str| seen.newest.contains_key(&format!("wattsplit/test/{topic}"));
-            published("pool/viabtc") && published("advice") && published("price/power")
+            topics.iter().all(|topic| seen.newest.contains_key(&format!("wattsplit/test/{topic}")))
         })
         .await;
     daemon.terminate();
