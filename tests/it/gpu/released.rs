@@ -66,3 +66,27 @@ async fn a_source_without_a_state_directory_has_nobody_to_obey() {
     release.ask(clock::now().plus(MINUTE).wall).unwrap();
     assert_eq!(read(&mut machine.source("deaf")).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_release_can_be_made_longer_after_a_restart_of_who_let_go() {
+    let machine = Machine::new(ONE);
+    let (mut source, release) = machine.releasable("longer");
+    let start = clock::now();
+    read_at(&mut source, start).await.unwrap();
+    let until = start.plus(MINUTE).wall;
+    release.ask(until).unwrap();
+    source.fetch(start).await.unwrap();
+    assert_eq!(release.answered(), Some(until));
+
+    let (mut next, _) = machine.releasable("longer");
+    let longer = start.plus(MINUTE * 2).wall;
+    release.ask(longer).unwrap();
+    assert_eq!(host(next.fetch(start).await.unwrap()).driver, Some(DriverState::Released));
+    assert_eq!(release.answered(), Some(longer));
+    // An answer whose time is over says nothing of who holds the driver now.
+    let later = start.plus(MINUTE * 3);
+    let (mut last, _) = machine.releasable("longer");
+    release.ask(start.plus(MINUTE * 4).wall).unwrap();
+    last.fetch(later).await.unwrap();
+    assert_eq!(release.answered(), Some(longer));
+}

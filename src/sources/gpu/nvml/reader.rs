@@ -63,7 +63,7 @@ impl Reader {
     /// What concerns the driver as a whole: [`Missing::NoDriver`], or [`Missing::Released`] while that is asked for.
     pub(super) fn read(&mut self, now: Now) -> Result<Vec<GpuSample>, Trouble> {
         if let Some(until) = self.release.as_ref().and_then(|release| release.requested(now.wall)) {
-            return Err(self.let_go(until));
+            return Err(self.let_go(until, now.wall));
         }
         let held = self.open.take();
         if held.is_some() && self.watch.is_none() {
@@ -104,7 +104,7 @@ impl Reader {
     }
 
     /// Shuts NVML down on both threads, and says so once that is done.
-    fn let_go(&mut self, until: UnixMs) -> Trouble {
+    fn let_go(&mut self, until: UnixMs, now: UnixMs) -> Trouble {
         self.open = None;
         let ended = self.watch.as_mut().is_none_or(|watch| {
             watch.end();
@@ -112,7 +112,10 @@ impl Reader {
         });
         if ended {
             self.watch = None;
-            if let Some(release) = self.release.as_ref().filter(|_| self.ever_open) {
+            // What the process before let go of, this one has not taken up: it can say so of a longer time, too.
+            let let_go =
+                |release: &&Release| self.ever_open || release.answered().is_some_and(|end| end > now);
+            if let Some(release) = self.release.as_ref().filter(let_go) {
                 release.answer(until);
             }
         }
