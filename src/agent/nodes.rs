@@ -21,6 +21,8 @@ use crate::sources::asic::models;
 const MOST_NODES: usize = 1_024;
 /// More are none of one node's.
 const MOST_HOSTS: usize = 64;
+/// As the one before: one machine does not read more.
+const MOST_MINERS: usize = 100_000;
 /// A node says something every few seconds. One that is silent for longer is lost…
 const SILENT: Duration = Duration::from_secs(25);
 /// …and one that said that it ends is when it is not back after this: a restart is no loss.
@@ -57,6 +59,9 @@ struct Node {
     /// Since when it is said to be offline.
     offline: Option<Duration>,
     hosts: BTreeMap<Arc<str>, HostOfNode>,
+    miners: BTreeSet<Arc<str>>,
+    /// It told of more hosts or miners than one has: those beyond are not taken.
+    crowded: bool,
     /// Messages and devices that cannot be used.
     refused: u64,
 }
@@ -133,8 +138,9 @@ impl Nodes {
             node.zero_ns = zero_ns.min(node.zero_ns + drift);
             node.zero_at = now.mono;
         } else {
-            let (hosts, refused) = (std::mem::take(&mut node.hosts), node.refused);
-            *node = Node { hosts, refused, ..Node::new(&told.boot, zero_ns, now) };
+            let (hosts, miners) = (std::mem::take(&mut node.hosts), std::mem::take(&mut node.miners));
+            let (refused, crowded) = (node.refused, node.crowded);
+            *node = Node { hosts, miners, refused, crowded, ..Node::new(&told.boot, zero_ns, now) };
         }
         let since =
             Duration::from_nanos_u128((nanos(now.mono) - node.zero_ns - mono_ns).max(0).unsigned_abs());
@@ -155,6 +161,7 @@ impl Nodes {
                         }
                     }
                     if node.hosts.len() >= MOST_HOSTS && !node.hosts.contains_key(&sample.host) {
+                        node.crowded = true;
                         heard.complaint = node.refuse(&name, "too many GPU hosts").or(heard.complaint);
                         continue;
                     }
@@ -168,6 +175,12 @@ impl Nodes {
                         heard.complaint = node.refuse(&name, &what).or(heard.complaint);
                         continue;
                     }
+                    if node.miners.len() >= MOST_MINERS && !node.miners.contains(&sample.id) {
+                        node.crowded = true;
+                        heard.complaint = node.refuse(&name, "too many miners").or(heard.complaint);
+                        continue;
+                    }
+                    node.miners.insert(Arc::clone(&sample.id));
                     if let Ok(report) = &mut sample.report {
                         report.nameplate = models::nameplate(report);
                     }
@@ -215,6 +228,7 @@ impl Nodes {
             lost: node.is_lost(now.mono),
             settling: now.mono.saturating_sub(node.returned) < RESTART,
             refused: node.refused,
+            crowded: node.crowded,
         });
         health.collect()
     }
@@ -230,6 +244,8 @@ impl Node {
             returned: now.mono,
             offline: None,
             hosts: BTreeMap::new(),
+            miners: BTreeSet::new(),
+            crowded: false,
             refused: 0,
         }
     }

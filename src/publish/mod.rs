@@ -108,6 +108,8 @@ pub struct NodeHealth {
     pub settling: bool,
     /// Messages and devices of it that could not be used.
     pub refused: u64,
+    /// It told of more devices than one node reads: those beyond are not taken.
+    pub crowded: bool,
 }
 
 /// How the ledger is doing.

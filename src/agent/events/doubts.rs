@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::agent::Picture;
 use crate::economics::PoolIncome;
 use crate::ledger::{EventKind, Severity};
+use crate::publish::NodeHealth;
 use crate::reading::{Missing, Quality};
 use crate::site::{PoolView, PriceDoubt, SiteView};
 
@@ -47,6 +48,7 @@ impl Doubts {
         let checks =
             clocks(view).chain([own_price(view.doubts.own_price)]).chain(meter(picture)).chain(counter(view));
         let checks = checks.chain(picture.split.pools.iter().map(income));
+        let checks = checks.chain(picture.health.nodes.iter().map(node));
         let checks = checks.chain(view.pools.iter().flat_map(pool)).chain(statements(view));
         checks.filter_map(|check| self.judge(check, now)).collect()
     }
@@ -162,6 +164,22 @@ fn pool(pool: &PoolView) -> Vec<Check> {
     let part = (!failing.is_empty())
         .then(|| format!("a part of the account at {name} cannot be read: {}", failing.join("; ")));
     vec![silent, check("part", part, "all of the account is read again")]
+}
+
+fn node(node: &NodeHealth) -> Check {
+    let name = &node.name;
+    Check {
+        subject: name.to_string(),
+        what: "devices",
+        patience: Duration::ZERO,
+        severity: Severity::Alarm,
+        doubt: node.crowded.then(|| {
+            format!(
+                "the node {name} tells of more devices than one machine reads: those beyond are not taken"
+            )
+        }),
+        sound: "it tells of no more devices than a machine reads",
+    }
 }
 
 fn income(income: &PoolIncome) -> Check {

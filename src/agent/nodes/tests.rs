@@ -378,3 +378,17 @@ fn a_node_with_more_gpu_hosts_than_any_has_is_not_believed() {
     }
     assert_eq!(batches, MOST_HOSTS);
 }
+
+#[test]
+fn a_node_with_more_miners_than_a_machine_reads_is_not_believed_and_that_shows() {
+    let (mut nodes, mut desk) = (nodes(), desk("a"));
+    let told = |desk: &mut Desk, n| say(desk, vec![miner(n, "row-a")], theirs(0), theirs(10));
+    assert_eq!(hear(&mut nodes, &told(&mut desk, 1), ours(10)).len(), 1);
+    let others = (1..MOST_MINERS).map(|n| Arc::from(format!("other-{n}")));
+    nodes.nodes.get_mut("n1").unwrap().miners.extend(others);
+    assert!(!nodes.health(ours(10))[0].crowded);
+    assert!(hear(&mut nodes, &told(&mut desk, 2), ours(20)).is_empty());
+    assert_eq!(hear(&mut nodes, &told(&mut desk, 1), ours(20)).len(), 1, "those that are known go on");
+    let health = &nodes.health(ours(20))[0];
+    assert_eq!((health.crowded, health.refused), (true, 1));
+}
