@@ -57,6 +57,9 @@ const FIRST_PICTURE: Duration = Duration::from_secs(3);
 /// enough to count as at once.
 const SOON: Duration = Duration::from_millis(50);
 
+/// What nodes publish.
+const NODES: mqtt::Filter = mqtt::Filter::Below("node/+/#");
+
 /// Batches that may wait for the loop; a runner that is ahead of it waits.
 const BATCHES: usize = 256;
 
@@ -141,7 +144,7 @@ pub async fn run(
     core.site.apply(unread(&sources, &core.topics));
     let (arrivals, mut arrived) = mpsc::channel(ARRIVALS);
     let (messages, mut told) = mpsc::channel(ARRIVALS);
-    let nodes = mqtt::Inbox { filter: mqtt::Filter::Below("node/+/#"), to: arrivals };
+    let nodes = mqtt::Inbox { filter: NODES, to: arrivals };
     let topics = mqtt::Inbox { filter: mqtt::Filter::Topics(core.topics.names()), to: messages };
     let (announced, mut listened) = mpsc::channel(ARRIVALS);
     let inboxes = config.hears_nodes().then_some(nodes).into_iter().chain([topics]);

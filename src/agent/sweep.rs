@@ -5,11 +5,11 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::places::places;
-use super::{AgentError, Core, FEED_LIMITS, Picture, sources};
+use super::{AgentError, Core, FEED_LIMITS, NODES, Picture, sources};
 use crate::clock;
 use crate::config::Config;
 use crate::publish::Health;
-use crate::publish::mqtt::{self, Arrival, MqttError};
+use crate::publish::mqtt::{self, Arrival, Filter, MqttError};
 use crate::reading::{Batch, Missing};
 use crate::site::Site;
 use crate::sources::runner;
@@ -17,7 +17,10 @@ use crate::sources::runner;
 /// Longest that topics are waited for. One that is told every ten seconds, the default, is heard.
 pub const PATIENCE: Duration = Duration::from_secs(11);
 
-/// Asks everything once. The broker is only asked for topics that the config names.
+/// What nodes told last is kept by the broker and comes at once.
+const PATIENCE_WITH_NODES: Duration = Duration::from_secs(3);
+
+/// Asks everything once. The broker is only asked for topics that the config names, and for what nodes tell.
 ///
 /// # Errors
 /// As [`super::run`].
@@ -26,7 +29,7 @@ pub async fn sweep(config: &Config) -> Result<(Site, Picture), AgentError> {
     let mut core = Core::new(config)?;
     let (batches, mut received) = mpsc::unbounded_channel();
     let to_feed = batches.clone();
-    let ((), (), (), told) = tokio::join!(
+    let ((), (), (), told, (by_nodes, heard_at)) = tokio::join!(
         runner::sweep(sources.miners, places(config.site.concurrency), move |batch| {
             let _ = batches.send(batch);
         }),
@@ -39,6 +42,7 @@ pub async fn sweep(config: &Config) -> Result<(Site, Picture), AgentError> {
             }
         },
         listen(config, core.topics.names(), "once"),
+        async { (listen_to_nodes(config).await, clock::now()) },
     );
     let now = clock::now();
     // What does not come in time is missing for that.
@@ -53,6 +57,10 @@ pub async fn sweep(config: &Config) -> Result<(Site, Picture), AgentError> {
         }
         Err(error) => tracing::warn!(%error, "topics are not heard"),
     }
+    match by_nodes {
+        Ok(arrivals) => arrivals.iter().for_each(|arrival| core.hear(arrival, heard_at)),
+        Err(error) => tracing::warn!(%error, "nodes are not heard"),
+    }
     let picture = core.picture(clock::now(), Health::default());
     Ok((core.site, picture))
 }
@@ -64,7 +72,18 @@ pub async fn sweep(config: &Config) -> Result<(Site, Picture), AgentError> {
 pub async fn listen(config: &Config, topics: Vec<String>, purpose: &str) -> Result<Vec<Arrival>, MqttError> {
     match &config.mqtt {
         Some(mqtt) if !topics.is_empty() => {
-            mqtt::listen(mqtt, (&config.site.name, purpose), topics, PATIENCE).await
+            let filter = Filter::Topics(topics);
+            mqtt::listen(mqtt, (&config.site.name, purpose), filter, PATIENCE).await
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// What nodes tell, where the site has some.
+async fn listen_to_nodes(config: &Config) -> Result<Vec<Arrival>, MqttError> {
+    match &config.mqtt {
+        Some(mqtt) if config.hears_nodes() => {
+            mqtt::listen(mqtt, (&config.site.name, "once-nodes"), NODES, PATIENCE_WITH_NODES).await
         }
         _ => Ok(Vec::new()),
     }

@@ -1,6 +1,7 @@
 //! Nodes that read devices, and the agent of the site that merges what they read: real processes and a real broker.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -10,7 +11,7 @@ use crate::broker::{Broker, Seen, Subscriber};
 use crate::fake_http::{FakeHttp, Reply};
 use crate::fake_miner::FakeMiner;
 use crate::mqtt::schemas::check;
-use crate::run::Daemon;
+use crate::run::{Daemon, PROGRAM};
 
 const MINERS: [&str; 4] = [
     "antminer-s21-stock-2024.07-minerpower",
@@ -52,9 +53,7 @@ impl Site {
 
     /// The agent of the site: terms, prices, and these sections.
     fn agent(&self, name: &str, rest: &str) -> Daemon {
-        let money = "[btc]\ncoinbase_url = \"\"\nkraken_url = \"\"\nbitstamp_url = \"\"\n\
-                     [power]\nkind = \"fixed\"\nusd_per_mwh = 45.0\n";
-        Daemon::run(&self.config(name, "site", &format!("{rest}{money}")))
+        Daemon::run(&self.config(name, "site", &format!("{rest}{MONEY}")))
     }
 
     fn node(&self, name: &str, rest: &str) -> Daemon {
@@ -62,6 +61,8 @@ impl Site {
     }
 }
 
+const MONEY: &str = "[btc]\ncoinbase_url = \"\"\nkraken_url = \"\"\nbitstamp_url = \"\"\n\
+    [power]\nkind = \"fixed\"\nusd_per_mwh = 45.0\n";
 const HOSTING: &str =
     "[[hosting]]\nname = \"h100\"\nterms = \"occupied\"\nusd_per_gpu_h = 2.0\noccupied_gpus = 2\n";
 const BY_NODE: &str =
@@ -77,6 +78,14 @@ fn dcgm(host: &str, exporter: &FakeHttp) -> String {
 fn group(name: &str, miners: &[FakeMiner]) -> String {
     let hosts: Vec<String> = miners.iter().map(|miner| miner.host.to_string()).collect();
     format!("[[asic]]\ngroup = \"{name}\"\nhosts = {hosts:?}\ninterval_secs = 1\n")
+}
+
+/// What `once --json` prints.
+async fn once(config: &Path) -> Value {
+    let mut program = Command::new(PROGRAM);
+    program.args(["once", "--json", "--config"]).arg(config);
+    let out = tokio::task::spawn_blocking(move || program.output().unwrap()).await.unwrap();
+    serde_json::from_slice(&out.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&out.stderr)))
 }
 
 fn json(seen: &Seen, below: &str) -> Value {
@@ -110,6 +119,10 @@ async fn the_gpus_of_a_node_are_the_sites_and_one_that_dies_is_one_event_until_i
     }
     let seen = subscriber.until("the summary", |seen| json(seen, "summary")["nodes"] == 1).await;
     check("summary", &seen.newest["wattsplit/test/summary"]);
+
+    let once = once(&site.config("agent", "site", &format!("{HOSTING}{BY_NODE}{MONEY}"))).await;
+    let board = &once["blocks"]["ai"][0]["board_power_w"];
+    assert_eq!((&once["gpus"][1]["uuid"], &board["value"]), (&"GPU-a-1".into(), &800.0.into()), "{once:#}");
 
     // As a power cut does: the broker tells of it.
     drop(node);

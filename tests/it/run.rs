@@ -30,7 +30,7 @@ use wattsplit::sim::site::{Options, Simulation};
 use crate::broker::{Broker, PATIENCE, Subscriber};
 use crate::fake_miner::{FakeMiner, own_address};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_wattsplit");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_wattsplit");
 
 pub fn wattsplit(args: &[&str]) -> Output {
     Command::new(PROGRAM).args(args).stdin(Stdio::null()).output().unwrap()

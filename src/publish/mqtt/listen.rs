@@ -28,25 +28,25 @@ pub async fn probe(config: &MqttConfig, site: &str) -> Result<String, MqttError>
     Ok(described)
 }
 
-/// Connects once and takes in what comes on `topics`, full names, until each has told something of its own accord
-/// or `patience` is over. Calls itself after `purpose`.
+/// Connects once and takes in what comes through `filter`, until each of its topics has told something of its own accord
+/// or `patience` is over; of wildcards nobody knows what is still to come. Calls itself after `purpose`.
 ///
 /// # Errors
 /// As [`probe`], and when the connection is lost before anything came.
 pub async fn listen(
     config: &MqttConfig,
     (site, purpose): (&str, &str),
-    topics: Vec<String>,
+    filter: Filter,
     patience: Duration,
 ) -> Result<Vec<Arrival>, MqttError> {
     let link = Link::new(config, Client::site(site))?;
     let suffix = format!("-{purpose}");
     let (client, mut events) = AsyncClient::new(link.options(&suffix, false), CHANNEL);
     connect(&link, &mut events).await?;
-    let mut silent: BTreeSet<String> = topics.iter().cloned().collect();
+    let names = filter.names(&link.prefix);
+    let mut silent: BTreeSet<String> = names.iter().cloned().collect();
     // One request: the channel has room for it.
-    let _ = client.try_subscribe_many(topics.iter().map(|topic| Subscription::new(topic, QoS::AtLeastOnce)));
-    let filter = Filter::Topics(topics);
+    let _ = client.try_subscribe_many(names.iter().map(|topic| Subscription::new(topic, QoS::AtLeastOnce)));
     let mut arrivals = Vec::new();
     let hear = async {
         while !silent.is_empty() {
