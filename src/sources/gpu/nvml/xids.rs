@@ -17,11 +17,12 @@ use nvml_wrapper::{EventSet, Nvml};
 
 use super::library::{Library, is_driver_gone};
 
-/// For one look at every GPU, and a wait for one of them.
-const TURN: Duration = Duration::from_secs(1);
+/// For one look at every GPU, and a wait for one of them. Below the period of the polls, which tell of the errors;
+/// each turn wakes the host once more.
+const TURN: Duration = Duration::from_secs(3);
 
 /// Turns before GPUs without a set are tried again: one that was reset or has come back.
-const TURNS_TO_RETRY: u32 = 60;
+const TURNS_TO_RETRY: u32 = 20;
 
 /// Errors taken from one GPU before it is the next one's turn.
 const MOST_AT_ONCE: u32 = 1000;
