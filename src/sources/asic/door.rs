@@ -52,12 +52,12 @@ pub struct Try {
 /// In which order `count` doors are tried. A machine that is `known` was found behind the one called `first`; it is
 /// asked there, and looked for only if it does not answer. When that is no longer `believed`, a machine that has been
 /// found in another way than the first is looked for anew: it may have been met while its API was starting.
-pub fn tries(count: usize, first: usize, known: bool, believed: bool) -> Vec<Try> {
+pub fn tries(count: usize, first: usize, known: bool, believed: bool) -> impl Iterator<Item = Try> {
     let own = known.then_some(Try { index: first, own: true });
     let anew = known && !believed && first > 0;
     let from = if anew { 0 } else { first };
-    let any = (0..count).map(|step| Try { index: (from + step) % count, own: false });
-    if anew { any.chain(own).collect() } else { own.into_iter().chain(any).collect() }
+    let any = (0..count).map(move |step| Try { index: (from + step) % count, own: false });
+    own.filter(|_| !anew).into_iter().chain(any).chain(own.filter(|_| anew))
 }
 
 #[cfg(test)]
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn a_machine_is_asked_where_it_was_found_and_now_and_then_looked_for_anew() {
         let order = |first, known, believed| -> Vec<(usize, bool)> {
-            tries(3, first, known, believed).into_iter().map(|door| (door.index, door.own)).collect()
+            tries(3, first, known, believed).map(|door| (door.index, door.own)).collect()
         };
         assert_eq!(order(1, false, false), [(1, false), (2, false), (0, false)]);
         assert_eq!(order(1, true, true), [(1, true), (1, false), (2, false), (0, false)]);

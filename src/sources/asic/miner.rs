@@ -1,5 +1,6 @@
 //! One miner as a source: where it is found, what is made of its replies, and what is told about it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,9 +100,9 @@ impl Miner {
         let driver = self.memory.driver();
         (driver.learn)(&replies, &mut self.memory.known);
         self.names.share_all(&mut self.memory.known);
-        self.tell_unknown();
         let mut report = (driver.report)(&replies, &self.memory.known);
         report.nameplate = models::nameplate(&report);
+        self.tell_unknown(report.nameplate.is_some());
         estimate_power(&mut report, self.settings.declared);
         Ok(report)
     }
@@ -116,22 +117,26 @@ impl Miner {
         let (mut why, mut own_why) = (None, None);
         let mut locked = None;
         // Ports behind which nobody is, or somebody to whom there is no more to say.
-        let mut shut: Vec<u16> = Vec::with_capacity(doors.len());
+        let mut shut: Vec<u16> = Vec::new();
         for Try { index, own } in door::tries(doors.len(), first, known, believed) {
             let Some(door) = doors.get(index).filter(|door| !shut.contains(&door.port)) else { continue };
             // Only pages may be those of another machine at the same door.
             if own_why.is_some() && index == first && door.way != Way::Http {
                 continue;
             }
-            let at = HostPort { port: door.port, ..self.host.clone() };
+            let at = match door.port == self.host.port {
+                true => Cow::Borrowed(&self.host),
+                false => Cow::Owned(HostPort { port: door.port, ..self.host.clone() }),
+            };
             let remembered = own || !known && index == first;
-            let mut other = Memory::behind(index, self.memory.polls);
+            // On the heap: few polls need it, and what waits for a reply is kept small.
+            let mut other = (!remembered).then(|| Box::new(Memory::behind(index, self.memory.polls)));
             let mut poll = Poll {
                 door: *door,
                 at: &at,
                 limits: self.settings.limits,
                 now,
-                memory: if remembered { &mut self.memory } else { &mut other },
+                memory: other.as_deref_mut().unwrap_or(&mut self.memory),
                 session: self.session.as_deref_mut(),
                 replies: Replies::default(),
                 spoke: None,
@@ -146,9 +151,9 @@ impl Miner {
                 continue;
             }
             let Err(reason) = outcome else {
-                if !remembered {
+                if let Some(other) = other {
                     swapped |= known && other.driver().name != self.memory.driver().name;
-                    self.memory = other;
+                    self.memory = *other;
                 }
                 self.tell_swapped(now, swapped);
                 return Ok(replies);
@@ -187,13 +192,13 @@ impl Miner {
     }
 
     /// Whoever runs the site should know which string it was that nothing is known about.
-    fn tell_unknown(&self) {
+    fn tell_unknown(&self, in_table: bool) {
         let (known, miner) = (&self.memory.known, &self.sample_id);
         if let Some(unknown) = &known.unknown {
             if self.names.tell_once(unknown) {
                 tracing::warn!(%miner, %unknown, "no such firmware is known: only what all miners tell is read");
             }
-        } else if let Some(unknown) = known.model.as_ref().filter(|model| models::find(model).is_none())
+        } else if let Some(unknown) = known.model.as_ref().filter(|_| !in_table)
             && known.algorithm == Algorithm::Sha256
             && self.names.tell_once(unknown)
         {
@@ -249,5 +254,21 @@ mod tests {
     #[test]
     fn thirty_thousand_miners_and_what_they_said_last_fit_into_thirty_megabytes() {
         assert!(size_of::<Miner>() + size_of::<AsicReport>() <= 1_000, "without their texts and lists");
+    }
+
+    #[test]
+    fn what_waits_for_a_reply_is_small() {
+        let settings = Settings {
+            group: "hall".into(),
+            interval: Duration::from_secs(30),
+            declared: None,
+            limits: Limits::default(),
+            login: None,
+        };
+        let host = HostPort { host: "192.0.2.7".into(), port: 4028, expected: true };
+        let mut miner = Miner::new(host, settings, Names::default());
+        let size = size_of_val(&*miner.fetch(crate::clock::now()));
+        // A debug build keeps more.
+        assert!(size <= 1_600, "{size}");
     }
 }

@@ -40,11 +40,13 @@ pub fn nameplate(report: &AsicReport) -> Option<&'static Nameplate> {
 
 /// What two spellings of one name have in common.
 fn key(name: &str) -> String {
-    let plain: String =
-        name.chars().filter(|c| !c.is_whitespace() && *c != '.').map(|c| c.to_ascii_lowercase()).collect();
+    let mut plain = String::with_capacity(name.len());
+    plain.extend(name.chars().filter(|c| !c.is_whitespace() && *c != '.').map(|c| c.to_ascii_lowercase()));
     let makes = ["antminer", "whatsminer", "avalonminer", "avalon", "sealminer"];
-    let bare = makes.iter().find_map(|make| plain.strip_prefix(make));
-    bare.map(str::to_owned).unwrap_or(plain)
+    if let Some(make) = makes.iter().find(|make| plain.starts_with(**make)) {
+        plain.drain(..make.len());
+    }
+    plain
 }
 
 /// The lines that hold a model.

@@ -87,12 +87,12 @@ impl Poll<'_> {
         let fits = self.ask_driver().await;
         if !fits || self.memory.fingerprint.contradicts(Fingerprint::of(&self.replies)) {
             let fresh = Memory::behind(self.memory.door, self.memory.polls);
-            let before = std::mem::replace(self.memory, fresh);
+            let before = Box::new(std::mem::replace(self.memory, fresh));
             self.ask_driver().await;
             // One that only fails is still what it was.
             self.swapped = self.memory.is_known() || self.door.way == Way::Cgminer;
             if !self.swapped {
-                *self.memory = before;
+                *self.memory = *before;
             }
         }
         self.memory.fingerprint = self.memory.fingerprint.updated(Fingerprint::of(&self.replies));

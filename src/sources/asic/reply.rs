@@ -15,6 +15,8 @@ use super::{joined, json, repair, text};
 
 thread_local! {
     static ENTRIES: Spare<Entry> = const { Spare::new() };
+    static HEADS: Spare<Entry> = const { Spare::new() };
+    static ROWS: Spare<RowEntry> = const { Spare::new() };
 }
 
 /// A reply that could be read.
@@ -61,6 +63,8 @@ impl Drop for Reply {
     fn drop(&mut self) {
         // Not while the thread ends.
         let _ = ENTRIES.try_with(|spare| spare.give(std::mem::take(&mut self.entries)));
+        let _ = HEADS.try_with(|spare| spare.give(std::mem::take(&mut self.head)));
+        let _ = ROWS.try_with(|spare| spare.give(std::mem::take(&mut self.rows)));
     }
 }
 
@@ -76,7 +80,13 @@ impl Reply {
     pub(super) fn of(text: Rc<Text>, fields: usize) -> Self {
         let mut entries = ENTRIES.with(Spare::take);
         entries.reserve(fields);
-        Self { text, made: String::new(), head: Vec::new(), rows: Vec::new(), entries }
+        Self {
+            text,
+            made: String::new(),
+            head: HEADS.with(Spare::take),
+            rows: ROWS.with(Spare::take),
+            entries,
+        }
     }
 
     /// Keeps a copy of `part`.
