@@ -15,7 +15,7 @@ use crate::advice::judge;
 use crate::clock::Now;
 use crate::ledger::accrual::{Accruer, Closed};
 use crate::ledger::device_hashrate::DeviceHashrate;
-use crate::ledger::outbox::Outbox;
+use crate::ledger::outbox::{News, Outbox};
 use crate::ledger::store::{Batch as Records, Ledger, Status};
 use crate::ledger::{Event, Message, Outlet};
 use crate::publish::LedgerHealth;
@@ -42,6 +42,8 @@ pub struct Books {
     outlet: Option<Outlet>,
     /// Who waits for the outbox, by the name of the broker.
     publishers: Vec<(String, watch::Sender<Option<Outbox>>)>,
+    /// What the config before left where this one does not look.
+    left: Vec<News>,
     /// Gaps that are announced, or on their way to be.
     announced: u64,
     /// What came while the file could not be opened…
@@ -67,6 +69,11 @@ impl Books {
     /// Nothing is kept yet: see [`Books::open`].
     pub fn new(site: &str, outlet: Outlet, publishers: Vec<(String, watch::Sender<Option<Outbox>>)>) -> Self {
         Self { site: site.to_owned(), outlet: Some(outlet), publishers, ..Self::default() }
+    }
+
+    /// Records that wait where nobody will look for them: an event is to tell.
+    pub fn left_behind(&mut self, news: impl IntoIterator<Item = News>) {
+        self.left.extend(news);
     }
 
     /// Opens the file, or creates it, and goes on with the interval that it left open. A ledger that
@@ -107,7 +114,8 @@ impl Books {
         let told = status.outbox.announced < self.announced;
         let gaps = if told { &[] } else { status.outbox.gaps.as_slice() };
         let set_aside = status.set_aside.as_deref();
-        let seen = Seen { rows: &rows, trouble, accrues, steps_back, gaps, set_aside };
+        let news = [self.left.as_slice(), &status.outbox.news].concat();
+        let seen = Seen { rows: &rows, trouble, accrues, steps_back, gaps, news: &news, set_aside };
         let events = self.watch.look(picture, seen, now);
         let gaps = events.iter().filter(|event| event.gap.is_some()).count() as u64;
         let advice = if kept { self.history.record(&self.site, &picture.advice) } else { None };

@@ -118,11 +118,13 @@ fn zone(config: &Config) -> TimeZone {
 
 /// Where the ledger lives: the config's `state_dir`, else what systemd gives. `None`: nowhere.
 pub fn state_dir(config: &Config) -> Option<PathBuf> {
-    let given = || {
-        // Several directories are separated by colons; the first one is ours.
-        std::env::var_os("STATE_DIRECTORY").and_then(|dirs| std::env::split_paths(&dirs).next())
-    };
-    config.site.state_dir.clone().or_else(given).filter(|dir| !dir.as_os_str().is_empty())
+    config.site.state_dir.clone().or_else(given_state_dir).filter(|dir| !dir.as_os_str().is_empty())
+}
+
+/// What systemd gives.
+pub fn given_state_dir() -> Option<PathBuf> {
+    // Several directories are separated by colons; the first one is ours.
+    std::env::var_os("STATE_DIRECTORY").and_then(|dirs| std::env::split_paths(&dirs).next())
 }
 
 /// Only terms that are billed by occupancy ask for it.

@@ -25,6 +25,7 @@ use crate::advice::{Advice, Direction};
 use crate::clock::{Now, UnixMs};
 use crate::economics::capture::Band;
 use crate::economics::dispatch::Status;
+use crate::ledger::outbox::News;
 use crate::ledger::{Event, EventKind, Gap, INTERVAL_MS, Row, Severity};
 use crate::reading::Missing;
 
@@ -44,6 +45,8 @@ pub struct Seen<'a> {
     pub steps_back: u32,
     /// Records that were dropped and are to be announced.
     pub gaps: &'a [Gap],
+    /// What was found of records that wait, in the order in which it was found.
+    pub news: &'a [News],
     /// Where a damaged ledger lies.
     pub set_aside: Option<&'a Path>,
 }

@@ -12,7 +12,7 @@ use crate::advice::{Advice, Basis, Memory, Policy, advise};
 use crate::clock::{self, Now};
 use crate::config::Config;
 use crate::economics::{SiteTerms, Split, split};
-use crate::ledger::{Destination, Fresh, Outlet};
+use crate::ledger::outbox::News;
 use crate::publish::homeassistant::Announcer;
 use crate::publish::topics::TopicError;
 use crate::publish::wire::devices::Origin;
@@ -28,6 +28,7 @@ mod build;
 mod events;
 mod history;
 mod homeassistant;
+mod keeping;
 pub mod node;
 mod nodes;
 mod places;
@@ -41,8 +42,9 @@ mod unknown_models;
 mod watches;
 
 use books::Books;
-use brokers::{Brokers, Ways};
+use brokers::Brokers;
 pub use build::{Sources, sources, state_dir, topics_of};
+pub use keeping::{LEDGER_FILE, left_at_start, left_behind};
 use nodes::Nodes;
 use places::places;
 use rounds::Rounds;
@@ -71,9 +73,6 @@ const FEED_LIMITS: Limits = Limits { healthy: 32, suspect: 32 };
 
 /// Longest that feeds may take to let go at the end.
 const LEAVING: Duration = Duration::from_secs(3);
-
-/// The ledger, in the state directory.
-pub const LEDGER_FILE: &str = "ledger.sqlite";
 
 /// Everything there is to say at one moment.
 #[derive(Debug, Clone)]
@@ -127,13 +126,14 @@ enum Event {
 }
 
 /// Reads, reckons and publishes until `shutdown` resolves. `observer` sees every picture that is
-/// published.
+/// published. `left`: what the config before left behind, if there was one.
 ///
 /// # Errors
 /// Before the start only: secrets, certificates or tariffs that cannot be used. Afterwards every
 /// failure is part of the picture.
 pub async fn run(
     config: &Config,
+    left: Option<News>,
     observer: watch::Sender<Option<Arc<Picture>>>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), AgentError> {
@@ -153,7 +153,7 @@ pub async fn run(
     let edge_node = sparkplug::spawn(config, live.subscribe())?;
 
     let origin = Origin { site: config.site.name.clone(), boot: format!("{:016x}", fastrand::u64(..)) };
-    core.open_ledger(config, origin.clone(), ways);
+    core.open_ledger(config, origin.clone(), ways, left)?;
 
     let (batches, mut received) = mpsc::channel(BATCHES);
     let (miner_health, miners_seen) = watch::channel(RunnerHealth::default());
@@ -242,12 +242,6 @@ pub async fn run(
     let _ = tokio::join!(brokers.shutdown(), edge_node, tokio::time::timeout(LEAVING, feeds));
     core.books.close().await;
     Ok(())
-}
-
-/// Records of this run of the program.
-fn outlet(config: &Config, from: Origin, to: Vec<Destination>) -> Outlet {
-    let compose = move |fresh: &Fresh, first| wire::records::compose(&from.site, &from.boot, fresh, first);
-    Outlet::new(Arc::new(compose), to, config.outbox.budgets())
 }
 
 /// What the site knows before anything was read: everything that should be there, and no value. Sums
@@ -359,15 +353,6 @@ impl Core {
             self.advice = Some(advice.clone());
         }
         Picture { view, split, basis, advice, health }
-    }
-
-    fn open_ledger(&mut self, config: &Config, from: Origin, ways: Ways) {
-        let outlet = outlet(config, from, ways.destinations);
-        self.books = Books::new(&self.site_name, outlet, ways.publishers);
-        match build::state_dir(config) {
-            Some(dir) => self.books.open(dir.join(LEDGER_FILE), config.pools_by_group()),
-            None => tracing::warn!("no state_dir in [site], no $STATE_DIRECTORY: no ledger is kept"),
-        }
     }
 
     fn live_set(&mut self, picture: &Picture, now: Now) -> LiveSet {

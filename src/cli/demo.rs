@@ -141,7 +141,7 @@ async fn live(
     let (stop, stopped) = oneshot::channel::<()>();
     // Ends when `stop` is dropped.
     let stopped = async { drop(stopped.await) };
-    let mut agent = pin!(agent::run(&config, observer, stopped));
+    let mut agent = pin!(agent::run(&config, None, observer, stopped));
     let mut over = pin!(over);
     let mut resized = signal(SignalKind::window_change()).context("failed to watch the window's size")?;
     let mut ticks = interval(REDRAW);

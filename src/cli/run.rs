@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::{CliError, ConfigArg};
 use crate::agent::AgentError;
 use crate::config::{Config, Role};
+use crate::ledger::outbox::News;
 use crate::sources::gpu::{GpuReader, nvml};
 use crate::{agent, service};
 
@@ -26,14 +27,18 @@ pub(super) async fn run(arg: &ConfigArg) -> Result<(), CliError> {
     let (note, notes) = watch::channel(None);
     // What to go back to, should the new config not run after all.
     let mut previous = None;
+    let mut left = agent::left_at_start(&config);
     loop {
         announce(&config);
         let mut next = None;
         let until = async { next = next_config(arg, &mut hangups, end.as_mut(), &note).await };
-        let ended = serve(&config, until, notes.clone()).await;
+        let ended = serve(&config, left.take(), until, notes.clone()).await;
         match (ended, next) {
             (Ok(()), None) => break,
-            (Ok(()), Some(new)) => previous = Some(std::mem::replace(&mut config, new)),
+            (Ok(()), Some(new)) => {
+                left = agent::left_behind(&config, &new);
+                previous = Some(std::mem::replace(&mut config, new));
+            }
             (Err(error), _) => match previous.take() {
                 Some(old) => {
                     tracing::error!(%error, "the new config cannot be run: back to the one before");
@@ -99,13 +104,14 @@ async fn next_config(
 /// One agent, or node, from its start to its end.
 async fn serve(
     config: &Config,
+    left: Option<News>,
     until: impl Future<Output = ()>,
     notes: watch::Receiver<Option<&'static str>>,
 ) -> Result<(), AgentError> {
     let (observer, pictures) = watch::channel(None);
     let agent = async move {
         match config.site.role {
-            Role::Site => agent::run(config, observer, until).await,
+            Role::Site => agent::run(config, left, observer, until).await,
             Role::Node => {
                 let ended = agent::node::run(config, until).await;
                 drop(observer);

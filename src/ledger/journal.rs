@@ -50,6 +50,8 @@ pub enum EventKind {
     /// A broker refuses records, which wait for it, and takes them again.
     RecordsRefused,
     RecordsAccepted,
+    /// Records wait under another name of the site, or where the config no longer looks.
+    RecordsElsewhere,
     /// Time that nobody observed.
     Gap,
     /// The wall clock jumped.
@@ -98,6 +100,7 @@ impl EventKind {
             EventKind::RecordsDropped => "records_dropped",
             EventKind::RecordsRefused => "records_refused",
             EventKind::RecordsAccepted => "records_accepted",
+            EventKind::RecordsElsewhere => "records_elsewhere",
             EventKind::Gap => "gap",
             EventKind::ClockJump => "clock_jump",
             EventKind::Capture => "capture",

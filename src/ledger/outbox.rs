@@ -8,6 +8,7 @@
 //! The file belongs to the ledger's thread. A publisher asks for the next records through its [`Outbox`]
 //! and tells how far its broker has confirmed them.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
@@ -17,12 +18,16 @@ pub mod class;
 mod cursor;
 pub mod gap;
 pub(super) mod keeper;
+pub mod news;
 pub(super) mod schema;
 mod shelf;
 
 pub use class::{ByClass, RecordClass};
 pub use gap::{Cause, Gap};
+pub use news::News;
 
+use super::query::Reader;
+use super::sqlite::LedgerError;
 use super::store::Command;
 use crate::clock::UnixMs;
 
@@ -35,7 +40,7 @@ pub struct Record {
     pub class: RecordClass,
     /// Its place in the queue of the class, from 1.
     pub n: i64,
-    /// Below `<root>/<site>/`.
+    /// Below `<root>/<site>/`; whole, and with `/` before it, where it was written under another name.
     pub topic: String,
     pub payload: Vec<u8>,
     /// Rows in the payload.
@@ -112,6 +117,14 @@ impl Outbox {
     }
 }
 
+/// Records that wait in the file for some broker, by class. It is only read.
+///
+/// # Errors
+/// As [`Reader::open`].
+pub fn waiting(path: &Path) -> Result<ByClass<u64>, LedgerError> {
+    Reader::open(path)?.waiting()
+}
+
 /// How the outbox is doing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Health {
@@ -120,6 +133,8 @@ pub struct Health {
     pub gaps: Vec<Gap>,
     /// Gaps that events have told since the start.
     pub announced: u64,
+    /// What was found when the file was opened.
+    pub news: Vec<News>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -77,11 +77,18 @@ pub struct Outlet {
     compose: Arc<Compose>,
     to: Vec<Destination>,
     budgets: Budgets,
+    place: String,
 }
 
 impl Outlet {
     pub fn new(compose: Arc<Compose>, to: Vec<Destination>, budgets: Budgets) -> Self {
-        Self { compose, to, budgets }
+        Self { compose, to, budgets, place: String::new() }
+    }
+
+    /// Names what stands in front of the topics on disk: `/<root>/<site>/`. Only what stands there as a whole
+    /// begins with `/`. A record that waits under another name of the site goes to the topics of that name.
+    pub fn at(self, place: String) -> Self {
+        Self { place, ..self }
     }
 
     pub(super) fn compose(&self, fresh: &Fresh, first: u64) -> Vec<Message> {
@@ -90,6 +97,10 @@ impl Outlet {
 
     pub(super) fn brokers(&self) -> Vec<String> {
         self.to.iter().map(|destination| destination.broker.clone()).collect()
+    }
+
+    pub(super) fn place(&self) -> &str {
+        &self.place
     }
 
     pub(super) fn budgets(&self) -> Budgets {

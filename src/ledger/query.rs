@@ -13,6 +13,7 @@ use crate::units::Sats;
 use super::decision::{self, Decided};
 use super::earning::{self, StoredEarning};
 use super::journal::{self, AdviceRecord, StoredEvent};
+use super::outbox::{ByClass, keeper};
 use super::reconcile;
 use super::rollup::{StoredAmount, StoredRow};
 use super::sqlite::{LOCK_PATIENCE, LedgerError, SCHEMA_VERSION, failed, version};
@@ -67,6 +68,14 @@ impl Reader {
             ..SCHEMA_VERSION => Err(LedgerError::Older { path: path.into(), found }),
             _ => Err(LedgerError::Newer { path: path.into(), found }),
         }
+    }
+
+    /// Records that some broker has not confirmed.
+    ///
+    /// # Errors
+    /// See [`Reader::span`].
+    pub fn waiting(&self) -> Result<ByClass<u64>, LedgerError> {
+        keeper::waiting(&self.connection).map_err(failed(&self.path))
     }
 
     /// Starts of the first and the last interval; `None`: there is none.

@@ -69,6 +69,11 @@ pub fn is_absolute(topic: &str) -> bool {
     topic.starts_with('/')
 }
 
+/// For people: without the mark of [`absolute`].
+pub fn shown(topic: &str) -> &str {
+    topic.strip_prefix('/').unwrap_or(topic)
+}
+
 /// Whether `name` is `[a-z0-9-]+`, the form of every name that becomes one level of a topic.
 pub fn is_id(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(allowed)

@@ -2,6 +2,7 @@
 
 mod damage;
 mod delivered;
+mod elsewhere;
 mod file;
 mod power_cut;
 mod refused;
@@ -26,12 +27,15 @@ fn open(path: &Path, brokers: &[&str], budgets: Budgets) -> Ledger {
 }
 
 fn try_open(path: &Path, brokers: &[&str], budgets: Budgets) -> Result<Ledger, LedgerError> {
+    Ledger::open_with(path, Some(outlet(brokers, budgets)))
+}
+
+fn outlet(brokers: &[&str], budgets: Budgets) -> Outlet {
     let to = brokers.iter().map(|broker| {
         let (unwritten, _) = unbounded_channel();
         Destination { broker: (*broker).to_owned(), unwritten }
     });
-    let outlet = Outlet::new(Arc::new(|_, _| Vec::new()), to.collect(), budgets);
-    Ledger::open_with(path, Some(outlet))
+    Outlet::new(Arc::new(|_, _| Vec::new()), to.collect(), budgets)
 }
 
 /// A message of one record with a number.

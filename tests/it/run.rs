@@ -2,6 +2,8 @@
 
 #[path = "run/brokers.rs"]
 mod brokers;
+#[path = "run/changed.rs"]
+mod changed;
 #[path = "run/gpus.rs"]
 mod gpus;
 #[path = "run/homeassistant.rs"]
@@ -59,8 +61,12 @@ impl Daemon {
     }
 
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = self.0.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
     /// Waits for the end without stopping the fakes on this runtime.

@@ -24,6 +24,8 @@ pub struct Records {
     refused: BTreeSet<(&'static str, RecordClass)>,
     /// When gaps were last told, monotonic.
     gaps: BTreeMap<(String, RecordClass, Cause), Duration>,
+    /// So many of the news.
+    news: usize,
 }
 
 impl Records {
@@ -39,6 +41,11 @@ impl Records {
             );
             told.push((EventKind::LedgerSetAside, Severity::Alarm, String::new(), text, None));
         }
+        for news in seen.news.iter().skip(self.news) {
+            let (kind, severity) = (EventKind::RecordsElsewhere, Severity::Warning);
+            told.push((kind, severity, String::new(), news.to_string(), None));
+        }
+        self.news = self.news.max(seen.news.len());
         for gap in seen.gaps {
             let key = (gap.broker.clone(), gap.class, gap.cause);
             if self.gaps.get(&key).is_some_and(|told| now.saturating_sub(*told) < REPEAT) {
@@ -87,5 +94,6 @@ fn why(cause: Cause) -> &'static str {
         Cause::Damaged => "their bytes on disk are damaged; check the disk",
         Cause::Missing => "they are gone from the disk; check the disk",
         Cause::TooLarge => "they are larger than mqtt.max_payload_bytes or the broker's limit",
+        Cause::BrokerLeft => "it is no longer in the config",
     }
 }

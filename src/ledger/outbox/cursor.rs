@@ -10,6 +10,9 @@ const READ: &str = "SELECT broker, class, n, crc FROM outbox_cursor";
 const KEEP: &str = "INSERT OR REPLACE INTO outbox_cursor VALUES (?1, ?2, ?3, ?4)";
 const FORGET: &str = "DELETE FROM outbox_cursor WHERE broker = ?1";
 
+/// A broker, a class, and how far the one has confirmed the other.
+type Place = (String, RecordClass, i64);
+
 /// Of the brokers in the config. What is in memory may be ahead of the disk: losing that only sends
 /// records again.
 #[derive(Debug, Clone, Default)]
@@ -19,21 +22,37 @@ pub(super) struct Cursors {
 }
 
 impl Cursors {
-    /// Those of `brokers`; a new one begins with what is there. Others lose theirs.
-    pub fn read(transaction: &Transaction<'_>, brokers: &[String]) -> rusqlite::Result<Self> {
+    /// Those of `brokers`; a new one begins with what is there. Others lose theirs, which are returned.
+    pub fn read(transaction: &Transaction<'_>, brokers: &[String]) -> rusqlite::Result<(Self, Vec<Place>)> {
         let mut cursors = Self::new(brokers);
+        let mut gone = Vec::new();
         for (broker, class, n) in stored(transaction)? {
             match cursors.by_broker.get_mut(&broker) {
                 Some(classes) => _ = classes.insert(class, n),
-                None => _ = transaction.execute(FORGET, [broker])?,
+                None => {
+                    transaction.execute(FORGET, [&broker])?;
+                    gone.push((broker, class, n));
+                }
             }
+        }
+        Ok((cursors, gone))
+    }
+
+    /// Those of all brokers that the file knows.
+    pub fn of_all(connection: &Connection) -> rusqlite::Result<Self> {
+        let mut cursors = Self::default();
+        for (broker, class, n) in stored(connection)? {
+            cursors.by_broker.entry(broker).or_default().insert(class, n);
         }
         Ok(cursors)
     }
 
-    pub fn new(brokers: &[String]) -> Self {
-        let by_broker = brokers.iter().map(|broker| (broker.clone(), BTreeMap::new())).collect();
-        Self { by_broker, changed: false }
+    /// Of brokers that have confirmed nothing. They are on disk all the same: one that leaves the config is
+    /// known by its cursor.
+    fn new(brokers: &[String]) -> Self {
+        let nothing = || RecordClass::ALL.into_iter().map(|class| (class, 0)).collect();
+        let by_broker = brokers.iter().map(|broker| (broker.clone(), nothing())).collect();
+        Self { by_broker, changed: true }
     }
 
     pub fn of(&self, broker: &str, class: RecordClass) -> i64 {
@@ -89,7 +108,7 @@ impl Cursors {
 }
 
 /// Without those that are damaged: what they stood for is sent again.
-fn stored(connection: &Connection) -> rusqlite::Result<Vec<(String, RecordClass, i64)>> {
+fn stored(connection: &Connection) -> rusqlite::Result<Vec<Place>> {
     let mut statement = connection.prepare(READ)?;
     let mut rows = statement.query([])?;
     let mut found = Vec::new();

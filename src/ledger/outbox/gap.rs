@@ -21,10 +21,13 @@ pub enum Cause {
     Missing,
     /// The config or the broker takes no message of that size, and it cannot be split.
     TooLarge,
+    /// The broker is no longer in the config: what waited for it alone goes nowhere.
+    BrokerLeft,
 }
 
 impl Cause {
-    pub const ALL: [Cause; 4] = [Cause::Budget, Cause::Damaged, Cause::Missing, Cause::TooLarge];
+    pub const ALL: [Cause; 5] =
+        [Cause::Budget, Cause::Damaged, Cause::Missing, Cause::TooLarge, Cause::BrokerLeft];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -32,6 +35,7 @@ impl Cause {
             Cause::Damaged => "damaged",
             Cause::Missing => "missing",
             Cause::TooLarge => "too_large",
+            Cause::BrokerLeft => "broker_left",
         }
     }
 }

@@ -7,9 +7,9 @@ use super::class::{ByClass, RecordClass};
 use super::cursor::Cursors;
 use super::gap::{Cause, Gap, Gaps};
 use super::shelf::{self, Entry, Found, Held};
-use super::{Budgets, ClassHealth, Confirmed, Record, Wanted};
+use super::{Budgets, ClassHealth, Confirmed, News, Record, Wanted};
 use crate::clock::UnixMs;
-use crate::ledger::{Event, Message};
+use crate::ledger::{Event, Message, Outlet};
 
 /// Records that one transaction deletes or evicts at most: a backlog of millions goes in steps.
 const STEP: i64 = 2_000;
@@ -19,12 +19,15 @@ const STEP: i64 = 2_000;
 pub(in crate::ledger) struct Keeper {
     budgets: Budgets,
     brokers: Vec<String>,
+    /// In front of every topic on disk.
+    place: String,
     cursors: Cursors,
     held: ByClass<Held>,
     /// Number of the next record.
     next: ByClass<i64>,
     gaps: Gaps,
     announced: u64,
+    news: Vec<News>,
     /// Confirmed records that are still on disk are more than one transaction deletes.
     trims_on: bool,
 }
@@ -37,18 +40,39 @@ pub(in crate::ledger) struct Read {
     pub damaged: Vec<(RecordClass, Entry)>,
 }
 
+/// Records of the file that some broker of it has not confirmed.
+pub(in crate::ledger) fn waiting(connection: &Connection) -> rusqlite::Result<ByClass<u64>> {
+    let cursors = Cursors::of_all(connection)?;
+    let mut records = ByClass::default();
+    for class in RecordClass::ALL {
+        let confirmed = cursors.lowest(class).unwrap_or(0);
+        (*records.of_mut(class), ..) = shelf::records_behind(connection, class, confirmed)?;
+    }
+    Ok(records)
+}
+
 impl Keeper {
     /// Takes in what the file holds, and counts what it lacks.
-    pub fn open(
-        transaction: &Transaction<'_>,
-        brokers: Vec<String>,
-        budgets: Budgets,
-        now: UnixMs,
-    ) -> rusqlite::Result<Self> {
-        let cursors = Cursors::read(transaction, &brokers)?;
-        let gaps = Gaps::read(transaction)?;
-        let (held, next) = (ByClass::default(), ByClass::each(|_| 1));
-        let mut keeper = Self { budgets, brokers, cursors, held, next, gaps, announced: 0, trims_on: true };
+    pub fn open(transaction: &Transaction<'_>, outlet: &Outlet, now: UnixMs) -> rusqlite::Result<Self> {
+        let brokers = outlet.brokers();
+        let (cursors, gone) = Cursors::read(transaction, &brokers)?;
+        let mut keeper = Self {
+            budgets: outlet.budgets(),
+            brokers,
+            place: outlet.place().to_owned(),
+            cursors,
+            held: ByClass::default(),
+            next: ByClass::each(|_| 1),
+            gaps: Gaps::read(transaction)?,
+            announced: 0,
+            news: Vec::new(),
+            trims_on: true,
+        };
+        keeper.news.extend(keeper.elsewhere(transaction)?);
+        for (broker, class, n) in gone {
+            let lost = shelf::records_behind(transaction, class, n)?;
+            keeper.lose(vec![broker], class, Cause::BrokerLeft, lost);
+        }
         for class in RecordClass::ALL {
             let (held, last) = shelf::count(transaction, class)?;
             *keeper.held.of_mut(class) = held;
@@ -81,12 +105,13 @@ impl Keeper {
         now: UnixMs,
     ) -> rusqlite::Result<()> {
         for message in messages {
+            let topic = format!("{}{}", self.place, message.topic);
             let next = self.next.of_mut(message.class);
-            shelf::add(transaction, *next, message, now)?;
+            shelf::add(transaction, *next, (&topic, message), now)?;
             *next = next.saturating_add(1);
             let held = self.held.of_mut(message.class);
             held.messages = held.messages.saturating_add(1);
-            held.bytes = held.bytes.saturating_add(shelf::size(message));
+            held.bytes = held.bytes.saturating_add((topic.len() + message.payload.len()) as u64);
         }
         for class in RecordClass::ALL {
             self.evict(transaction, class)?;
@@ -142,7 +167,10 @@ impl Keeper {
             }
             shelf::read(connection, class, after, |found| {
                 match found {
-                    Found::Record(record) => {
+                    Found::Record(mut record) => {
+                        if let Some(below) = record.topic.strip_prefix(&self.place) {
+                            record.topic = below.to_owned();
+                        }
                         bytes = bytes.saturating_add(record.payload.len());
                         if bytes > wanted.bytes && !records.is_empty() {
                             return false;
@@ -182,7 +210,18 @@ impl Keeper {
             let dropped = self.gaps.dropped(class);
             *classes.of_mut(class) = ClassHealth { messages, bytes, oldest, dropped };
         }
-        Ok(super::Health { classes, gaps: self.gaps.unannounced(), announced: self.announced })
+        let (gaps, news) = (self.gaps.unannounced(), self.news.clone());
+        Ok(super::Health { classes, gaps, announced: self.announced, news })
+    }
+
+    fn elsewhere(&self, connection: &Connection) -> rusqlite::Result<Option<News>> {
+        let (mut records, mut first) = (ByClass::default(), None);
+        for class in RecordClass::ALL {
+            let (some, topic) = shelf::elsewhere(connection, class, &self.place)?;
+            *records.of_mut(class) = some;
+            first = first.or(topic);
+        }
+        Ok(first.map(|topic| News::Elsewhere { records, topic }))
     }
 
     fn evict(&mut self, transaction: &Transaction<'_>, class: RecordClass) -> rusqlite::Result<()> {

@@ -37,19 +37,15 @@ pub(super) enum Found {
 pub(super) fn add(
     transaction: &Transaction<'_>,
     n: i64,
-    message: &Message,
+    (topic, message): (&str, &Message),
     at: UnixMs,
 ) -> rusqlite::Result<()> {
     let sql = format!("INSERT INTO outbox_{} VALUES (?1, ?2, ?3, ?4, ?5, ?6)", message.class.as_str());
     let records = i64::try_from(message.records).unwrap_or(i64::MAX);
-    let sum = crc(n, message.topic.as_bytes(), &message.payload, [records, at.0]);
+    let sum = crc(n, topic.as_bytes(), &message.payload, [records, at.0]);
     let mut insert = transaction.prepare_cached(&sql)?;
-    insert.execute(params![n, message.topic, message.payload, records, at.0, sum])?;
+    insert.execute(params![n, topic, message.payload, records, at.0, sum])?;
     Ok(())
-}
-
-pub(super) fn size(message: &Message) -> u64 {
-    (message.payload.len() + message.topic.len()) as u64
 }
 
 /// The first records behind `after`, until `each` says that it is enough.
@@ -142,6 +138,41 @@ pub(super) fn count(connection: &Connection, class: RecordClass) -> rusqlite::Re
     connection.query_row(&sql, [], |row| {
         let whole = |column| Ok::<_, rusqlite::Error>(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0));
         Ok((Held { messages: whole(0)?, bytes: whole(1)? }, row.get(2)?))
+    })
+}
+
+/// Records behind `after`, and when the first and the last of them were written.
+pub(super) fn records_behind(
+    connection: &Connection,
+    class: RecordClass,
+    after: i64,
+) -> rusqlite::Result<(u64, UnixMs, UnixMs)> {
+    let sql = format!(
+        "SELECT CAST(total(records) AS INTEGER), min(at_ms), max(at_ms) FROM outbox_{} WHERE n > ?1",
+        class.as_str()
+    );
+    connection.query_row(&sql, [after], |row| {
+        let at = |column| UnixMs(row.get(column).unwrap_or(0));
+        Ok((u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0), at(1), at(2)))
+    })
+}
+
+/// Records whose topics do not stand at `place`, and the topic of the first of them.
+pub(super) fn elsewhere(
+    connection: &Connection,
+    class: RecordClass,
+    place: &str,
+) -> rusqlite::Result<(u64, Option<String>)> {
+    // Topics of files that knew no places do not begin with a slash: nothing tells another one.
+    let sql = format!(
+        "SELECT CAST(total(records) AS INTEGER), CAST(topic AS BLOB), min(n) FROM outbox_{} \
+         WHERE topic GLOB '/*' AND substr(topic, 1, length(?1)) <> ?1",
+        class.as_str()
+    );
+    connection.query_row(&sql, [place], |row| {
+        let topic: Option<Vec<u8>> = row.get(1)?;
+        let topic = topic.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        Ok((u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0), topic))
     })
 }
 

@@ -342,7 +342,7 @@ fn open(path: &Path, outlet: Option<&Outlet>, now: UnixMs) -> Result<Opened, Led
     };
     let keeper = outlet.map(|outlet| {
         let transaction = connection.transaction()?;
-        let keeper = Keeper::open(&transaction, outlet.brokers(), outlet.budgets(), now)?;
+        let keeper = Keeper::open(&transaction, outlet, now)?;
         transaction.commit()?;
         Ok(keeper)
     });

@@ -19,9 +19,9 @@ use super::{CHANNEL, Inbox, Link, LinkHealth, WINDOW};
 use crate::clock;
 use crate::ledger::Message;
 use crate::ledger::outbox::{Record, Wanted};
-use crate::publish::LiveSet;
 use crate::publish::backoff::Backoff;
 use crate::publish::delivery::{Delivery, LandedRecord, Limits, Step, Verdict};
+use crate::publish::{LiveSet, topics};
 
 /// Two clients with the same id throw each other out: this one leaves the other in peace for so long.
 const OUSTED: Duration = Duration::from_secs(120);
@@ -296,7 +296,8 @@ impl Publisher {
         if let Some(LandedRecord { class, turned, ask_anew }) = landed.stored {
             self.backlog.confirmed(self.delivery.passed());
             if turned {
-                let reason = (!taken).then(|| format!("{}: {}", landed.topic, refusal(ack.reason)));
+                let topic = topics::shown(&landed.topic);
+                let reason = (!taken).then(|| format!("{topic}: {}", refusal(ack.reason)));
                 self.health.send_modify(|health| *health.refused.of_mut(class) = reason);
             }
             if ask_anew {
