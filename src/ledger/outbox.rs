@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 pub mod class;
 mod cursor;
+mod damage;
 pub mod gap;
 pub(super) mod keeper;
 pub mod news;

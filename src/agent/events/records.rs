@@ -97,3 +97,42 @@ fn why(cause: Cause) -> &'static str {
         Cause::BrokerLeft => "it is no longer in the config",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::Core;
+    use crate::clock::{Now, UnixMs};
+    use crate::config::{Config, Places};
+    use crate::publish::Health;
+
+    const BEGIN: Now = Now { wall: UnixMs(1_767_225_600_000), mono: Duration::from_secs(5_000) };
+
+    fn gap(broker: &str, records: u64) -> Gap {
+        let (broker, from, to) = (broker.to_owned(), BEGIN.wall, BEGIN.wall);
+        Gap { broker, class: RecordClass::Event, cause: Cause::Budget, records, from, to }
+    }
+
+    #[test]
+    fn gaps_of_a_broker_are_told_at_once_and_then_every_ten_minutes_with_all_that_came_since() {
+        let config =
+            Config::parse("[site]\nname = \"tx01\"\n", "wattsplit.toml", &Places::default()).unwrap();
+        let picture = Core::new(&config).unwrap().picture(BEGIN, Health::default());
+        let mut records = Records::default();
+        // What is open at each of these seconds, and what is told of it.
+        let mut look = |secs: u64, gaps: &[Gap]| -> Vec<(String, u64)> {
+            let now = BEGIN.mono.saturating_add(Duration::from_secs(secs));
+            let told = records.look(&picture, Seen { gaps, ..Seen::default() }, now);
+            let gaps = told.into_iter().filter_map(|(_, _, _, _, gap)| gap);
+            gaps.map(|gap| (gap.broker, gap.records)).collect()
+        };
+        let told = |broker: &str, records| vec![(broker.to_owned(), records)];
+        assert_eq!(look(0, &[gap("main", 3)]), told("main", 3));
+        // Its announcement has pushed another one out, and so on.
+        assert_eq!(look(10, &[gap("main", 1)]), []);
+        assert_eq!(look(599, &[gap("main", 2), gap("central", 7)]), told("central", 7), "each on its own");
+        assert_eq!(look(600, &[gap("main", 4)]), told("main", 4));
+        assert_eq!(look(1_199, &[gap("main", 9)]), []);
+        assert_eq!(look(1_200, &[gap("main", 9)]), told("main", 9));
+    }
+}

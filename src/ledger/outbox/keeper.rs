@@ -5,8 +5,9 @@ use rusqlite::{Connection, Transaction};
 
 use super::class::{ByClass, RecordClass};
 use super::cursor::Cursors;
+use super::damage;
 use super::gap::{Cause, Gap, Gaps};
-use super::shelf::{self, Entry, Found, Held};
+use super::shelf::{self, Found, Held, Run};
 use super::{Budgets, ClassHealth, Confirmed, News, Record, Wanted};
 use crate::clock::UnixMs;
 use crate::ledger::{Event, Message, Outlet};
@@ -36,8 +37,8 @@ pub(in crate::ledger) struct Keeper {
 #[derive(Debug)]
 pub(in crate::ledger) struct Read {
     pub records: Vec<Record>,
-    /// Those among them whose bytes are not those that were written.
-    pub damaged: Vec<(RecordClass, Entry)>,
+    /// Classes in which others stand before or between them whose bytes are not those that were written.
+    pub damaged: Vec<RecordClass>,
 }
 
 /// Records of the file that some broker of it has not confirmed.
@@ -148,14 +149,16 @@ impl Keeper {
             if let Some(lowest) = self.cursors.lowest(class) {
                 let done = shelf::oldest(transaction, class, lowest, STEP)?;
                 self.trims_on |= done.len() as i64 == STEP;
-                self.remove(transaction, class, &done)?;
+                if let Some(run) = Run::of(&done) {
+                    self.remove(transaction, class, run)?;
+                }
             }
             shelf::keep(transaction, class, *self.held.of(class))?;
         }
         self.gaps.keep(transaction)
     }
 
-    /// The next records for a broker, and those whose bytes are damaged.
+    /// The next records for a broker, without those whose bytes are damaged.
     pub fn read(&self, connection: &Connection, broker: &str, wanted: &Wanted) -> rusqlite::Result<Read> {
         let (mut records, mut damaged, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
         for class in RecordClass::ALL {
@@ -177,27 +180,31 @@ impl Keeper {
                         }
                         records.push(record);
                     }
-                    Found::Damaged(entry) => damaged.push((class, entry)),
+                    Found::Damaged(_) if damaged.last() == Some(&class) => {}
+                    Found::Damaged(_) => damaged.push(class),
                 }
-                records.len() < wanted.messages && damaged.len() < wanted.messages
+                records.len() < wanted.messages
             })?;
         }
         Ok(Read { records, damaged })
     }
 
-    /// Takes damaged records out.
-    pub fn discard(
-        &mut self,
-        transaction: &Transaction<'_>,
-        damaged: &[(RecordClass, Entry)],
-    ) -> rusqlite::Result<()> {
-        for (class, entry) in damaged {
-            let behind = self.behind(*class, entry.n);
-            self.lose(behind, *class, Cause::Damaged, (entry.records, entry.at, entry.at));
-            self.remove(transaction, *class, std::slice::from_ref(entry))?;
-            shelf::keep(transaction, *class, *self.held.of(*class))?;
+    /// Takes all damaged records of a class out, and returns how many records are lost with them.
+    pub fn discard(&mut self, transaction: &Transaction<'_>, class: RecordClass) -> rusqlite::Result<u64> {
+        let (mut next, mut records) = (Some(0), 0_u64);
+        while let Some(after) = next {
+            let found;
+            (found, next) = damage::runs(transaction, class, after, &self.cursors)?;
+            for run in found {
+                records = records.saturating_add(run.records);
+                let behind = self.behind(class, run.last);
+                self.lose(behind, class, Cause::Damaged, (run.records, run.from, run.to));
+                self.remove(transaction, class, run)?;
+            }
         }
-        self.gaps.keep(transaction)
+        shelf::keep(transaction, class, *self.held.of(class))?;
+        self.gaps.keep(transaction)?;
+        Ok(records)
     }
 
     pub fn health(&self, connection: &Connection) -> rusqlite::Result<super::Health> {
@@ -234,30 +241,26 @@ impl Keeper {
                 excess = excess.saturating_sub(entry.bytes);
                 goes
             });
-            if gone.is_empty() {
-                return Ok(());
-            }
+            let Some(run) = Run::of(&gone) else { return Ok(()) };
             for entry in &gone {
                 let behind = self.behind(class, entry.n);
                 self.lose(behind, class, Cause::Budget, (entry.records, entry.at, entry.at));
             }
-            self.remove(transaction, class, &gone)?;
+            self.remove(transaction, class, run)?;
         }
         Ok(())
     }
 
-    /// `entries` stand one behind the other.
     fn remove(
         &mut self,
         transaction: &Transaction<'_>,
         class: RecordClass,
-        entries: &[Entry],
+        run: Run,
     ) -> rusqlite::Result<()> {
-        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(()) };
-        shelf::remove(transaction, class, (first.n, last.n))?;
+        shelf::remove(transaction, class, (run.first, run.last))?;
         let held = self.held.of_mut(class);
-        held.messages = held.messages.saturating_sub(entries.len() as u64);
-        held.bytes = held.bytes.saturating_sub(entries.iter().map(|entry| entry.bytes).sum());
+        held.messages = held.messages.saturating_sub(run.messages);
+        held.bytes = held.bytes.saturating_sub(run.bytes);
         Ok(())
     }
 

@@ -27,6 +27,43 @@ pub(in crate::ledger) struct Entry {
     pub at: UnixMs,
 }
 
+/// Records that stand one behind the other.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Run {
+    pub first: i64,
+    pub last: i64,
+    pub messages: u64,
+    pub bytes: u64,
+    pub records: u64,
+    pub from: UnixMs,
+    pub to: UnixMs,
+}
+
+impl Run {
+    /// All of `entries`; `None` where there are none.
+    pub fn of(entries: &[Entry]) -> Option<Self> {
+        let (first, rest) = entries.split_first()?;
+        let mut run = Self::from(*first);
+        rest.iter().for_each(|entry| run.push(*entry));
+        Some(run)
+    }
+
+    pub fn push(&mut self, entry: Entry) {
+        self.last = entry.n;
+        self.messages = self.messages.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(entry.bytes);
+        self.records = self.records.saturating_add(entry.records);
+        self.from = self.from.min(entry.at);
+        self.to = self.to.max(entry.at);
+    }
+}
+
+impl From<Entry> for Run {
+    fn from(Entry { n, bytes, records, at }: Entry) -> Self {
+        Self { first: n, last: n, messages: 1, bytes, records, from: at, to: at }
+    }
+}
+
 /// What stands at a place of the queue.
 pub(super) enum Found {
     Record(Record),
@@ -69,13 +106,11 @@ pub(super) fn read(
         };
         let (n, topic, payload) = (row.get(0)?, bytes(1)?, bytes(2)?);
         let (records, at, sum) = (row.get(3).unwrap_or(1), row.get(4).unwrap_or(0), row.get(5).unwrap_or(0));
-        let entry = Entry {
-            n,
-            bytes: (topic.len() + payload.len()) as u64,
-            // None holds nothing: a count that is damaged must not hide the record.
-            records: u64::try_from(records).unwrap_or(1).max(1),
-            at: UnixMs(at),
-        };
+        let bytes = (topic.len() + payload.len()) as u64;
+        // None holds nothing, and each takes a byte at least: a count that is damaged neither hides the record
+        // nor makes more of it.
+        let records_in_it = u64::try_from(records).unwrap_or(1).clamp(1, bytes.max(1));
+        let entry = Entry { n, bytes, records: records_in_it, at: UnixMs(at) };
         let found = match std::str::from_utf8(topic) {
             Ok(name) if i64::from(crc(n, topic, payload, [records, at])) == sum => Found::Record(Record {
                 class,

@@ -274,17 +274,20 @@ impl Writer {
         }
     }
 
-    /// What there is for a publisher. Records whose bytes are damaged go.
+    /// What there is for a publisher. Records whose bytes are damaged go, all of their class at once: one event is
+    /// to tell of all.
     fn read(&mut self, request: &Request) -> rusqlite::Result<Vec<Record>> {
-        let Some(keeper) = &mut self.keeper else { return Ok(Vec::new()) };
+        let Some(keeper) = &self.keeper else { return Ok(Vec::new()) };
         let Read { records, damaged } = keeper.read(&self.connection, &request.broker, &request.wanted)?;
         if !damaged.is_empty() {
-            tracing::warn!(records = damaged.len(), "records of the outbox are damaged and dropped");
             let mut fresh = keeper.clone();
             let transaction = self.connection.transaction()?;
-            fresh.discard(&transaction, &damaged)?;
+            for class in damaged {
+                let (records, class) = (fresh.discard(&transaction, class)?, class.as_str());
+                tracing::warn!(records, class, "records of the outbox are damaged and dropped");
+            }
             transaction.commit()?;
-            *keeper = fresh;
+            self.keeper = Some(fresh);
             self.tell_outbox();
         }
         Ok(records)

@@ -29,6 +29,35 @@ async fn a_record_that_is_damaged_is_dropped_and_counted_and_the_others_go_on() 
 }
 
 #[tokio::test]
+async fn thousands_of_damaged_records_go_at_once_and_those_behind_them_do_not_wait() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger.sqlite");
+    let mut ledger = open(&path, &["main", "central"], ROOMY);
+    for some in 0..10 {
+        let messages = (1_000 * some..1_000 * (some + 1)).map(|n| numbered(RecordClass::Ledger, n)).collect();
+        ledger.append(Batch { messages, ..Batch::default() }).unwrap();
+    }
+    ledger.flush().await;
+    ledger.outbox("main").confirmed(RecordClass::Ledger, 1_000, Vec::new());
+    ledger.close();
+    // A stretch, and behind it every other one.
+    change(&path, "UPDATE outbox_ledger SET payload = 'x' WHERE n <= 5000 OR n % 2 = 0");
+    let ledger = open(&path, &["main", "central"], ROOMY);
+    assert_eq!(
+        numbers(&ask(&ledger.outbox("main"), 3).await),
+        [5_000, 5_002, 5_004],
+        "at the first question"
+    );
+    let left: Vec<u64> = (5_000..10_000).step_by(2).collect();
+    assert_eq!(numbers(&ask(&ledger.outbox("central"), usize::MAX).await), left);
+    let outbox = ledger.close().outbox;
+    let gap = |broker: &str| outbox.gaps.iter().find(|gap| gap.broker == broker).unwrap().records;
+    assert_eq!((outbox.gaps.len(), gap("central"), gap("main")), (2, 7_500, 6_500));
+    let held: u64 = left.iter().map(|n| 6 + numbered(RecordClass::Ledger, *n).payload.len() as u64).sum();
+    assert_eq!((outbox.classes.ledger.messages, outbox.classes.ledger.bytes), (2_500, held));
+}
+
+#[tokio::test]
 async fn records_that_are_gone_are_counted_when_the_file_is_opened() {
     let dir = tempfile::tempdir().unwrap();
     let path = ten(dir.path());
