@@ -115,7 +115,8 @@ impl Books {
         let gaps = if told { &[] } else { status.outbox.gaps.as_slice() };
         let set_aside = status.set_aside.as_deref();
         let news = [self.left.as_slice(), &status.outbox.news].concat();
-        let seen = Seen { rows: &rows, trouble, accrues, steps_back, gaps, news: &news, set_aside };
+        let put_back = status.put_back.as_ref();
+        let seen = Seen { rows: &rows, trouble, accrues, steps_back, gaps, news: &news, set_aside, put_back };
         let events = self.watch.look(picture, seen, now);
         let gaps = events.iter().filter(|event| event.gap.is_some()).count() as u64;
         let advice = if kept { self.history.record(&self.site, &picture.advice) } else { None };

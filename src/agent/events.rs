@@ -1,7 +1,6 @@
 //! What is worth telling, seen by comparing each picture with what was told before. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ mod groups;
 mod index;
 mod pools;
 mod records;
+mod seen;
 mod signals;
 use self::doubts::Doubts;
 use self::gpus::Gpus;
@@ -18,6 +18,7 @@ use self::groups::Groups;
 use self::index::Index;
 use self::pools::Pools;
 use self::records::Records;
+pub use self::seen::Seen;
 use self::signals::Signals;
 use super::Picture;
 use super::unknown_models::UnknownModels;
@@ -25,31 +26,11 @@ use crate::advice::{Advice, Direction};
 use crate::clock::{Now, UnixMs};
 use crate::economics::capture::Band;
 use crate::economics::dispatch::Status;
-use crate::ledger::outbox::News;
-use crate::ledger::{Event, EventKind, Gap, INTERVAL_MS, Row, Severity};
+use crate::ledger::{Event, EventKind, INTERVAL_MS, Row, Severity};
 use crate::reading::Missing;
 
 /// An input that is missing for less than this is no event.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// What the books saw besides the picture.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Seen<'a> {
-    /// Rows of the intervals that have just ended.
-    pub rows: &'a [Row],
-    /// Why the ledger cannot be written; `None` while it can, or while none is kept.
-    pub trouble: Option<&'a str>,
-    /// The ledger is open: what is observed goes on to be accrued.
-    pub accrues: bool,
-    /// How often the wall clock was set back since the start.
-    pub steps_back: u32,
-    /// Records that were dropped and are to be announced.
-    pub gaps: &'a [Gap],
-    /// What was found of records that wait, in the order in which it was found.
-    pub news: &'a [News],
-    /// Where a damaged ledger lies.
-    pub set_aside: Option<&'a Path>,
-}
 
 /// What was told so far.
 #[derive(Debug, Default)]

@@ -45,6 +45,8 @@ pub enum EventKind {
     LedgerRecovered,
     /// The ledger's file was damaged: it was put aside, and a new one is begun.
     LedgerSetAside,
+    /// The ledger's file was deleted or exchanged under the daemon, and is written back.
+    LedgerPutBack,
     /// Records were dropped that a broker never got.
     RecordsDropped,
     /// A broker refuses records, which wait for it, and takes them again.
@@ -97,6 +99,7 @@ impl EventKind {
             EventKind::LedgerFailing => "ledger_failing",
             EventKind::LedgerRecovered => "ledger_recovered",
             EventKind::LedgerSetAside => "ledger_set_aside",
+            EventKind::LedgerPutBack => "ledger_put_back",
             EventKind::RecordsDropped => "records_dropped",
             EventKind::RecordsRefused => "records_refused",
             EventKind::RecordsAccepted => "records_accepted",

@@ -1,15 +1,18 @@
 //! What the ledger looks like in SQLite, and how it is written.
 
 pub(super) mod aside;
+pub(super) mod damage;
+pub(super) mod identity;
 pub(super) mod lock;
 mod payout;
+pub(super) mod rescue;
 mod site;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::accrual::OpenInterval;
 use super::decision;
@@ -31,7 +34,7 @@ pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 const MOST_JOURNAL_BYTES: i64 = 8 << 20;
 /// Step n brings a file of version n (`user_version`; 0: empty) to version n + 1. Readable by every
 /// SQLite since 3.8.2. An amount is NULL exactly where its `_missing` is not.
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     "
 CREATE TABLE interval (
     start_ms INTEGER NOT NULL,
@@ -98,6 +101,7 @@ CREATE INDEX advice_at ON advice (issued_ms);
     outbox::schema::STEP,
     payout::STEP,
     device_hashrate::TABLE,
+    outbox::schema::GAP_CRC,
 ];
 /// `user_version` of the file.
 pub(super) const SCHEMA_VERSION: i64 = STEPS.len() as i64;
@@ -138,20 +142,10 @@ pub enum LedgerError {
     Held { path: PathBuf },
     #[error("ledger {path}: cannot lock it: {source}")]
     Lock { path: PathBuf, source: std::io::Error },
-    #[error("ledger {path}: it is damaged and cannot be set aside: {source}")]
+    #[error("ledger {path}: what lies there cannot be set aside: {source}")]
     Aside { path: PathBuf, source: std::io::Error },
-}
-
-impl LedgerError {
-    /// Whether the file itself is at fault.
-    pub(super) fn is_damage(&self) -> bool {
-        matches!(self, LedgerError::Sqlite { source, .. } if is_damage(source))
-    }
-}
-
-/// Whether the file is no database, or not one that hangs together.
-pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+    #[error("ledger {path}: it is gone, and cannot be written back: {source}")]
+    Rescue { path: PathBuf, source: std::io::Error },
 }
 
 /// Opens the file for writing, or creates it.
@@ -182,12 +176,17 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<i64> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     // Another process may have been faster.
     let found = version(&transaction)?;
-    for step in STEPS.get(usize::try_from(found).unwrap_or_default()..).unwrap_or_default() {
-        transaction.execute_batch(step)?;
-    }
+    bring_up(&transaction, found, SCHEMA_VERSION)?;
     transaction.pragma_update(None, "user_version", found.max(SCHEMA_VERSION))?;
     transaction.commit()?;
     Ok(found.max(SCHEMA_VERSION))
+}
+
+/// Takes the steps from one version to another.
+fn bring_up(connection: &Connection, from: i64, to: i64) -> rusqlite::Result<()> {
+    let number = |version: i64| usize::try_from(version).unwrap_or_default();
+    let steps = STEPS.iter().take(number(to)).skip(number(from));
+    steps.into_iter().try_for_each(|step| connection.execute_batch(step))
 }
 
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {

@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{oneshot, watch};
 
+use crate::clock::UnixMs;
 use crate::economics::energy_capture::SiteDay;
 
 use super::accrual::OpenInterval;
@@ -109,6 +110,16 @@ pub struct Status {
     pub outbox: outbox::Health,
     /// Where a file lies that was damaged and replaced by a new one, the last of them.
     pub set_aside: Option<PathBuf>,
+    /// The file was gone from its place and is written back, the last time.
+    pub put_back: Option<PutBack>,
+}
+
+/// The file was deleted or exchanged under the running process, which still had it open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutBack {
+    pub at: UnixMs,
+    /// Where another file lies now that lay in its place.
+    pub replaced: Option<PathBuf>,
 }
 
 /// Rows and settlements that were not taken, because the queue is full or the thread is gone. They

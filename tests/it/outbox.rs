@@ -4,8 +4,10 @@ mod damage;
 mod delivered;
 mod elsewhere;
 mod file;
+mod place;
 mod power_cut;
 mod refused;
+mod unsound;
 
 use std::path::Path;
 use std::sync::Arc;

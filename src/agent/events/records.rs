@@ -1,11 +1,12 @@
 //! What happens to records on their way to the brokers. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Picture, Seen};
-use crate::ledger::outbox::Cause;
+use crate::ledger::outbox::{Cause, News};
+use crate::ledger::store::PutBack;
 use crate::ledger::{EventKind, Gap, RecordClass, Severity};
 use crate::publish::BrokerHealth;
 
@@ -20,6 +21,7 @@ const REPEAT: Duration = Duration::from_secs(600);
 #[derive(Debug, Default)]
 pub struct Records {
     set_aside: Option<PathBuf>,
+    put_back: Option<PutBack>,
     /// Brokers, and the classes that they refuse.
     refused: BTreeSet<(&'static str, RecordClass)>,
     /// When gaps were last told, monotonic.
@@ -41,8 +43,18 @@ impl Records {
             );
             told.push((EventKind::LedgerSetAside, Severity::Alarm, String::new(), text, None));
         }
+        if let Some(back) = seen.put_back.filter(|back| self.put_back.as_ref() != Some(*back)) {
+            self.put_back = Some(back.clone());
+            let text = written_back(back.replaced.as_deref());
+            told.push((EventKind::LedgerPutBack, Severity::Alarm, String::new(), text, None));
+        }
         for news in seen.news.iter().skip(self.news) {
-            let (kind, severity) = (EventKind::RecordsElsewhere, Severity::Warning);
+            let (kind, severity) = match news {
+                News::Elsewhere { .. } | News::LeftBehind { .. } => {
+                    (EventKind::RecordsElsewhere, Severity::Warning)
+                }
+                News::CountLost { .. } => (EventKind::RecordsDropped, Severity::Alarm),
+            };
             told.push((kind, severity, String::new(), news.to_string(), None));
         }
         self.news = self.news.max(seen.news.len());
@@ -85,6 +97,19 @@ impl Records {
             _ => return None,
         };
         Some((kind, severity, name.to_owned(), text, None))
+    }
+}
+
+fn written_back(replaced: Option<&Path>) -> String {
+    match replaced {
+        None => "the ledger's file was deleted under the daemon, which still had it open: it is written back whole; \
+                 end the daemon before its file is taken away"
+            .to_owned(),
+        Some(other) => format!(
+            "another file was put in the place of the ledger: it lies at {} now, and the daemon's own is written back \
+             whole; end the daemon before its file is exchanged",
+            other.display()
+        ),
     }
 }
 

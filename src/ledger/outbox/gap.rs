@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Row, Transaction, params};
 
 use super::class::RecordClass;
+use super::news::News;
 use crate::clock::UnixMs;
 
-const READ: &str = "SELECT broker, class, cause, records, from_ms, to_ms, dropped FROM outbox_gap";
-const KEEP: &str = "INSERT OR REPLACE INTO outbox_gap VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const READ: &str = "SELECT broker, class, cause, records, from_ms, to_ms, dropped, crc FROM outbox_gap";
+const KEEP: &str = "INSERT OR REPLACE INTO outbox_gap VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+const FORGET: &str = "DELETE FROM outbox_gap WHERE broker = ?1 AND class = ?2 AND cause = ?3";
 
 /// Why records are dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,26 +73,24 @@ struct Count {
 pub(super) struct Gaps(BTreeMap<Key, Count>);
 
 impl Gaps {
-    pub fn read(connection: &Connection) -> rusqlite::Result<Self> {
-        let mut gaps = Self::default();
-        let mut statement = connection.prepare(READ)?;
+    /// Those of the file, without those that are damaged: they go, and are returned as far as they can be told apart.
+    pub fn read(transaction: &Transaction<'_>) -> rusqlite::Result<(Self, Vec<News>)> {
+        let (mut gaps, mut lost) = (Self::default(), Vec::new());
+        let mut statement = transaction.prepare(READ)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let (class, cause): (String, String) = (row.get(1)?, row.get(2)?);
-            let class = RecordClass::ALL.into_iter().find(|known| known.as_str() == class);
-            let cause = Cause::ALL.into_iter().find(|known| known.as_str() == cause);
-            let (Some(class), Some(cause)) = (class, cause) else { continue };
-            let whole = |n: i64| u64::try_from(n).unwrap_or(0);
-            let count = Count {
-                records: whole(row.get(3)?),
-                from: UnixMs(row.get(4)?),
-                to: UnixMs(row.get(5)?),
-                dropped: whole(row.get(6)?),
-                changed: false,
-            };
-            gaps.0.insert((row.get(0)?, class, cause), count);
+            let [broker, class, cause] = [text(row, 0)?, text(row, 1)?, text(row, 2)?];
+            match counted(row, (&broker, &class, &cause)) {
+                Some((key, count)) => _ = gaps.0.insert(key, count),
+                None => lost.push(News::CountLost { broker, class, cause }),
+            }
         }
-        Ok(gaps)
+        for news in &lost {
+            if let News::CountLost { broker, class, cause } = news {
+                transaction.execute(FORGET, [broker, class, cause])?;
+            }
+        }
+        Ok((gaps, lost))
     }
 
     pub fn add(&mut self, gap: Gap) {
@@ -122,7 +122,9 @@ impl Gaps {
         for ((broker, class, cause), count) in self.0.iter_mut().filter(|(_, count)| count.changed) {
             let (records, dropped) = (whole(count.records), whole(count.dropped));
             let (class, cause) = (class.as_str(), cause.as_str());
-            keep.execute(params![broker, class, cause, records, count.from.0, count.to.0, dropped])?;
+            let numbers = [records, count.from.0, count.to.0, dropped];
+            let sum = crc([broker, class, cause], numbers);
+            keep.execute(params![broker, class, cause, records, count.from.0, count.to.0, dropped, sum])?;
             count.changed = false;
         }
         Ok(())
@@ -145,4 +147,35 @@ impl Gaps {
         let of_class = self.0.iter().filter(|((_, c, _), _)| *c == class);
         of_class.fold(0, |sum, (_, count)| sum.saturating_add(count.dropped))
     }
+}
+
+/// Whatever bytes stand there.
+fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+    let bytes = row.get_ref(column)?.as_bytes_or_null().unwrap_or_default().unwrap_or_default();
+    Ok(String::from_utf8_lossy(bytes).into_owned())
+}
+
+/// `None`: the row is not as it was written.
+fn counted(row: &Row<'_>, (broker, class, cause): (&str, &str, &str)) -> Option<(Key, Count)> {
+    let known_class = RecordClass::ALL.into_iter().find(|known| known.as_str() == class)?;
+    let known_cause = Cause::ALL.into_iter().find(|known| known.as_str() == cause)?;
+    let number = |column| row.get::<_, i64>(column).ok();
+    let numbers = [number(3)?, number(4)?, number(5)?, number(6)?];
+    let sum: Option<u32> = row.get(7).ok()?;
+    // Those of older files have none.
+    if sum.is_some_and(|sum| sum != crc([broker, class, cause], numbers)) {
+        return None;
+    }
+    let whole = |n: i64| u64::try_from(n).unwrap_or(0);
+    let [records, from, to, dropped] = numbers;
+    let (records, dropped) = (whole(records), whole(dropped));
+    let count = Count { records, from: UnixMs(from), to: UnixMs(to), dropped, changed: false };
+    Some(((broker.to_owned(), known_class, known_cause), count))
+}
+
+fn crc(words: [&str; 3], numbers: [i64; 4]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    words.iter().for_each(|word| hasher.update(word.as_bytes()));
+    numbers.iter().for_each(|number| hasher.update(&number.to_le_bytes()));
+    hasher.finalize()
 }

@@ -57,6 +57,7 @@ impl Keeper {
     pub fn open(transaction: &Transaction<'_>, outlet: &Outlet, now: UnixMs) -> rusqlite::Result<Self> {
         let brokers = outlet.brokers();
         let (cursors, gone) = Cursors::read(transaction, &brokers)?;
+        let (gaps, news) = Gaps::read(transaction)?;
         let mut keeper = Self {
             budgets: outlet.budgets(),
             brokers,
@@ -64,9 +65,9 @@ impl Keeper {
             cursors,
             held: ByClass::default(),
             next: ByClass::each(|_| 1),
-            gaps: Gaps::read(transaction)?,
+            gaps,
             announced: 0,
-            news: Vec::new(),
+            news,
             trims_on: true,
         };
         keeper.news.extend(keeper.elsewhere(transaction)?);

@@ -11,6 +11,8 @@ pub enum News {
     Elsewhere { records: ByClass<u64>, topic: String },
     /// They wait in a file that the config names no longer, and go out only if it does so again.
     LeftBehind { records: ByClass<u64>, file: PathBuf },
+    /// The count of what a broker never got is damaged.
+    CountLost { broker: String, class: String, cause: String },
 }
 
 impl fmt::Display for News {
@@ -29,6 +31,11 @@ impl fmt::Display for News {
                  directory again",
                 Counts(records),
                 file.display()
+            ),
+            News::CountLost { broker, class, cause } => write!(
+                f,
+                "how many records of {class} the broker {broker} never got ({cause}) is no longer known: the count on \
+                 disk is damaged; check the disk"
             ),
         }
     }

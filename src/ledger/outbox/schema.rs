@@ -1,5 +1,8 @@
 //! The tables of the outbox.
 
+/// Over the rest of a row of `outbox_gap`; NULL in those that were written before.
+pub(in crate::ledger) const GAP_CRC: &str = "ALTER TABLE outbox_gap ADD COLUMN crc INTEGER;";
+
 /// One queue for each class: a record is added at its end and goes from its front, with no index to write
 /// besides. `n` is its place; `crc` is over the rest of the row.
 ///

@@ -1,7 +1,7 @@
 //! One writer at a time: two would number the same records, and each clear away what the other one needs.
 
 use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::LedgerError;
@@ -17,8 +17,7 @@ const BETWEEN: Duration = Duration::from_millis(20);
 /// Another process has it, or the directory takes no file.
 pub(in crate::ledger) fn lock(path: &Path) -> Result<File, LedgerError> {
     let failed = |source| LedgerError::Lock { path: path.into(), source };
-    let beside = path.with_extension("lock");
-    let file = File::options().create(true).truncate(false).write(true).open(beside).map_err(failed)?;
+    let file = File::options().create(true).truncate(false).write(true).open(beside(path)).map_err(failed)?;
     for _ in 0..TRIES {
         match file.try_lock() {
             Ok(()) => return Ok(file),
@@ -27,4 +26,9 @@ pub(in crate::ledger) fn lock(path: &Path) -> Result<File, LedgerError> {
         }
     }
     Err(LedgerError::Held { path: path.into() })
+}
+
+/// Where the lock of the ledger at `path` lies.
+pub(in crate::ledger) fn beside(path: &Path) -> PathBuf {
+    path.with_extension("lock")
 }

@@ -19,19 +19,33 @@ use crate::ledger::outbox::keeper::{Keeper, Read};
 use crate::ledger::outbox::{Record, Request};
 use crate::ledger::outlet::{Fresh, Outlet};
 use crate::ledger::reconcile;
-use crate::ledger::sqlite::{self, LedgerError, aside, lock};
+use crate::ledger::sqlite::identity::Identity;
+use crate::ledger::sqlite::{self, LedgerError, aside, damage, lock};
+
+mod place;
 
 /// Between two tries while the disk fails.
 const RETRY: Duration = Duration::from_secs(5);
+/// Writes that fail in a row before the file is looked into. The disk's own failures do not count.
+const PATIENCE: u32 = 3;
 /// Confirmations of brokers wait for the next batch, but no longer than this: losing them only sends
 /// records twice.
 const CONFIRM_EVERY: Duration = Duration::from_secs(1);
+
+/// In the name of a file that is set aside.
+const DAMAGED: &str = "damaged";
 
 /// What the thread owns.
 pub struct Writer {
     path: PathBuf,
     /// Keeps other processes out until the end.
-    _lock: File,
+    lock: File,
+    /// Of the file that is open; `None` where nobody could tell.
+    identity: Option<Identity>,
+    /// When it is next looked for in its place, monotonic.
+    look: Duration,
+    /// It is not there any more.
+    displaced: bool,
     connection: Connection,
     tell: watch::Sender<Status>,
     outlet: Option<Outlet>,
@@ -45,6 +59,8 @@ pub struct Writer {
     flushes: Vec<oneshot::Sender<()>>,
     /// Not before this, monotonic: the disk failed.
     retry: Duration,
+    /// Writes that failed in a row, and not for the disk.
+    failures: u32,
     /// A question could not be read for: it is tried again then, monotonic.
     reread: Option<Duration>,
     /// The file was damaged, and there is no new one yet.
@@ -64,17 +80,21 @@ impl Writer {
         let now = clock::now().wall;
         let opened = open(path, outlet.as_ref(), now);
         let Opened { lock, connection, keeper, left } = match opened {
-            Err(error) if error.is_damage() => {
-                let moved = aside::set_aside(path, now)?;
-                tracing::error!(%error, to = %moved.display(), "the ledger is damaged and set aside");
-                tell.send_modify(|status| status.set_aside = Some(moved));
+            Err(error) => {
+                let Some(why) = damage::of_closed(path, &error) else { return Err(error) };
+                let moved = aside::set_aside(path, DAMAGED, now)?;
+                tracing::error!(why, to = ?moved, "the ledger is damaged and set aside");
+                tell.send_modify(|status| status.set_aside = moved);
                 open(path, outlet.as_ref(), now)?
             }
-            opened => opened?,
+            Ok(opened) => opened,
         };
         let writer = Self {
             path: path.to_owned(),
-            _lock: lock,
+            lock,
+            identity: Identity::at(path).unwrap_or_default(),
+            look: clock::now().mono.saturating_add(place::LOOK_EVERY),
+            displaced: false,
             connection,
             tell,
             outlet,
@@ -85,6 +105,7 @@ impl Writer {
             requests: Vec::new(),
             flushes: Vec::new(),
             retry: Duration::ZERO,
+            failures: 0,
             reread: None,
             detached: false,
             confirm: None,
@@ -99,18 +120,16 @@ impl Writer {
         self.reconcile();
         self.reconcile_site(None);
         while !self.closing {
-            let wait = self.due().map(|due| due.saturating_sub(clock::now().mono));
-            let command = match wait {
-                Some(wait) => commands.recv_timeout(wait),
-                None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
-            match command {
+            let due = self.due().map_or(self.look, |due| due.min(self.look));
+            match commands.recv_timeout(due.saturating_sub(clock::now().mono)) {
                 Ok(command) => self.take(command),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => self.closing = true,
             }
             commands.try_iter().for_each(|command| self.take(command));
-            self.work(clock::now());
+            let now = clock::now();
+            self.look(now.mono);
+            self.work(now);
             self.answer();
         }
     }
@@ -131,22 +150,26 @@ impl Writer {
         }
     }
 
+    /// Somebody waits for what is written.
+    fn is_asked(&self) -> bool {
+        self.closing || !self.flushes.is_empty()
+    }
+
     /// When there is something to write next, monotonic.
     fn due(&self) -> Option<Duration> {
         let batches = (!self.batches.is_empty()).then_some(Duration::ZERO);
-        let detached = self.detached.then_some(Duration::ZERO);
-        let due = [batches, self.confirm, self.reread, detached].into_iter().flatten().min()?;
+        let no_file = (self.detached || self.displaced).then_some(Duration::ZERO);
+        let due = [batches, self.confirm, self.reread, no_file].into_iter().flatten().min()?;
         Some(due.max(self.retry))
     }
 
     /// Writes what is due, or everything where somebody waits for it.
     fn work(&mut self, now: Now) {
-        let asked = self.closing || !self.flushes.is_empty();
         let due = self.due();
-        if due.is_some_and(|due| asked || due <= now.mono) {
+        if due.is_some_and(|due| self.is_asked() || due <= now.mono) {
             self.reread = None;
             match self.write_or_recover(now.wall) {
-                Ok(()) => self.retry = Duration::ZERO,
+                Ok(()) => (self.retry, self.failures) = (Duration::ZERO, 0),
                 Err(error) => {
                     self.retry = now.mono.saturating_add(RETRY);
                     self.tell.send_modify(|status| status.error = Some(error));
@@ -213,14 +236,32 @@ impl Writer {
     }
 
     fn write_or_recover(&mut self, now: UnixMs) -> Result<(), String> {
+        if self.displaced {
+            self.put_back(now).map_err(|e| e.to_string())?;
+        }
         if !self.detached {
             match self.write(now) {
-                Err(error) if sqlite::is_damage(&error) => self.detach(&error).map_err(|e| e.to_string())?,
+                Err(error) if self.blames_the_file(&error) => {
+                    self.detach(&error).map_err(|e| e.to_string())?
+                }
                 written => return written.map_err(|e| e.to_string()),
             }
         }
         self.begin_anew(now).map_err(|e| e.to_string())?;
         self.write(now).map_err(|e| e.to_string())
+    }
+
+    fn blames_the_file(&mut self, error: &rusqlite::Error) -> bool {
+        if damage::is_damage(error) {
+            return true;
+        }
+        self.failures = if damage::is_around(error) { 0 } else { self.failures.saturating_add(1) };
+        let Some(why) = (self.failures == PATIENCE).then(|| damage::of_open(&self.connection)).flatten()
+        else {
+            return false;
+        };
+        tracing::error!(why, "nothing can be written into the ledger");
+        true
     }
 
     fn detach(&mut self, error: &rusqlite::Error) -> rusqlite::Result<()> {
@@ -232,12 +273,12 @@ impl Writer {
 
     /// A file that is damaged is set aside. Numbers and cursors go on in the new one.
     fn begin_anew(&mut self, now: UnixMs) -> Result<(), LedgerError> {
-        if self.path.exists() {
-            let moved = aside::set_aside(&self.path, now)?;
+        if let Some(moved) = aside::set_aside(&self.path, DAMAGED, now)? {
             tracing::error!(to = %moved.display(), "the damaged ledger is set aside and a new one begun");
             self.tell.send_modify(|status| status.set_aside = Some(moved));
         }
         let mut connection = sqlite::connect(&self.path)?;
+        self.identity = Identity::at(&self.path).unwrap_or_default();
         if let Some(keeper) = &mut self.keeper {
             let mut fresh = keeper.clone();
             let begun = connection.transaction().and_then(|transaction| {
@@ -248,7 +289,7 @@ impl Writer {
             *keeper = fresh;
         }
         self.connection = connection;
-        self.detached = false;
+        (self.detached, self.failures) = (false, 0);
         Ok(())
     }
 
@@ -262,7 +303,7 @@ impl Writer {
                 // Who went away meanwhile asks again.
                 Ok(records) => _ = request.reply.send(records),
                 Err(error) => {
-                    if sqlite::is_damage(&error) && !self.detached {
+                    if damage::is_damage(&error) && !self.detached {
                         // What cannot be told is tried by the next transaction.
                         let _ = self.detach(&error);
                     }

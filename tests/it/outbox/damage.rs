@@ -1,11 +1,11 @@
 //! A file whose bytes are not those that were written.
 
-use wattsplit::ledger::outbox::Cause;
+use wattsplit::ledger::outbox::{Cause, News};
 
 use super::*;
 
 /// A file with ten records of the ledger.
-fn ten(dir: &Path) -> std::path::PathBuf {
+pub fn ten(dir: &Path) -> std::path::PathBuf {
     let path = dir.join("ledger.sqlite");
     let mut ledger = open(&path, &["main"], ROOMY);
     append(&mut ledger, RecordClass::Ledger, 0..10);
@@ -13,7 +13,7 @@ fn ten(dir: &Path) -> std::path::PathBuf {
     path
 }
 
-fn change(path: &Path, sql: &str) {
+pub fn change(path: &Path, sql: &str) {
     rusqlite::Connection::open(path).unwrap().execute_batch(sql).unwrap();
 }
 
@@ -66,6 +66,19 @@ async fn records_that_are_gone_are_counted_when_the_file_is_opened() {
     let gaps = ledger.close().outbox.gaps;
     assert_eq!((gaps.len(), gaps[0].cause, gaps[0].records), (1, Cause::Missing, 2));
     assert_eq!(open(&path, &["main"], ROOMY).close().outbox.gaps, gaps, "once");
+}
+
+#[tokio::test]
+async fn a_count_of_what_is_lost_that_is_damaged_is_told_and_does_not_pass_for_the_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = ten(dir.path());
+    change(&path, "DELETE FROM outbox_ledger WHERE n IN (2, 3)");
+    assert_eq!(open(&path, &["main"], ROOMY).close().outbox.gaps[0].records, 2);
+    change(&path, "UPDATE outbox_gap SET records = 1, dropped = 1");
+    let outbox = open(&path, &["main"], ROOMY).close().outbox;
+    let [broker, class, cause] = ["main", "ledger", "missing"].map(str::to_owned);
+    assert_eq!((outbox.gaps, outbox.news), (vec![], vec![News::CountLost { broker, class, cause }]));
+    assert_eq!(open(&path, &["main"], ROOMY).close().outbox.news, [], "once");
 }
 
 #[tokio::test]
