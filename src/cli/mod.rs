@@ -150,14 +150,20 @@ pub fn main(cli: Cli, runtime: &tokio::runtime::LocalRuntime) -> ExitCode {
         (1, _) => tracing::Level::DEBUG,
         _ => tracing::Level::TRACE,
     };
-    crate::service::init_logging(level, cli.log_format);
+    let format = crate::service::init_logging(level, cli.log_format);
+    let is_daemon = matches!(cli.command, Command::Run(_));
     match runtime.block_on(command(cli.command)) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads the output has seen enough: `| head -1`.
         Err(CliError::Failed(error)) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody is left to be told where this fails, too.
-            let _ = writeln!(std::io::stderr(), "{}", render(&error));
+            // What collects the daemon's log as objects or entries can make nothing of other lines.
+            if is_daemon && format != LogFormat::Text {
+                tracing::error!(error = render(&error), "wattsplit cannot run");
+            } else {
+                // Nobody is left to be told where this fails, too.
+                let _ = writeln!(std::io::stderr(), "{}", render(&error));
+            }
             match error {
                 CliError::Config(_) => ExitCode::from(EXIT_CONFIG),
                 CliError::Usage(_) => ExitCode::from(EXIT_USAGE),

@@ -20,8 +20,9 @@ mod status;
 /// # Errors
 /// What stops the daemon from starting.
 pub(super) async fn run(arg: &ConfigArg) -> Result<(), CliError> {
-    let mut config = arg.load()?;
+    // Before the file is read: a reload that comes this early must not end the process.
     let mut hangups = service::hangups().map_err(anyhow::Error::from)?;
+    let mut config = arg.load()?;
     let mut end = Box::pin(service::termination().map_err(anyhow::Error::from)?);
     // What `systemctl status` says before all else, until a file is taken.
     let (note, notes) = watch::channel(None);

@@ -22,8 +22,8 @@ pub enum LogFormat {
 }
 
 /// Logs in `format`. Without one: to the journal if that is where standard error goes, else as text. A
-/// journal that cannot be reached gets lines with their priority.
-pub fn init_logging(level: Level, format: Option<LogFormat>) {
+/// journal that cannot be reached gets lines with their priority. Returns how it is written.
+pub fn init_logging(level: Level, format: Option<LogFormat>) -> LogFormat {
     let to_journal = format.map_or_else(journal::holds_stderr, |format| format == LogFormat::Journal);
     let registry = tracing_subscriber::registry().with(wanted(level));
     let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_target(false);
@@ -39,6 +39,7 @@ pub fn init_logging(level: Level, format: Option<LogFormat>) {
         }
         _ => registry.with(lines.with_writer(std::io::stderr)).try_init(),
     };
+    if to_journal { LogFormat::Journal } else { format.unwrap_or(LogFormat::Text) }
 }
 
 /// The MQTT client logs every publish that is refused, the demo's broker what its clients do: what of

@@ -169,6 +169,24 @@ fn a_good_file_that_cannot_be_run_gives_way_to_the_one_before() {
     daemon.ends_well();
 }
 
+#[test]
+fn a_file_that_is_refused_at_the_start_is_an_object_of_the_log_where_the_log_is_of_objects() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("wattsplit.toml");
+    std::fs::write(&config, "[site]\nnane = \"typo\"\n").unwrap();
+    let said = |format: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wattsplit"));
+        let output = command.args(["run", "--config"]).arg(&config).args(format).output().unwrap();
+        assert_eq!(output.status.code(), Some(78));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let lines: Vec<serde_json::Value> =
+        said(&["--log-format", "json"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((lines.len(), &lines[0]["level"]), (1, &"ERROR".into()), "{lines:?}");
+    assert!(lines[0]["error"].as_str().unwrap().contains("did you mean `name`?"), "{lines:?}");
+    assert!(said(&[]).starts_with(&config.display().to_string()), "people get it as it is");
+}
+
 /// The starts and ends in the ledger beside a config, in their order.
 fn starts_and_ends(config: &Path) -> Vec<String> {
     let ledger = rusqlite::Connection::open(config.with_file_name("ledger.sqlite")).unwrap();
