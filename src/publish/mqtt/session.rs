@@ -86,7 +86,7 @@ impl Publisher {
                 continue;
             }
             self.delivery.forget_size();
-            let wait = self.backoff.wait(fastrand::f64(), failure.heard());
+            let wait = self.backoff.wait(fastrand::f64(), failure.heard(), clock::now().mono);
             let wait = if failure.ousted() { wait.max(OUSTED) } else { wait };
             self.report(failure);
             if self.pause(wait).await.is_err() {
@@ -153,7 +153,6 @@ impl Publisher {
                     Ok(())
                 }
                 Event::Incoming(Incoming::PingResp(_)) => {
-                    // It has lasted for a while: the next outage is a new one.
                     self.backoff.reset();
                     Ok(())
                 }
@@ -248,6 +247,7 @@ impl Publisher {
             prefix_bytes: self.link.prefix.as_str().len(),
         });
         connection.up = true;
+        self.backoff.connected(clock::now().mono);
         self.next_live = Duration::ZERO;
         self.logged_failure = None;
         self.health.send_modify(|health| {

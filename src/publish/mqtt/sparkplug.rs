@@ -22,6 +22,9 @@ use crate::publish::{LiveSet, MqttConfig};
 /// A birth of every device of a large site, handed over at once.
 const CHANNEL: usize = 2_048;
 
+/// Behind the id of the client of `[mqtt]`.
+pub const SUFFIX: &str = "-sparkplug";
+
 /// Starts the edge node beside the publisher of `mqtt`.
 ///
 /// # Errors
@@ -105,7 +108,7 @@ impl Task {
                     heard
                 }
             };
-            let wait = self.backoff.wait(fastrand::f64(), heard);
+            let wait = self.backoff.wait(fastrand::f64(), heard, clock::now().mono);
             if !self.pause(wait).await {
                 return;
             }
@@ -130,7 +133,7 @@ impl Task {
     }
 
     async fn connection(&mut self) -> End {
-        let mut options = self.link.options("-sparkplug", false);
+        let mut options = self.link.options(SUFFIX, false);
         let will = self.edge.connecting(self.births.take(), clock::now());
         options.set_last_will(LastWill::new(will.topic, will.payload, QoS::AtLeastOnce, false, None));
         let (client, mut events) = AsyncClient::new(options, CHANNEL);
@@ -209,6 +212,7 @@ impl Task {
 
     fn accepted(&mut self, client: &AsyncClient, connection: &mut Connection) {
         connection.accepted = true;
+        self.backoff.connected(clock::now().mono);
         self.logged = None;
         self.health.send_modify(|health| {
             health.connected = true;
