@@ -45,8 +45,8 @@ pub fn check_offline(path: &Path, credentials_dir: Option<&Path>) -> Result<(Con
 /// A title and its lines for each part of the config.
 fn summary(config: &Config) -> Vec<(&'static str, Vec<String>)> {
     vec![
-        ("site", vec![site(config)]),
-        ("mqtt", vec![mqtt(config)]),
+        ("site", std::iter::once(site(config)).chain(warnings::state_dir(config)).collect()),
+        ("mqtt", std::iter::once(mqtt(config)).chain(warnings::one_broker_twice(config)).collect()),
         ("asic", asics(config)),
         ("pool", listed(config.pool.iter().flat_map(pool).chain(warnings::crowded(&config.pool)), "none")),
         ("hosting", hostings(config)),

@@ -182,9 +182,26 @@ pub enum Unheard {
 impl MqttConfig {
     /// Whether what is sent can be read and changed on the way: without TLS, and not within this machine.
     pub fn is_in_the_open(&self) -> bool {
-        let host = self.host.trim_matches(['[', ']']);
-        let is_loopback = |host: &str| host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-        self.tls.is_none() && host != "localhost" && !is_loopback(host)
+        self.tls.is_none() && !self.is_here()
+    }
+
+    /// Whether the broker is on this machine, by its name or address.
+    fn is_here(&self) -> bool {
+        let host = self.bare_host();
+        host.eq_ignore_ascii_case("localhost")
+            || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
+    /// Without the brackets of an IPv6 address.
+    fn bare_host(&self) -> &str {
+        self.host.trim_matches(['[', ']'])
+    }
+
+    /// Whether both are the same broker, as far as their names tell.
+    pub fn is_same_broker(&self, other: &MqttConfig) -> bool {
+        let same_host =
+            self.bare_host().eq_ignore_ascii_case(other.bare_host()) || self.is_here() && other.is_here();
+        same_host && self.port_or_default() == other.port_or_default()
     }
 
     /// The port that is connected to: the one in the file, else the registered one.

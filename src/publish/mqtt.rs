@@ -100,6 +100,13 @@ impl<'a> Client<'a> {
 }
 
 impl Client<'_> {
+    /// What the broker knows it by.
+    pub fn id(&self, config: &MqttConfig) -> String {
+        let node = self.node.map_or_else(String::new, |node| format!("-{node}"));
+        let own = || format!("wattsplit-{}{node}{}", self.site, self.suffix);
+        config.client_id.clone().unwrap_or_else(own)
+    }
+
     /// The first broker gets each picture, which is made in its interval or when something changes.
     fn live_every(&self, config: &MqttConfig) -> Duration {
         let own = if self.suffix.is_empty() { 0 } else { config.interval_secs };
@@ -197,7 +204,6 @@ impl Link {
         let site = Prefix::new(&config.root, client.site);
         let prefix = site.and_then(|site| client.node.map_or(Ok(site.clone()), |node| site.node(node)));
         let prefix = prefix.map_err(|source| MqttError::Topic { source })?;
-        let node = client.node.map_or_else(String::new, |node| format!("-{node}"));
         let password = config.password_file.as_deref().map(Secret::from_file).transpose();
         let password = password.map_err(|reason| MqttError::Password { reason })?;
         let credentials = match (&config.username, password) {
@@ -211,10 +217,7 @@ impl Link {
         Ok(Self {
             host: config.host.clone(),
             port: config.port_or_default(),
-            client_id: config
-                .client_id
-                .clone()
-                .unwrap_or_else(|| format!("wattsplit-{}{node}{}", client.site, client.suffix)),
+            client_id: client.id(config),
             credentials,
             // The crate panics below 5 s, and the protocol ends at 65,535 s.
             keep_alive: Duration::from_secs(config.keep_alive_secs.clamp(5, u16::MAX.into())),

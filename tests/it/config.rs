@@ -148,6 +148,7 @@ fn a_good_file_is_summed_up_with_what_was_not_checked() {
 $DIR/ok-full.toml: no problems
 
 site       ridge, node gate-1, time zone America/Chicago, cap 12000 kW
+             warning: there is no directory $DIR/state: without it no ledger is kept
 mqtt       broker.example.org port 8883 with TLS, and 10.0.0.7 port 1884, topics acme/power/ridge/…
 asic       3 groups, 815 addresses
              row-1: 307 addresses, every 30 s
@@ -173,6 +174,13 @@ not checked: whether broker, miners, GPU hosts, pools and prices answer, and whe
 the passwords and tokens. To ask them: wattsplit check --online $DIR/ok-full.toml
 ";
     assert_eq!(report.replace(&cases().display().to_string(), "$DIR"), expected);
+}
+
+#[test]
+fn one_broker_under_two_names_is_told_and_a_directory_that_is_there_is_not() {
+    let (_, report) = check_offline(&cases().join("ok-one-broker-twice.toml"), None).unwrap();
+    let twice = "warning: [mqtt.central] names the broker of [mqtt]: everything goes there twice";
+    assert!(report.contains(twice) && !report.contains("directory"), "{report}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use wattsplit::ledger::Message;
-use wattsplit::publish::mqtt::{self, Client, LinkHealth, PublisherHandle, Records};
+use wattsplit::publish::mqtt::{self, Client, LinkHealth, MqttError, PublisherHandle, Records};
 use wattsplit::publish::{LiveSet, MqttConfig, Unheard};
 use wattsplit::reading::Quality;
 
@@ -46,6 +46,11 @@ pub fn config(port: u16) -> MqttConfig {
         tls: None,
         central: None,
     }
+}
+
+/// One connection that publishes nothing, as the site's agent.
+async fn probe(config: &MqttConfig) -> Result<String, MqttError> {
+    mqtt::probe(config, Client::site(SITE), "").await
 }
 
 pub fn publish(config: &MqttConfig, live: LiveSet) -> (PublisherHandle, watch::Sender<LiveSet>) {
@@ -310,7 +315,7 @@ async fn a_probe_describes_the_broker_and_leaves_no_trace() {
     let Some(broker) = Broker::start("allow_anonymous true\nmax_packet_size 2000") else { return };
     let mut subscriber = Subscriber::start(broker.observer_port).await;
     let config = config(broker.port);
-    let line = mqtt::probe(&config, SITE).await.unwrap();
+    let line = probe(&config).await.unwrap();
     let place = format!("MQTT 5 at 127.0.0.1:{}, not encrypted", broker.port);
     assert!(line.starts_with(&place) && line.contains("up to 2000 bytes"), "{line}");
     let (_handle, _live) = publish(&config, Arc::default());
@@ -318,6 +323,6 @@ async fn a_probe_describes_the_broker_and_leaves_no_trace() {
     assert_eq!(seen.log.len(), 1, "the probe published nothing: {:?}", seen.log);
 
     let absent = self::config(broker::free_port());
-    let error = mqtt::probe(&absent, SITE).await.unwrap_err().to_string();
+    let error = probe(&absent).await.unwrap_err().to_string();
     assert!(error.contains("connection refused") && error.contains("mqtt.port"), "{error}");
 }

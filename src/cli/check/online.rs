@@ -11,7 +11,7 @@ use crate::cli::table::cells;
 use crate::clock::{self, Now, UnixMs};
 use crate::config::Config;
 use crate::economics::{RevenueBasis, platform};
-use crate::publish::mqtt;
+use crate::publish::mqtt::{self, Client};
 use crate::reading::{Earnings, Missing, Quality, Sample, Says};
 use crate::sources::runner;
 use crate::sources::{Failure, Source};
@@ -28,7 +28,7 @@ struct Finding {
     outcome: Result<String, String>,
 }
 
-/// Asks the broker, every pool, price and GPU host, and a few miners of each group. Prints a line
+/// Asks the brokers, every pool, price and GPU host, and a few miners of each group. Prints a line
 /// for each, and what was not asked.
 ///
 /// # Errors
@@ -38,8 +38,8 @@ pub async fn check(config: &Config) -> anyhow::Result<()> {
     let topics = agent::topics_of(config)?;
     let (asked, left_out) = choose(config, sources.miners);
     let ask = |mut source: Box<dyn Source>| async move { finding(source.as_mut()).await };
-    let (broker, (feeds, said), miners, told) = tokio::join!(
-        broker(config),
+    let (brokers, (feeds, said), miners, told) = tokio::join!(
+        brokers(config),
         async {
             join_all(sources.feeds.into_iter().map(ask)).await.into_iter().unzip::<_, _, Vec<_>, Vec<_>>()
         },
@@ -48,7 +48,7 @@ pub async fn check(config: &Config) -> anyhow::Result<()> {
     );
     let counted = counted::findings(config, said.into_iter().flatten().collect());
     let miners = miners.into_iter().map(|(finding, _)| finding);
-    let all = broker.into_iter().chain(feeds).chain(told).chain(counted).chain(miners);
+    let all = brokers.into_iter().chain(feeds).chain(told).chain(counted).chain(miners);
     let all: Vec<Finding> = all.collect();
     let failed = all.iter().filter(|finding| finding.outcome.is_err()).count();
     let mut out = std::io::stdout().lock();
@@ -64,17 +64,27 @@ pub async fn check(config: &Config) -> anyhow::Result<()> {
     if config.hears_nodes() {
         writeln!(out, "not asked: what nodes read; check their own files where they run")?;
     }
-    writeln!(out, "not checked: whether the broker lets this client publish")?;
+    writeln!(out, "not checked: whether a broker lets this client publish")?;
     if failed > 0 {
         anyhow::bail!("{failed} of {} did not answer as they should", all.len());
     }
     Ok(())
 }
 
-async fn broker(config: &Config) -> Option<Finding> {
-    let mqtt = config.mqtt.as_ref()?;
-    let outcome = mqtt::probe(mqtt, &config.site.name).await.map_err(|error| error.to_string());
-    Some(Finding { what: "mqtt".into(), outcome })
+/// A connection to each broker, and one as the edge node of Sparkplug, which has a client of its own.
+async fn brokers(config: &Config) -> Vec<Finding> {
+    let Some(mqtt) = &config.mqtt else { return Vec::new() };
+    let site = config.site.name.as_str();
+    let central = mqtt.central.as_ref().map(|central| central.with(mqtt));
+    let main = [("mqtt", mqtt, Client::site(site), "")];
+    let central = central.as_ref().map(|central| ("mqtt.central", central, Client::central(site), ""));
+    let edge =
+        config.sparkplug.as_ref().map(|_| ("sparkplug", mqtt, Client::site(site), mqtt::sparkplug::SUFFIX));
+    let ask = |(what, config, client, suffix): (&'static str, _, _, _)| async move {
+        let outcome = mqtt::probe(config, client, suffix).await.map_err(|error| error.to_string());
+        Finding { what: what.into(), outcome }
+    };
+    join_all(main.into_iter().chain(central).chain(edge).map(ask)).await
 }
 
 /// Some miners of each group, and how many addresses are left out. Addresses of ranges may hold

@@ -3,11 +3,34 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::config::Config;
+use rustix::fs::{Access, access};
+
+use crate::config::{Config, Role};
 use crate::economics::OccupiedFrom;
 use crate::sources::gpu::GpuReader;
 use crate::sources::pool::PoolConfig;
 use crate::sources::pool::address::is_of_a_test_network;
+
+/// Whoever checks may be another user than the one of the daemon, and the directory may be still to be made.
+pub fn state_dir(config: &Config) -> Option<String> {
+    let dir = config.site.state_dir.as_deref().filter(|_| config.site.role == Role::Site)?;
+    let name = dir.display();
+    if !dir.is_dir() {
+        return Some(format!("  warning: there is no directory {name}: without it no ledger is kept"));
+    }
+    let writable = access(dir, Access::WRITE_OK | Access::EXEC_OK).is_ok();
+    (!writable)
+        .then(|| format!("  warning: this user may not write in {name}; the daemon's must, to keep a ledger"))
+}
+
+/// Everything goes to it twice.
+pub fn one_broker_twice(config: &Config) -> Option<String> {
+    let mqtt = config.mqtt.as_ref()?;
+    let central = mqtt.central.as_ref()?.with(mqtt);
+    mqtt.is_same_broker(&central).then(|| {
+        "  warning: [mqtt.central] names the broker of [mqtt]: everything goes there twice".to_owned()
+    })
+}
 
 /// Of one account.
 pub fn pool(pool: &PoolConfig) -> impl Iterator<Item = String> {

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::config::document::Path;
 use crate::publish::homeassistant::HomeAssistantConfig;
 use crate::publish::sparkplug::SparkplugConfig;
+use crate::publish::topics::Prefix;
 
 pub fn listeners(config: &Config, check: &mut Checker<'_, '_>) {
     let mut needs_broker = |section: &str| {
@@ -16,18 +17,24 @@ pub fn listeners(config: &Config, check: &mut Checker<'_, '_>) {
         needs_broker("[sparkplug]");
     }
     if let Some(listener) = &config.homeassistant {
-        homeassistant(listener, check);
+        homeassistant(listener, config, check);
     }
     if let Some(node) = &config.sparkplug {
         sparkplug(node, check);
     }
 }
 
-fn homeassistant(listener: &HomeAssistantConfig, check: &mut Checker<'_, '_>) {
+fn homeassistant(listener: &HomeAssistantConfig, config: &Config, check: &mut Checker<'_, '_>) {
     let path = Path::default().key("homeassistant").key("discovery_prefix");
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     if !listener.discovery_prefix.split('/').all(|level| !level.is_empty() && level.chars().all(fits)) {
         let rule = "be levels of letters, digits, `_` and `-`";
+        check.must(&path, rule, Some("for example \"homeassistant\"".to_owned()));
+    }
+    let prefix = config.mqtt.as_ref().and_then(|mqtt| Prefix::new(&mqtt.root, &config.site.name).ok());
+    if let Some(prefix) = prefix.filter(|own| own.below(&format!("{}/", listener.discovery_prefix)).is_some())
+    {
+        let rule = format!("lie outside of {}, where the site's own topics are", prefix.as_str());
         check.must(&path, rule, Some("for example \"homeassistant\"".to_owned()));
     }
 }

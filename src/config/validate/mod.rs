@@ -1,5 +1,6 @@
 //! Values that no site can have, names that clash or lead nowhere, keys that do not go together.
 
+mod clients;
 mod described;
 mod devices;
 mod hosting;
@@ -42,6 +43,7 @@ pub fn validate(config: &Config, report: &mut Report<'_>) {
         services::mqtt(mqtt, &mut checker);
     }
     services::outbox(&config.outbox, &mut checker);
+    clients::clients(config, &mut checker);
     listeners::listeners(config, &mut checker);
     devices::asics(config, &mut checker);
     devices::gpu_hosts(config, &mut checker);

@@ -16,13 +16,15 @@ use crate::publish::MqttConfig;
 
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Connects once, publishes nothing, and describes the broker in one line.
+/// Connects once, publishes nothing, and describes the broker in one line. The client's id gets `suffix` and `-check`:
+/// the daemon may be connected meanwhile.
 ///
 /// # Errors
 /// As [`super::spawn`], and when there is no usable MQTT 5 broker within 5 s.
-pub async fn probe(config: &MqttConfig, site: &str) -> Result<String, MqttError> {
-    let link = Link::new(config, Client::site(site))?;
-    let (client, mut events) = AsyncClient::new(link.options("-check", false), CHANNEL);
+pub async fn probe(config: &MqttConfig, client: Client<'_>, suffix: &str) -> Result<String, MqttError> {
+    let link = Link::new(config, client)?;
+    let options = link.options(&format!("{suffix}-check"), false);
+    let (client, mut events) = AsyncClient::new(options, CHANNEL);
     let described = connect(&link, &mut events).await?;
     leave(&client, &mut events).await;
     Ok(described)

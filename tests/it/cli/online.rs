@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use crate::broker::{Broker, free_port};
 use crate::fake_http::{FakeHttp, Reply};
 
 const PODS: &str = include_str!("../../fixtures/dcgm/h200-pods.prom");
@@ -172,4 +173,31 @@ async fn a_controller_that_cannot_be_trusted_is_told_as_that() {
     let text = said(&[hosting("ai", "occupied_gpus = 1"), host("ai", &page.url), controller].concat()).await;
     let line = line(&text, "bmc/ai-1");
     assert!(line.starts_with("FAIL") && line.contains("another certificate than the pinned one"), "{line}");
+}
+
+#[tokio::test]
+async fn each_broker_is_asked_and_the_edge_node_logs_in_as_a_client_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = dir.path().join("names");
+    std::fs::write(&list, "").unwrap();
+    let Some(broker) = Broker::start("allow_anonymous true") else { return };
+    let Some(closed) = Broker::start(&format!("allow_anonymous false\npassword_file {}", list.display()))
+    else {
+        return;
+    };
+    let of = |port: u16, central: u16| {
+        format!(
+            "[mqtt]\nhost = \"127.0.0.1\"\nport = {port}\n[mqtt.central]\nhost = \"127.0.0.1\"\nport = {central}\n\
+             [sparkplug]\ngroup = \"north\"\n"
+        )
+    };
+    let text = said(&of(broker.port, free_port())).await;
+    assert!(line(&text, " mqtt  ").starts_with("ok"), "{text}");
+    assert!(line(&text, "sparkplug").starts_with("ok"), "{text}");
+    let central = line(&text, "mqtt.central");
+    assert!(central.starts_with("FAIL") && central.contains("connection refused"), "{central}");
+    let text = said(&of(closed.port, broker.port)).await;
+    assert!(line(&text, "mqtt.central").starts_with("ok"), "{text}");
+    let edge_node = line(&text, "sparkplug");
+    assert!(edge_node.starts_with("FAIL") && edge_node.contains("login refused"), "{edge_node}");
 }

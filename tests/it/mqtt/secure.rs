@@ -4,11 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
-use wattsplit::publish::mqtt;
 use wattsplit::publish::{MqttConfig, TlsConfig};
 
-use super::picture::SITE;
-use super::{STATUS, config, expected, health, measured, publish, topic};
+use super::{STATUS, config, expected, health, measured, probe, publish, topic};
 use crate::broker::{Broker, Subscriber, installed};
 
 fn with_password(port: u16, dir: &TempDir, password: &str) -> MqttConfig {
@@ -42,8 +40,8 @@ async fn a_wrong_password_is_an_error_that_says_what_to_check_and_not_what_it_wa
     let config = with_password(broker.port, &dir, "wrong-battery-staple");
     let (handle, _live) = publish(&config, measured().live());
     let health = health(&handle, "refused", |h| h.last_error.is_some()).await;
-    let probe = mqtt::probe(&config, SITE).await.unwrap_err().to_string();
-    for error in [health.last_error.unwrap(), probe] {
+    let probed = probe(&config).await.unwrap_err().to_string();
+    for error in [health.last_error.unwrap(), probed] {
         assert!(error.contains("login refused") && error.contains("mqtt.password_file"), "{error}");
         assert!(!error.contains("staple"), "{error}");
     }
@@ -56,7 +54,7 @@ async fn an_absent_password_file_is_an_error_before_anything_is_sent() {
         password_file: Some("/nonexistent/secret".into()),
         ..config(1883)
     };
-    let error = mqtt::probe(&config, SITE).await.unwrap_err().to_string();
+    let error = probe(&config).await.unwrap_err().to_string();
     assert!(error.starts_with("mqtt.password_file: secret file /nonexistent/secret:"), "{error}");
 }
 
@@ -159,7 +157,7 @@ async fn tls_with_the_operators_own_authority_carries_everything() {
     let config = certificates.config(broker.port, "ca", None);
     let (handle, _live) = publish(&config, measured().live());
     subscriber.until("the set", |seen| seen.newest == expected(&measured().live())).await;
-    let line = mqtt::probe(&config, SITE).await.unwrap();
+    let line = probe(&config).await.unwrap();
     assert!(line.contains(", TLS, "), "{line}");
     handle.shutdown().await;
     subscriber.until("offline", |seen| seen.text(STATUS) == Some("offline")).await;
@@ -170,7 +168,7 @@ async fn a_broker_of_another_authority_is_not_trusted() {
     let Some(certificates) = Certificates::make() else { return };
     let Some(broker) = certificates.broker("") else { return };
     let config = certificates.config(broker.port, "stranger", None);
-    let error = mqtt::probe(&config, SITE).await.unwrap_err().to_string();
+    let error = probe(&config).await.unwrap_err().to_string();
     assert!(error.contains("TLS") && error.contains("mqtt.tls.ca_file"), "{error}");
 }
 
@@ -183,7 +181,7 @@ async fn a_broker_with_an_authoritys_certificate_as_its_own_is_told_what_to_make
         return;
     };
     let config = certificates.config(broker.port, "ca", None);
-    let error = mqtt::probe(&config, SITE).await.unwrap_err().to_string();
+    let error = probe(&config).await.unwrap_err().to_string();
     assert!(error.contains("CA:FALSE"), "{error}");
 }
 
@@ -192,7 +190,7 @@ async fn a_broker_under_another_name_is_not_trusted() {
     let Some(certificates) = Certificates::make() else { return };
     let Some(broker) = certificates.broker("") else { return };
     let config = MqttConfig { host: "localhost".into(), ..certificates.config(broker.port, "ca", None) };
-    let error = mqtt::probe(&config, SITE).await.unwrap_err().to_string();
+    let error = probe(&config).await.unwrap_err().to_string();
     assert!(error.contains("TLS") && error.contains("mqtt.host"), "{error}");
 }
 
@@ -206,7 +204,7 @@ async fn a_client_certificate_opens_a_broker_that_requires_one() {
     subscriber.until("the set", |seen| seen.newest == expected(&measured().live())).await;
 
     let without = certificates.config(broker.port, "ca", None);
-    let error = mqtt::probe(&without, SITE).await.unwrap_err().to_string();
+    let error = probe(&without).await.unwrap_err().to_string();
     assert!(error.contains("mqtt.tls.cert_file"), "{error}");
 }
 
@@ -214,9 +212,9 @@ async fn a_client_certificate_opens_a_broker_that_requires_one() {
 async fn the_wrong_kind_of_port_is_recognised() {
     let Some(certificates) = Certificates::make() else { return };
     let Some(broker) = certificates.broker("") else { return };
-    let plain_to_tls = mqtt::probe(&config(broker.port), SITE).await.unwrap_err().to_string();
+    let plain_to_tls = probe(&config(broker.port)).await.unwrap_err().to_string();
     assert!(plain_to_tls.contains("[mqtt.tls]"), "{plain_to_tls}");
     let tls_to_plain = certificates.config(broker.observer_port, "ca", None);
-    let error = mqtt::probe(&tls_to_plain, SITE).await.unwrap_err().to_string();
+    let error = probe(&tls_to_plain).await.unwrap_err().to_string();
     assert!(error.contains("[mqtt.tls]") || error.contains("mqtt.tls.cert_file"), "{error}");
 }
