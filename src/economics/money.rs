@@ -75,13 +75,12 @@ pub(super) fn side(blocks: &[&Priced<'_>], revenue: Read<UsdPerHour>, share: Rea
         known += weight * block.coverage();
         units += weight;
     }
-    let source = "sum of blocks";
     Money {
         revenue,
-        it_power: it.reading(source, Watts::new),
-        facility_power: facility.reading(source, Watts::new),
-        power_cost: cost.reading(source, UsdPerHour::new),
-        margin: margin.reading(source, UsdPerHour::new),
+        it_power: total(&it, Watts::new),
+        facility_power: total(&facility, Watts::new),
+        power_cost: total(&cost, UsdPerHour::new),
+        margin: total(&margin, UsdPerHour::new),
         usd_per_mwh: side_ratio(blocks, |block| block.earning),
         breakeven: side_ratio(blocks, |block| block.marginal),
         share,
@@ -118,7 +117,15 @@ pub(super) fn revenue(blocks: &[&Priced<'_>]) -> Read<UsdPerHour> {
     for Priced { earner, .. } in blocks {
         add(&mut tally, earner.revenue, UsdPerHour::get, earner.units, earner.revenue_coverage);
     }
-    tally.reading("sum of blocks", UsdPerHour::new)
+    total(&tally, UsdPerHour::new)
+}
+
+/// A block that earns or draws nothing says nothing of another one that is not known.
+fn total<T>(tally: &Tally, new: impl FnOnce(f64) -> Option<T>) -> Read<T> {
+    match tally.missing_behind_zero() {
+        Some(why) => Err(why),
+        None => tally.reading("sum of blocks", new),
+    }
 }
 
 fn add<T>(tally: &mut Tally, read: Read<T>, get: impl FnOnce(T) -> f64, units: f64, coverage: f64) {
@@ -174,7 +181,7 @@ fn side_ratio(blocks: &[&Priced<'_>], power: impl Fn(&Priced<'_>) -> Read<Watts>
     if !defined {
         return Err(Missing::Undefined);
     }
-    let source = "sum of blocks";
-    let revenue = revenue.reading(source, UsdPerHour::new)?;
-    ratio(Ok(revenue), drawn.reading(source, Watts::new))
+    // Why the revenue is missing tells more than why the power is.
+    let revenue = total(&revenue, UsdPerHour::new)?;
+    ratio(Ok(revenue), total(&drawn, Watts::new))
 }

@@ -102,8 +102,18 @@ impl Tally {
         self.total(new).map(|total| Reading { value: total.value, quality: total.quality, source })
     }
 
+    /// Why a sum of zero says nothing: what is known adds nothing to it, and a part is not known. Zero would pass for
+    /// a figure.
+    pub fn missing_behind_zero(&self) -> Option<Missing> {
+        self.why.filter(|_| self.size <= 0.0)
+    }
+
     fn result<T>(&self, value: f64, new: impl FnOnce(f64) -> Option<T>) -> Sum<T> {
         let Some(worst) = self.worst else { return Err(self.why.unwrap_or(Missing::NotReported)) };
+        // Only what stands beside the units is known, and that is nothing.
+        if let Some(why) = self.missing_behind_zero().filter(|_| self.units_given <= 0.0) {
+            return Err(why);
+        }
         let value = new(value).ok_or(Missing::Implausible)?;
         let coverage = self.coverage();
         let quality = self.quality(worst, coverage);
@@ -141,6 +151,23 @@ mod tests {
     fn a_sum_of_nothing_is_missing_with_the_first_reason_and_never_zero() {
         assert_eq!(total(&[], 3), Err(Missing::Timeout));
         assert_eq!(total(&[], 0), Err(Missing::NotReported));
+    }
+
+    #[test]
+    fn what_stands_beside_units_that_are_all_missing_is_no_sum_of_them_unless_it_is_something() {
+        let beside = |value| {
+            let mut tally = Tally::default();
+            tally.add_part(value, Quality::Estimated, 0.0, 0.0);
+            tally.miss_part(Missing::Timeout, 8.0);
+            tally.total(Watts::new)
+        };
+        assert_eq!(beside(0.0), Err(Missing::Timeout));
+        assert_eq!(beside(300.0).unwrap().coverage, Fraction::ZERO);
+        assert_eq!(
+            total(&[(0.0, Quality::Measured)], 1).unwrap().value,
+            Watts::ZERO,
+            "one of two draws nothing"
+        );
     }
 
     #[test]

@@ -71,6 +71,24 @@ fn occupied_gpus_earn_what_is_rented_and_break_even_over_their_marginal_energy()
 }
 
 #[test]
+fn a_block_that_earns_nothing_makes_no_zero_of_one_that_is_not_known() {
+    let (mut view, mut terms) = mixed();
+    terms.hostings = vec![hosting("h100", Terms::Occupied), hosting("market", Terms::Occupied)];
+    view.ai_blocks.push(gpus("market", 32, 40.0, 0));
+    view.ai_blocks[0].occupied = Err(Missing::Timeout);
+    let got = split(&view, &terms);
+    assert_close!(block(&got, "market").money.revenue, 0.0);
+    assert_eq!((got.ai.revenue, got.ai.usd_per_mwh), (Err(Missing::Timeout), Err(Missing::Timeout)));
+    assert_eq!(got.ai.share, Err(Missing::Timeout), "and half a split is none");
+    // A tenant who pays the power makes none of it free.
+    terms.hostings[1].power_paid_by = PowerPaidBy::Tenant;
+    view.ai_blocks[0].it_power = Err(Missing::Unreachable);
+    assert_eq!(split(&view, &terms).ai.power_cost, Err(Missing::Unreachable));
+    view.ai_blocks[0].occupied = view.ai_blocks[1].occupied;
+    assert_close!(split(&view, &terms).ai.revenue, 0.0);
+}
+
+#[test]
 fn the_breakeven_of_the_ai_side_is_that_of_its_blocks_that_earn_at_the_margin() {
     let (mut view, mut terms) = mixed();
     view.ai_blocks.push(gpus("market", 32, 40.0, 16));
