@@ -14,6 +14,7 @@ use std::sync::mpsc::Sender;
 
 use tokio::sync::oneshot;
 
+mod backlog;
 pub mod class;
 mod cursor;
 mod damage;
@@ -130,12 +131,25 @@ pub fn waiting(path: &Path) -> Result<ByClass<u64>, LedgerError> {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Health {
     pub classes: ByClass<ClassHealth>,
+    /// In the order of the config.
+    pub backlogs: Vec<Backlog>,
     /// What no event has told yet.
     pub gaps: Vec<Gap>,
     /// Gaps that events have told since the start.
     pub announced: u64,
     /// What was found when the file was opened.
     pub news: Vec<News>,
+}
+
+/// What one broker has not confirmed, of all classes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backlog {
+    pub broker: String,
+    pub messages: u64,
+    /// Of their payloads and topics.
+    pub bytes: u64,
+    /// When the oldest of them was written.
+    pub oldest: Option<UnixMs>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

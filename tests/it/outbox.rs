@@ -1,5 +1,6 @@
 //! The outbox: records are on disk until every broker has them, whatever ends in between.
 
+mod backlog;
 mod damage;
 mod delivered;
 mod elsewhere;

@@ -3,12 +3,13 @@
 
 use rusqlite::{Connection, Transaction};
 
+use super::backlog::Backlogs;
 use super::class::{ByClass, RecordClass};
 use super::cursor::Cursors;
 use super::damage;
 use super::gap::{Cause, Gap, Gaps};
 use super::shelf::{self, Found, Held, Run};
-use super::{Budgets, ClassHealth, Confirmed, News, Record, Wanted};
+use super::{Backlog, Budgets, ClassHealth, Confirmed, News, Record, Wanted};
 use crate::clock::UnixMs;
 use crate::ledger::{Event, Message, Outlet};
 
@@ -24,6 +25,7 @@ pub(in crate::ledger) struct Keeper {
     place: String,
     cursors: Cursors,
     held: ByClass<Held>,
+    backlogs: Backlogs,
     /// Number of the next record.
     next: ByClass<i64>,
     gaps: Gaps,
@@ -58,12 +60,14 @@ impl Keeper {
         let brokers = outlet.brokers();
         let (cursors, gone) = Cursors::read(transaction, &brokers)?;
         let (gaps, news) = Gaps::read(transaction)?;
+        let backlogs = Backlogs::read(transaction, &brokers, &cursors)?;
         let mut keeper = Self {
             budgets: outlet.budgets(),
             brokers,
             place: outlet.place().to_owned(),
             cursors,
             held: ByClass::default(),
+            backlogs,
             next: ByClass::each(|_| 1),
             gaps,
             announced: 0,
@@ -91,6 +95,7 @@ impl Keeper {
     pub fn start_over(&mut self, transaction: &Transaction<'_>, now: UnixMs) -> rusqlite::Result<()> {
         for class in RecordClass::ALL {
             let lost = std::mem::take(self.held.of_mut(class));
+            self.backlogs.cleared(class);
             let next = *self.next.of(class);
             let behind = self.behind(class, next - 1);
             self.lose(behind, class, Cause::Missing, (lost.messages, now, now));
@@ -111,9 +116,11 @@ impl Keeper {
             let next = self.next.of_mut(message.class);
             shelf::add(transaction, *next, (&topic, message), now)?;
             *next = next.saturating_add(1);
+            let bytes = (topic.len() + message.payload.len()) as u64;
             let held = self.held.of_mut(message.class);
             held.messages = held.messages.saturating_add(1);
-            held.bytes = held.bytes.saturating_add((topic.len() + message.payload.len()) as u64);
+            held.bytes = held.bytes.saturating_add(bytes);
+            self.backlogs.added(message.class, bytes);
         }
         for class in RecordClass::ALL {
             self.evict(transaction, class)?;
@@ -145,6 +152,7 @@ impl Keeper {
     /// Brings the file up to date: cursors, counts, and no record that all brokers have.
     pub fn keep(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         self.cursors.keep(transaction)?;
+        self.backlogs.follow(transaction, &self.cursors)?;
         self.trims_on = false;
         for class in RecordClass::ALL {
             if let Some(lowest) = self.cursors.lowest(class) {
@@ -192,6 +200,7 @@ impl Keeper {
 
     /// Takes all damaged records of a class out, and returns how many records are lost with them.
     pub fn discard(&mut self, transaction: &Transaction<'_>, class: RecordClass) -> rusqlite::Result<u64> {
+        self.backlogs.follow(transaction, &self.cursors)?;
         let (mut next, mut records) = (Some(0), 0_u64);
         while let Some(after) = next {
             let found;
@@ -200,6 +209,7 @@ impl Keeper {
                 records = records.saturating_add(run.records);
                 let behind = self.behind(class, run.last);
                 self.lose(behind, class, Cause::Damaged, (run.records, run.from, run.to));
+                self.backlogs.removed(class, run.last, run.held);
                 self.remove(transaction, class, run)?;
             }
         }
@@ -218,8 +228,22 @@ impl Keeper {
             let dropped = self.gaps.dropped(class);
             *classes.of_mut(class) = ClassHealth { messages, bytes, oldest, dropped };
         }
+        let mut backlogs = Vec::with_capacity(self.brokers.len());
+        for broker in &self.brokers {
+            backlogs.push(self.backlog(connection, broker)?);
+        }
         let (gaps, news) = (self.gaps.unannounced(), self.news.clone());
-        Ok(super::Health { classes, gaps, announced: self.announced, news })
+        Ok(super::Health { classes, backlogs, gaps, announced: self.announced, news })
+    }
+
+    fn backlog(&self, connection: &Connection, broker: &str) -> rusqlite::Result<Backlog> {
+        let Held { messages, bytes } = self.backlogs.of(broker);
+        let mut oldest = None;
+        for class in RecordClass::ALL {
+            let first = shelf::written_behind(connection, class, self.cursors.of(broker, class))?;
+            oldest = [oldest, first].into_iter().flatten().min();
+        }
+        Ok(Backlog { broker: broker.to_owned(), messages, bytes, oldest })
     }
 
     fn elsewhere(&self, connection: &Connection) -> rusqlite::Result<Option<News>> {
@@ -234,6 +258,9 @@ impl Keeper {
 
     fn evict(&mut self, transaction: &Transaction<'_>, class: RecordClass) -> rusqlite::Result<()> {
         let budget = *self.budgets.of(class);
+        if self.held.of(class).bytes > budget {
+            self.backlogs.follow(transaction, &self.cursors)?;
+        }
         while self.held.of(class).bytes > budget {
             let mut excess = self.held.of(class).bytes - budget;
             let mut gone = shelf::oldest(transaction, class, i64::MAX, STEP)?;
@@ -246,6 +273,7 @@ impl Keeper {
             for entry in &gone {
                 let behind = self.behind(class, entry.n);
                 self.lose(behind, class, Cause::Budget, (entry.records, entry.at, entry.at));
+                self.backlogs.removed(class, entry.n, Held { messages: 1, bytes: entry.bytes });
             }
             self.remove(transaction, class, run)?;
         }
@@ -260,8 +288,7 @@ impl Keeper {
     ) -> rusqlite::Result<()> {
         shelf::remove(transaction, class, (run.first, run.last))?;
         let held = self.held.of_mut(class);
-        held.messages = held.messages.saturating_sub(run.messages);
-        held.bytes = held.bytes.saturating_sub(run.bytes);
+        *held = held.without(run.held);
         Ok(())
     }
 

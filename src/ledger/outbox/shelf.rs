@@ -18,6 +18,15 @@ pub(super) struct Held {
     pub bytes: u64,
 }
 
+impl Held {
+    pub fn without(self, gone: Held) -> Self {
+        Self {
+            messages: self.messages.saturating_sub(gone.messages),
+            bytes: self.bytes.saturating_sub(gone.bytes),
+        }
+    }
+}
+
 /// A record without its payload.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::ledger) struct Entry {
@@ -32,8 +41,7 @@ pub(in crate::ledger) struct Entry {
 pub(super) struct Run {
     pub first: i64,
     pub last: i64,
-    pub messages: u64,
-    pub bytes: u64,
+    pub held: Held,
     pub records: u64,
     pub from: UnixMs,
     pub to: UnixMs,
@@ -50,8 +58,8 @@ impl Run {
 
     pub fn push(&mut self, entry: Entry) {
         self.last = entry.n;
-        self.messages = self.messages.saturating_add(1);
-        self.bytes = self.bytes.saturating_add(entry.bytes);
+        self.held.messages = self.held.messages.saturating_add(1);
+        self.held.bytes = self.held.bytes.saturating_add(entry.bytes);
         self.records = self.records.saturating_add(entry.records);
         self.from = self.from.min(entry.at);
         self.to = self.to.max(entry.at);
@@ -60,7 +68,7 @@ impl Run {
 
 impl From<Entry> for Run {
     fn from(Entry { n, bytes, records, at }: Entry) -> Self {
-        Self { first: n, last: n, messages: 1, bytes, records, from: at, to: at }
+        Self { first: n, last: n, held: Held { messages: 1, bytes }, records, from: at, to: at }
     }
 }
 
@@ -174,6 +182,35 @@ pub(super) fn count(connection: &Connection, class: RecordClass) -> rusqlite::Re
         let whole = |column| Ok::<_, rusqlite::Error>(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0));
         Ok((Held { messages: whole(0)?, bytes: whole(1)? }, row.get(2)?))
     })
+}
+
+/// What stands behind `after` up to `to`.
+pub(super) fn held(
+    connection: &Connection,
+    class: RecordClass,
+    (after, to): (i64, i64),
+) -> rusqlite::Result<Held> {
+    let sql = format!(
+        "SELECT count(*), coalesce(sum(octet_length(topic) + octet_length(payload)), 0) FROM outbox_{} \
+         WHERE n > ?1 AND n <= ?2",
+        class.as_str()
+    );
+    let whole = |n: i64| u64::try_from(n).unwrap_or(0);
+    connection
+        .prepare_cached(&sql)?
+        .query_row([after, to], |row| Ok(Held { messages: whole(row.get(0)?), bytes: whole(row.get(1)?) }))
+}
+
+/// When the first record behind `after` was written.
+pub(super) fn written_behind(
+    connection: &Connection,
+    class: RecordClass,
+    after: i64,
+) -> rusqlite::Result<Option<UnixMs>> {
+    let sql = format!("SELECT at_ms FROM outbox_{} WHERE n > ?1 ORDER BY n LIMIT 1", class.as_str());
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([after])?;
+    Ok(rows.next()?.map(|row| UnixMs(row.get(0).unwrap_or(0))))
 }
 
 /// Records behind `after`, and when the first and the last of them were written.

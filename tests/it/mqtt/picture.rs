@@ -195,7 +195,10 @@ fn brokers() -> Vec<BrokerHealth> {
 fn outbox() -> outbox::Health {
     let oldest = Some(UnixMs(1_794_873_600_000));
     let class = outbox::ClassHealth { messages: 3, bytes: 1_234, oldest, dropped: 5 };
-    outbox::Health { classes: ByClass::each(|_| class), ..outbox::Health::default() }
+    let backlog =
+        |broker: &str| outbox::Backlog { broker: broker.to_owned(), messages: 9, bytes: 3_702, oldest };
+    let backlogs = vec![backlog("main"), backlog("central")];
+    outbox::Health { classes: ByClass::each(|_| class), backlogs, ..outbox::Health::default() }
 }
 
 /// A period in which a poll failed for every reason.
