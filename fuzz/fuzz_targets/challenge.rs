@@ -10,9 +10,10 @@ const HEAD: &[u8] = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: ";
 const REALM: &[u8] = b"Digest realm=\"antMiner Configuration\", ";
 
 fuzz_target!(|bytes: &[u8]| {
-    for before in [HEAD.to_vec(), [HEAD, REALM].concat()] {
-        let sent = [&before[..], bytes, b"\r\nContent-Length: 0\r\n\r\n"].concat();
+    let [first, second] = connection::parts(bytes);
+    let second = [second, b"\r\nContent-Length: 0\r\n\r\n"].concat();
+    for before in [HEAD, &[HEAD, REALM].concat()] {
         // Whatever stands there, it is no page.
-        connection::answered(Command::CgiStats, [&sent, &[]]).unwrap_err();
+        connection::answered(Command::CgiStats, [&[before, first].concat(), &second]).unwrap_err();
     }
 });
