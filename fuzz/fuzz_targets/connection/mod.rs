@@ -1,6 +1,6 @@
 //! A machine that sends what it is told to, whatever it is asked, and closes.
 
-use tokio::io::{AsyncReadExt, join, sink};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::runtime::{Builder, Runtime};
 use wattsplit::reading::Missing;
 use wattsplit::sources::asic::HostPort;
@@ -14,10 +14,19 @@ thread_local! {
 
 /// What comes of asking `command` when `sent` arrives in two parts, of which one may be empty.
 pub fn answered(command: Command, sent: [&[u8]; 2]) -> Result<Vec<u8>, Missing> {
-    let [first, second] = sent;
     let at = HostPort { host: "192.0.2.7".into(), port: 80, expected: true };
-    let machine = join(first.chain(second), sink());
-    RUNTIME.with(|runtime| runtime.block_on(exchange::answer(machine, &at, command, None)))
+    let (ours, mut machine) = duplex(64 * 1024);
+    let machine = async move {
+        // Who speaks before he is asked is not listened to.
+        let _ = machine.read(&mut [0; 1024]).await;
+        for part in sent {
+            // Whoever has heard enough closes first.
+            let _ = machine.write_all(part).await;
+            tokio::task::yield_now().await;
+        }
+    };
+    let both = async { tokio::join!(exchange::answer(ours, &at, command, None), machine).0 };
+    RUNTIME.with(|runtime| runtime.block_on(both))
 }
 
 /// `bytes` in two parts: the first one says where they come apart.
