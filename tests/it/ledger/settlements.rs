@@ -184,6 +184,7 @@ fn a_file_of_the_version_before_payouts_keeps_its_settlements_and_takes_payouts(
         INSERT INTO settlement SELECT * FROM kept ORDER BY id;
         DROP TABLE kept;
         DROP TABLE device_hashrate;
+        ALTER TABLE outbox_gap DROP COLUMN crc;
         PRAGMA user_version = 8;",
     )
     .unwrap();
