@@ -224,6 +224,13 @@ impl Books {
         let Some(ledger) = self.ledger else { return };
         let closing = tokio::task::spawn_blocking(move || ledger.close());
         match tokio::time::timeout(PATIENCE, closing).await {
+            Ok(Ok(status)) if status.gone => {
+                let error = status.error;
+                tracing::error!(
+                    ?error,
+                    "the ledger was gone and could not be written back: all in it is lost"
+                );
+            }
             Ok(Ok(status)) if status.dropped == 0 => {}
             Ok(Ok(status)) => {
                 tracing::error!(rows = status.dropped, error = ?status.error, "ledger rows are lost")

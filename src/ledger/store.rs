@@ -105,6 +105,8 @@ pub struct Status {
     pub site_day: Option<SiteDay>,
     /// Rows and settlements given up because the disk still failed when the ledger was closed.
     pub dropped: u64,
+    /// The file was gone from its place, or damaged, when the ledger was closed, and there is none in its place.
+    pub gone: bool,
     /// Why the last try failed; `None` once one succeeds.
     pub error: Option<String>,
     pub outbox: outbox::Health,

@@ -84,8 +84,9 @@ impl Keeper {
             *keeper.held.of_mut(class) = held;
             *keeper.next.of_mut(class) = last.max(keeper.cursors.highest(class)).saturating_add(1);
             let missing = shelf::counted(transaction, class)?.saturating_sub(held.messages);
-            let brokers = keeper.brokers.clone();
-            keeper.lose(brokers, class, Cause::Missing, (missing, now, now));
+            // Nobody can tell which: one that has confirmed the last has had them all.
+            let behind = keeper.behind(class, keeper.next.of(class).saturating_sub(1));
+            keeper.lose(behind, class, Cause::Missing, (missing, now, now));
         }
         keeper.keep(transaction)?;
         Ok(keeper)

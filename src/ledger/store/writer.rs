@@ -178,7 +178,11 @@ impl Writer {
         }
         if self.closing {
             let lost: usize = self.batches.iter().map(Batch::len).sum();
-            self.tell.send_modify(|status| status.dropped += lost as u64);
+            let gone = self.displaced || self.detached;
+            self.tell.send_modify(|status| {
+                status.dropped += lost as u64;
+                status.gone = gone;
+            });
         }
         for done in self.flushes.drain(..) {
             let _ = done.send(());

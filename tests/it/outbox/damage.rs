@@ -69,6 +69,20 @@ async fn records_that_are_gone_are_counted_when_the_file_is_opened() {
 }
 
 #[tokio::test]
+async fn records_that_are_gone_are_none_of_a_broker_that_has_confirmed_the_last() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger.sqlite");
+    let mut ledger = open(&path, &["main", "central"], ROOMY);
+    append(&mut ledger, RecordClass::Ledger, 0..10);
+    ledger.flush().await;
+    ledger.outbox("main").confirmed(RecordClass::Ledger, 10, Vec::new());
+    ledger.close();
+    change(&path, "DELETE FROM outbox_ledger WHERE n = 4");
+    let gaps = open(&path, &["main", "central"], ROOMY).close().outbox.gaps;
+    assert_eq!((gaps.len(), gaps[0].broker.as_str(), gaps[0].records), (1, "central", 1));
+}
+
+#[tokio::test]
 async fn a_count_of_what_is_lost_that_is_damaged_is_told_and_does_not_pass_for_the_count() {
     let dir = tempfile::tempdir().unwrap();
     let path = ten(dir.path());

@@ -106,3 +106,15 @@ async fn one_in_whose_place_another_process_writes_gives_way() {
     first.close();
     assert_eq!(held(&path).await, [0, 1, 2]);
 }
+
+#[tokio::test]
+async fn one_that_cannot_be_written_back_at_the_end_is_told_to_be_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger.sqlite");
+    let mut ledger = open(&path, &["main"], ROOMY);
+    append(&mut ledger, RecordClass::Ledger, 0..5);
+    ledger.flush().await;
+    drop(dir);
+    let status = ledger.close();
+    assert!(status.gone && status.error.is_some(), "{status:?}");
+}
