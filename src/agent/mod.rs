@@ -48,7 +48,7 @@ pub use keeping::{LEDGER_FILE, left_at_start, left_behind};
 use nodes::Nodes;
 use places::places;
 use rounds::Rounds;
-pub use sweep::{PATIENCE, listen, sweep};
+pub use sweep::{PATIENCE, Swept, listen, sweep};
 use topics::Topics;
 pub use watches::Watches;
 

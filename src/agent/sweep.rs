@@ -20,11 +20,20 @@ pub const PATIENCE: Duration = Duration::from_secs(11);
 /// What nodes told last is kept by the broker and comes at once.
 const PATIENCE_WITH_NODES: Duration = Duration::from_secs(3);
 
+/// What one round over all sources found.
+#[derive(Debug)]
+pub struct Swept {
+    pub site: Site,
+    pub picture: Picture,
+    /// What of the broker was to be heard and was not, in words.
+    pub unheard: Vec<String>,
+}
+
 /// Asks everything once. The broker is only asked for topics that the config names, and for what nodes tell.
 ///
 /// # Errors
 /// As [`super::run`].
-pub async fn sweep(config: &Config) -> Result<(Site, Picture), AgentError> {
+pub async fn sweep(config: &Config) -> Result<Swept, AgentError> {
     let sources = sources(config)?;
     let mut core = Core::new(config)?;
     let (batches, mut received) = mpsc::unbounded_channel();
@@ -48,6 +57,7 @@ pub async fn sweep(config: &Config) -> Result<(Site, Picture), AgentError> {
     // What does not come in time is missing for that.
     let why = if told.is_ok() { Missing::Timeout } else { Missing::Unreachable };
     core.site.apply(Batch { at: now, samples: core.topics.failed(why) });
+    let mut unheard = Vec::new();
     match told {
         Ok(arrivals) => {
             for arrival in arrivals {
@@ -55,14 +65,14 @@ pub async fn sweep(config: &Config) -> Result<(Site, Picture), AgentError> {
                 core.take(heard, now);
             }
         }
-        Err(error) => tracing::warn!(%error, "topics are not heard"),
+        Err(error) => unheard.push(format!("topics are not heard: {error}")),
     }
     match by_nodes {
         Ok(arrivals) => arrivals.iter().for_each(|arrival| core.hear(arrival, heard_at)),
-        Err(error) => tracing::warn!(%error, "nodes are not heard"),
+        Err(error) => unheard.push(format!("nodes are not heard, and what they read is missing: {error}")),
     }
     let picture = core.picture(clock::now(), Health::default());
-    Ok((core.site, picture))
+    Ok(Swept { site: core.site, picture, unheard })
 }
 
 /// What comes on `topics` within a few seconds; nothing where there are none.

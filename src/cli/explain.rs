@@ -20,7 +20,7 @@ use crate::economics::{Class, Split};
 /// # Errors
 /// Secrets or tariffs that cannot be used, and standard output that takes nothing.
 pub async fn explain(config: &Config) -> anyhow::Result<()> {
-    let (_, picture) = agent::sweep(config).await?;
+    let picture = agent::sweep(config).await?.picture;
     let width = super::terminal_width();
     let mut text = page(&picture.basis, &picture.advice, &config.policy, width);
     text.push_str(&comes(&picture.split, width));

@@ -18,7 +18,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::agent;
+use crate::agent::{self, Swept};
 use crate::cli::table;
 use crate::clock::UnixMs;
 use crate::config::Config;
@@ -62,7 +62,10 @@ struct Blocks<'a> {
 /// # Errors
 /// Secrets or tariffs that cannot be used, and standard output that takes nothing.
 pub async fn once(config: &Config, as_json: bool) -> anyhow::Result<()> {
-    let (site, picture) = agent::sweep(config).await?;
+    let Swept { site, picture, unheard } = agent::sweep(config).await?;
+    for what in unheard {
+        let _ = writeln!(std::io::stderr(), "{what}");
+    }
     let (view, split) = (&picture.view, &picture.split);
     let text = if as_json {
         json(site.asics(view.at), site.gpus(view.at), view, split)?

@@ -42,6 +42,8 @@ pub struct PoolReport {
     pub settled: Vec<Settled>,
     /// This machine's clock less the pool's, in milliseconds; `None`: the pool does not say the time.
     pub clock_ahead_ms: Option<i64>,
+    /// Questions whose last answer could not be used, each in words.
+    pub unread: Vec<String>,
     /// Questions that failed at least twice in a row, each in the words of its last failure.
     pub failing: Vec<String>,
 }
@@ -63,6 +65,7 @@ impl PoolReport {
             workers: Vec::new(),
             settled: Vec::new(),
             clock_ahead_ms: None,
+            unread: Vec::new(),
             failing: Vec::new(),
         }
     }

@@ -144,6 +144,18 @@ async fn the_gpus_of_a_node_are_the_sites_and_one_that_dies_is_one_event_until_i
         .await;
 }
 
+#[test]
+fn once_says_that_the_broker_is_not_there_to_tell_of_nodes() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("wattsplit.toml");
+    let text = "[site]\nname = \"test\"\n[mqtt]\nhost = \"127.0.0.1\"\nport = 1\n[btc]\ncoinbase_url = \"\"\n\
+                kraken_url = \"\"\nbitstamp_url = \"\"\n[[asic]]\ngroup = \"row\"\nread = \"node\"\npool_fee = 0.0\n";
+    std::fs::write(&config, text).unwrap();
+    let out = Command::new(PROGRAM).args(["once", "--config"]).arg(&config).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(said.starts_with("nodes are not heard, and what they read is missing: "), "{said}");
+}
+
 #[tokio::test]
 async fn two_nodes_that_poll_add_up_to_one_agent_that_polls_all() {
     let Some((split, whole)) = Site::new().zip(Site::new()) else { return };

@@ -20,7 +20,7 @@ use crate::units::Watts;
 /// If no miner tells its power and hashrate, and if a cap is to be kept beside a load that is not
 /// known.
 pub async fn fleet(config: &Config, recorded: bool) -> anyhow::Result<(Fleet, Vec<String>)> {
-    let (_, picture) = agent::sweep(config).await?;
+    let picture = agent::sweep(config).await?.picture;
     of_view(&picture.view, &config.site_terms(), &config.policy().groups, recorded)
 }
 

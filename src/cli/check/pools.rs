@@ -18,6 +18,7 @@ pub fn describe(report: &PoolReport, hashrate: Hashrate, now: UnixMs) -> String 
         Some(row) => settled(&row, now),
         None => format!("nothing settled, paid by {}", report.scheme.as_str()),
     });
+    parts.extend(report.unread.iter().map(|why| format!("NOT READ: {why}")));
     if let Some(ms) = report.clock_ahead_ms.filter(|ms| *ms != 0) {
         parts.push(format!("this clock is {:+.0} s off the pool's", ms as f64 / 1e3));
     }
@@ -60,10 +61,12 @@ mod tests {
             today_estimate: Err(Missing::Garbage),
             settled: vec![day],
             clock_ahead_ms: Some(-125_000),
+            unread: vec!["the workers' page answered 500".to_owned()],
             ..blank
         };
         let told = "1902.7 TH/s, 19 workers online, 0.00412077 BTC unpaid, today, as the pool's estimate: garbage, \
-             0.00080115 BTC settled for the utc day that began 30 h ago, this clock is -125 s off the pool's";
+             0.00080115 BTC settled for the utc day that began 30 h ago, \
+             NOT READ: the workers' page answered 500, this clock is -125 s off the pool's";
         assert_eq!(describe(&report, hashrate, now), told);
     }
 }

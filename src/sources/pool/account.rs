@@ -247,8 +247,11 @@ impl Account {
             };
             piece.apply(&mut report);
         }
-        let failing = self.parts.iter().map(|part| &part.failures).filter(|(times, _)| *times >= FAILING);
-        report.failing = failing.map(|(_, words)| words.clone()).collect();
+        let failed = |times: u32| {
+            let parts = self.parts.iter().map(|part| &part.failures).filter(move |(n, _)| *n >= times);
+            parts.map(|(_, words)| words.clone()).collect()
+        };
+        (report.unread, report.failing) = (failed(1), failed(FAILING));
         piece::hashrate_of_workers(&mut report);
         piece::rejects_of_workers(&mut report);
         report

@@ -319,6 +319,7 @@ fn pool() -> PoolReport {
             fee: None,
         }],
         clock_ahead_ms: Some(0),
+        unread: Vec::new(),
         failing: Vec::new(),
     }
 }

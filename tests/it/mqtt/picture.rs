@@ -390,6 +390,7 @@ fn report(state: State) -> PoolReport {
             fee: Some(Sats(22_676)),
         }],
         clock_ahead_ms: Some(-4_500),
+        unread: Vec::new(),
         failing: Vec::new(),
     }
 }
