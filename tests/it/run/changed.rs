@@ -43,6 +43,8 @@ async fn what_waited_for_a_central_broker_and_in_a_state_directory_that_leave_th
     // Without a broker events wait on disk; then the file is another one.
     change(&config, &[(&format!("port = {}", broker.port), &format!("port = {}", free_port()))]);
     daemon.signal("-HUP");
+    let left = |seen: &Seen| seen.text("wattsplit/test/status") == Some("offline");
+    subscriber.until("its parting", left).await;
     let ledger = dir.path().join("ledger.sqlite");
     let mut waiting = 0;
     for _ in 0..600 {
