@@ -1,4 +1,5 @@
-//! What must be held against something else before anything is reckoned with it. Pure.
+//! What must be held against something else before anything is reckoned with it, and what of it the
+//! next process goes on with.
 
 use super::pool_watch::PoolWatch;
 use super::{Core, Picture};

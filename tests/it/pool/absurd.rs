@@ -67,17 +67,22 @@ fn judge(report: &PoolReport) {
     }
 }
 
+/// A pool whose pages are mangled, each seed in another way.
+async fn braiins_gone_mad(seed: u64) -> FakeHttp {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let pages = [PROFILE, WORKERS, REWARDS].map(|page| mangled(page, &mut rng));
+    FakeHttp::start(move |request| {
+        let page = ["profile", "workers", "rewards"].iter().position(|part| request.line.contains(part));
+        Reply::Ok(pages[page.unwrap()].clone())
+    })
+    .await
+}
+
 #[tokio::test]
 async fn no_number_of_a_pool_becomes_income_that_cannot_be() {
     let mut told = 0;
     for seed in 0..200 {
-        let mut rng = fastrand::Rng::with_seed(seed);
-        let pages = [PROFILE, WORKERS, REWARDS].map(|page| mangled(page, &mut rng));
-        let server = FakeHttp::start(move |request| {
-            let page = ["profile", "workers", "rewards"].iter().position(|part| request.line.contains(part));
-            Reply::Ok(pages[page.unwrap()].clone())
-        })
-        .await;
+        let server = braiins_gone_mad(seed).await;
         let (mut account, _dir) = braiins_account(&server.url);
         for secs in [0, 6, 12] {
             let Ok(samples) = account.fetch(moment(secs)).await else { continue };
@@ -118,13 +123,7 @@ async fn no_reply_makes_income_that_is_negative_or_absurd_without_an_event() {
     let config = Config::parse(&text, "wattsplit.toml", &Places::default()).unwrap();
     let (mut earned, mut doubted) = (0, 0);
     for seed in 0..150 {
-        let mut rng = fastrand::Rng::with_seed(seed);
-        let pages = [PROFILE, WORKERS, REWARDS].map(|page| mangled(page, &mut rng));
-        let server = FakeHttp::start(move |request| {
-            let page = ["profile", "workers", "rewards"].iter().position(|part| request.line.contains(part));
-            Reply::Ok(pages[page.unwrap()].clone())
-        })
-        .await;
+        let server = braiins_gone_mad(seed).await;
         let (mut account, _dir) = braiins_account(&server.url);
         let mut watches = Watches::new(&config);
         for secs in [0, 6, 12] {
