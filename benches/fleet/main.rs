@@ -12,7 +12,7 @@ use client::{LIMITS, Pace};
 use process::{LONGEST, Process};
 use report::{Bare, Client, Verdict};
 use tokio::runtime::{Builder, LocalOptions};
-use wattsplit::sources::runner::Limits;
+use wattsplit::sources::runner::{self, Limits};
 
 mod addresses;
 mod bare;
@@ -49,6 +49,8 @@ fn main() -> ExitCode {
             let (go, told) = tokio::sync::oneshot::channel();
             let measured = client::run(machines, port, pace, faulty == "faulty", told);
             let client = runtime.block_on(async {
+                // As `cli::main` does.
+                let measured = runner::beside(measured);
                 tokio::select! {
                     client = measured => Some(client),
                     () = with_parent(go) => None,

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigErrors};
 use crate::service::LogFormat;
+use crate::sources::runner;
 
 pub mod backtest;
 pub mod check;
@@ -152,7 +153,8 @@ pub fn main(cli: Cli, runtime: &tokio::runtime::LocalRuntime) -> ExitCode {
     };
     let format = crate::service::init_logging(level, cli.log_format);
     let is_daemon = matches!(cli.command, Command::Run(_));
-    match runtime.block_on(command(cli.command)) {
+    // What the runtime itself waits for is woken through the kernel; a task is not.
+    match runtime.block_on(async { runner::beside(command(cli.command)).await }) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads the output has seen enough: `| head -1`.
         Err(CliError::Failed(error)) if is_closed_pipe(&error) => ExitCode::SUCCESS,

@@ -1,21 +1,24 @@
-//! A runner on a task of its own.
+//! Work on a task of its own.
 
 use std::panic::resume_unwind;
 
 use tokio::task::spawn_local;
 
-/// Drives a runner beside its caller: what a miner sends wakes the runner alone, and not everything that the caller
+/// Does `work` beside its caller: what a miner sends wakes its runner alone, and not everything that the caller
 /// waits for.
 ///
-/// Resolves when the runner has ended; a panic of it goes on here. If this is dropped, the runner goes on until the
-/// receiver of its batches is dropped. Needs a `LocalRuntime`.
-pub fn beside(runner: impl Future<Output = ()> + 'static) -> impl Future<Output = ()> {
-    let task = spawn_local(runner);
+/// Resolves when the work has ended; a panic of it goes on here. If this is dropped, the work goes on: a runner until
+/// the receiver of its batches is dropped. Needs a `LocalRuntime`.
+pub fn beside<T: 'static>(work: impl Future<Output = T> + 'static) -> impl Future<Output = T> {
+    let task = spawn_local(work);
     async {
-        if let Err(error) = task.await
-            && let Ok(panic) = error.try_into_panic()
-        {
-            resume_unwind(panic);
+        match task.await {
+            Ok(outcome) => outcome,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                // The runtime ends, and this with it.
+                Err(_) => std::future::pending().await,
+            },
         }
     }
 }
