@@ -1,7 +1,5 @@
 //! Pictures of a site, made by hand.
 
-mod signals;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,9 +32,14 @@ use wattsplit::units::{
     WattHours, Watts,
 };
 
+mod blocks;
 mod money;
+mod pools;
+mod signals;
 
+use blocks::{ai_block, gpu_hosts, hash_block, host};
 use money::{block_money, feeds, index, money, outlook};
+use pools::{against, captures, income, report};
 
 pub const SITE: &str = "tx01";
 
@@ -290,24 +293,6 @@ pub fn empty() -> Picture {
 }
 
 /// The GPU hosts have never answered: nobody knows how many GPUs there are.
-/// One that answers, or one that never did.
-fn gpu_hosts(state: State) -> Vec<GpuHostHealth> {
-    let well = GpuHostHealth {
-        host: "gpu-1".into(),
-        hosting: "h100".into(),
-        age: Some(Duration::from_millis(2_500)),
-        counts: GpuCounts { ok: 7, throttled: 1, ..GpuCounts::default() },
-        driver: Some(DriverState::Ok),
-        ..GpuHostHealth::default()
-    };
-    match state {
-        State::Known(_) => vec![well],
-        State::Missing(why) => {
-            vec![GpuHostHealth { age: None, missing: Some(why), driver: None, ..well }]
-        }
-    }
-}
-
 pub fn silent_gpu_hosts() -> Picture {
     let mut picture = site(State::Missing(Missing::Timeout));
     for block in &mut picture.view.ai_blocks {
@@ -334,87 +319,6 @@ pub fn hollow() -> Picture {
     picture
 }
 
-fn hash_block(state: State, id: &str, model: Option<&str>) -> HashBlock {
-    HashBlock {
-        id: id.into(),
-        group: "row-1".into(),
-        model: model.map(Arc::from),
-        counts: AsicCounts { hashing: 97, idle: 1, fault: 0, unknown: 1, unreachable: 1 },
-        hashrate: state.sum(Hashrate::new(13_720.4).unwrap(), 0.98),
-        hashrate_avg: state.sum(Hashrate::new(13_690.0).unwrap(), 0.97),
-        hashrate_expected: state.sum(Hashrate::new(14_000.0).unwrap(), 0.99),
-        power: state.sum(watts(295_000.0), 0.98),
-        efficiency: state.read(JoulesPerTerahash::new(21.5).unwrap()),
-        hashrate_without_power: Hashrate::ZERO,
-        temp_chip_max: state.read(celsius(83.0)),
-        accepted: model.map(|_| 120_345),
-        rejected: model.map(|_| 12),
-    }
-}
-
-fn ai_block(state: State) -> AiBlock {
-    AiBlock {
-        id: "h100".into(),
-        counts: GpuCounts { ok: 14, throttled: 1, missing: 1, ..GpuCounts::default() },
-        suspect: 0,
-        hosts: 2,
-        hosts_unreachable: 0,
-        board_power: state.sum(watts(9_800.0), 0.9375),
-        board_energy: state.sum(WattHours::new(41_250.0).unwrap(), 0.9375),
-        it_power: state.sum(watts(13_000.0), 0.9375),
-        wall: WallView { power: state.sum(watts(13_400.0), 0.5), implausible: 1 },
-        utilisation: state.sum(Fraction::new(0.75).unwrap(), 0.9375),
-        temp_max: state.read(celsius(71.0)),
-        occupied: state.current(12),
-    }
-}
-
-fn report(state: State) -> PoolReport {
-    let ths = |v| state.read(Hashrate::new(v).unwrap());
-    PoolReport {
-        scheme: RewardScheme::Fpps,
-        hashrate_now: ths(27_000.0),
-        hashrate_1h: ths(27_100.0),
-        hashrate_24h: ths(26_900.5),
-        workers_online: state.read(197),
-        workers_offline: state.read(3),
-        rejected: state.read(Fraction::new(0.0021).unwrap()),
-        stale: state.read(Fraction::new(0.0004).unwrap()),
-        unpaid: state.read(Sats(1_234_567)),
-        today_estimate: state.read(Sats(890_123)),
-        workers: Vec::new(),
-        settled: vec![Settled {
-            at: UnixMs(1_794_960_000_000),
-            kind: SettledKind::UtcDay,
-            net: Sats(1_111_111),
-            fee: Some(Sats(22_676)),
-        }],
-        clock_ahead_ms: Some(-4_500),
-        unread: Vec::new(),
-        failing: Vec::new(),
-    }
-}
-
-fn against(state: State) -> AgainstDevices {
-    let ratio = |value| state.read(Fraction::new(value).unwrap());
-    let off_by = matches!(state, State::Missing(_)).then_some(1e9);
-    let (ratio_1h, ratio_24h) = (ratio(0.985), ratio(0.99));
-    AgainstDevices { ratio_1h, ratio_24h, off_by, ..AgainstDevices::default() }
-}
-
-fn income(state: State) -> PoolIncome {
-    let pay = |net| state.read(Pay { gross: Sats(net + 20_000), fee: Sats(20_000), net: Sats(net) });
-    PoolIncome {
-        name: "braiins-main".into(),
-        theoretical: pay(1_120_000),
-        device: pay(1_130_000),
-        best: pay(1_111_111),
-        basis: pay(0).is_ok().then_some(IncomeBasis::Settled),
-        expectation: false,
-        far_above: None,
-    }
-}
-
 /// The day before the picture's, at the meter.
 fn site_day(state: State) -> SiteDay {
     let wh = |wh| state.read(WattHours::new(wh).unwrap()).ok();
@@ -439,36 +343,6 @@ fn metering(state: State) -> Metering {
         spread: true,
     });
     Metering { power: state.current(watts(1_234_567.891)), residual, ..Metering::default() }
-}
-
-/// The day before the picture's, settled.
-fn captures(state: State) -> Arc<BTreeMap<String, PoolDay>> {
-    let capture = state.read(Fraction::new(0.985).unwrap());
-    let day = PoolDay {
-        day: UnixMs(1_794_873_600_000),
-        settled: Some(Sats(1_111_111)),
-        coverage: Fraction::new(0.99).unwrap(),
-        accrued: state.read(Sats(1_117_000)).ok(),
-        capture,
-        band: capture.ok().map(|ratio| Band::of(ratio.value.get(), None)),
-    };
-    Arc::new(BTreeMap::from([("braiins-main".to_owned(), day)]))
-}
-
-fn host(state: State) -> HostView {
-    let sample = HostSample {
-        node: "Edge_01.example".into(),
-        interval: Duration::from_secs(10),
-        cpu: state.read(Fraction::new(0.07).unwrap()),
-        memory_used_bytes: state.read(300_000_000),
-        memory_total_bytes: state.read(2_000_000_000),
-        disk_free_bytes: state.read(9_000_000_000),
-        disk_total_bytes: state.read(30_000_000_000),
-        temp_max: state.read(celsius(48.5)),
-        uptime_s: state.read(86_400),
-        own_rss_bytes: state.read(9_000_000),
-    };
-    HostView { sample: Arc::new(sample), quality: state.quality(), age: Duration::from_secs(4) }
 }
 
 fn usd(v: f64) -> Usd {
