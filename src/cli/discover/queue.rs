@@ -160,7 +160,7 @@ impl Queue {
         if let Event::Knocked { host, again, answer } = &event
             && (*again || *answer != Answer::Absent)
         {
-            self.go_on(host, *answer == Answer::Miner);
+            self.go_on(host, matches!(answer, Answer::Miner | Answer::Locked));
         }
         let found = &mut self.findings;
         match event {
@@ -176,6 +176,9 @@ impl Queue {
                 Answer::Miner => {
                     found.miners.insert(host.clone(), Err(Missing::NotYet));
                     self.to_read.push_back(host);
+                }
+                Answer::Locked => {
+                    found.miners.insert(host, Err(Missing::Denied));
                 }
                 Answer::Silent(why) => found.silent.push((host, why)),
                 Answer::Other => found.other += 1,

@@ -136,6 +136,11 @@ pub fn config(findings: &Findings, group: &str) -> String {
         let _ = writeln!(text, "    {}", wrap(&quoted.join(" "), 4, LINE));
     }
     text.push_str("]\n");
+    if findings.miners.values().any(wants_login) {
+        text.push_str(
+            "# For those that want a login; nobody else is told it.\n#username = \"\"\n#password_file = \"\"\n",
+        );
+    }
     text
 }
 
@@ -170,11 +175,17 @@ fn state(report: &Report) -> String {
 fn note(report: &Report) -> String {
     match report {
         Err(Missing::NotYet) => "it answered; not read yet".to_owned(),
+        Err(_) if wants_login(report) => "it wants a login".to_owned(),
         Err(reason) => format!("it answered, then: {}", why(*reason)),
         Ok(report) if !report.faults.is_empty() => shorten(&report.faults.join(", "), NOTE),
         Ok(report) if report.algorithm == Algorithm::Other => why(Missing::OtherAlgorithm).to_owned(),
         Ok(_) => String::new(),
     }
+}
+
+/// Without one, it says so, or has nothing that could be read.
+fn wants_login(report: &Report) -> bool {
+    matches!(report, Err(Missing::Denied | Missing::NotSupported))
 }
 
 fn alert(report: &Report) -> bool {

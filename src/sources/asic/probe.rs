@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use super::command::Command;
+use super::command::{Command, Request};
 use super::door::{API_PORT, FRAMED_PORT, WEB_PORT};
 use super::driver::Replies;
-use super::{HostPort, detect, exchange};
+use super::{HostPort, detect, exchange, page};
 use crate::reading::Missing;
 
 /// The ports at which miners are looked for, unless others are named. Of the families with pages on the web's
-/// port only AxeOS is looked for there: the others have the API as well, or want a login.
+/// port AxeOS is looked for there, and what stock Antminers say to whom they do not know: the others have the API as
+/// well.
 pub const PORTS: [u16; 3] = [API_PORT, FRAMED_PORT, WEB_PORT];
 
 /// What came of a knock.
@@ -17,6 +18,8 @@ pub const PORTS: [u16; 3] = [API_PORT, FRAMED_PORT, WEB_PORT];
 pub enum Answer {
     /// A reply that only a miner gives, be it an error.
     Miner,
+    /// A stock Antminer whose pages want a login.
+    Locked,
     /// It took the connection and gave no whole reply: [`Missing::Timeout`] or [`Missing::CutOff`].
     Silent(Missing),
     /// Something else answers there.
@@ -30,7 +33,13 @@ pub enum Answer {
 /// Asks at one address, within `deadline`; connecting may take half of it.
 pub async fn knock(host: &HostPort, deadline: Duration) -> Answer {
     let question = question(host.port);
-    let reply = exchange::ask(host, question, None, deadline).await;
+    let reply = match question.request() {
+        Request::Document { path } => match exchange::get(host, path, None, deadline).await {
+            Ok(page::Reply::Challenge(_)) => return Answer::Locked,
+            page => page.and_then(page::Reply::body),
+        },
+        _ => exchange::ask(host, question, None, deadline).await,
+    };
     match reply {
         // Who has pages at the API's port may be an ePIC.
         Ok(reply) if host.port == API_PORT && reply.starts_with(b"HTTP/") => {

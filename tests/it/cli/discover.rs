@@ -88,6 +88,7 @@ async fn families_with_a_port_of_their_own_are_found_there() {
         ("whatsminer-m60s-v3-20251209", ":4433", "WhatsMiner M60S"),
         ("bitaxe-gamma601-2.8-handmade", ":80", "601"),
         ("epic-s19xp-1.5.13", "", "S19 XP"),
+        ("antminer-s21-cgi-handmade", ":80", "it wants a login"),
     ] {
         match FakeMiner::serve_at_its_port(folder).await {
             Some(fake) => fakes.push((fake, port, model)),
@@ -103,6 +104,14 @@ async fn families_with_a_port_of_their_own_are_found_there() {
         let row = found.out.lines().find(|line| line.contains(&format!("{address} ")));
         assert!(row.is_some_and(|row| row.contains(model)), "{address} {model}: {}", found.out);
         assert_eq!(fake.open_at_most(), 1);
+        if *model == "it wants a login" {
+            assert!(
+                fake.asked().iter().all(|asked| asked == "GET /api/system/info HTTP/1.1"),
+                "{:?}",
+                fake.asked()
+            );
+            assert!(found.out.contains("\n#username = \"\"\n#password_file = \"\"\n"), "{}", found.out);
+        }
     }
 }
 
