@@ -49,7 +49,8 @@ impl fmt::Display for Failure {
 const NETWORK: &str = "check mqtt.host, the network and firewalls between here and the broker";
 const LISTENER: &str = "check that the broker runs and that mqtt.host and mqtt.port are right";
 const LOGIN: &str = "check mqtt.username, mqtt.password_file and the broker's access list";
-const PLAIN_TO_TLS: &str = "if this port is for TLS, add [mqtt.tls]";
+// A broker that speaks only MQTT 3.1.1 answers in its own way, which cannot be read, and closes.
+const PLAIN_TO_TLS: &str = "if this port is for TLS, add [mqtt.tls]; or the broker may not speak MQTT 5";
 const TLS_TO_PLAIN: &str = "if this port is not for TLS, remove [mqtt.tls] or change mqtt.port";
 const AUTHORITY: &str = "set mqtt.tls.ca_file to the authority that signed the broker's certificate";
 const SELF_SIGNED: &str = "the broker shows an authority's certificate as its own: make it one with \
@@ -58,6 +59,8 @@ const NAME: &str = "set mqtt.host to a name that the broker's certificate holds"
 const VALIDITY: &str = "check the dates of the broker's certificate and this machine's clock";
 const CLIENT_CERTIFICATE: &str =
     "the broker may want a client certificate: check mqtt.tls.cert_file and mqtt.tls.key_file";
+const ENCRYPTED_CLOSED: &str = "the broker may want a client certificate (mqtt.tls.cert_file and mqtt.tls.key_file), or may \
+     not speak MQTT 5";
 const TAKEN_OVER: &str = "another client uses the same mqtt.client_id: give each its own";
 // Not every broker says why: mosquitto 2.0 closes the ousted connection without a word.
 const CLOSED: &str = "see the broker's log; a second client with the same mqtt.client_id has this effect too";
@@ -149,7 +152,7 @@ fn state_failure(error: &StateError, stage: Stage) -> Failure {
 fn closed(stage: Stage) -> Failure {
     let hint = match stage {
         Stage::Plain => PLAIN_TO_TLS,
-        Stage::Encrypted => CLIENT_CERTIFICATE,
+        Stage::Encrypted => ENCRYPTED_CLOSED,
         Stage::Accepted => CLOSED,
     };
     Failure::new("the broker closed the connection", hint)
@@ -225,10 +228,10 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_closed_before_the_answer_suspects_the_wrong_kind_of_port() {
+    fn a_connection_closed_before_the_answer_suspects_the_wrong_kind_of_port_or_an_older_protocol() {
         let error = ConnectionError::MqttState(StateError::ConnectionAborted);
         assert_eq!(explain(&error, Stage::Plain).hint, PLAIN_TO_TLS);
-        assert_eq!(explain(&error, Stage::Encrypted).hint, CLIENT_CERTIFICATE);
+        assert_eq!(explain(&error, Stage::Encrypted).hint, ENCRYPTED_CLOSED);
         assert_eq!(explain(&error, Stage::Accepted).hint, CLOSED);
     }
 }
