@@ -167,7 +167,7 @@ fn telegraf_reads_every_payload_but_advice_and_status() {
     let records =
         [super::records::of_every_kind(), super::devices::of_every_kind(), super::gpu_rows::of_every_kind()];
     let records = records.concat().into_iter().map(|message| (message.topic.into_owned(), message.payload));
-    let (mut metrics, mut types) = (0, BTreeMap::new());
+    let (mut metrics, mut types, mut tag_keys) = (0, BTreeMap::new(), BTreeSet::new());
     for (topic, payload) in live.chain(records) {
         let full = format!("wattsplit/{SITE}/{topic}");
         let hearing: Vec<&Consumer> = consumers.iter().filter(|consumer| heard(consumer, &full)).collect();
@@ -183,9 +183,11 @@ fn telegraf_reads_every_payload_but_advice_and_status() {
             let (tags, fields) = metric(consumer, &row);
             assert!(tags.contains_key("site") && !fields.is_empty(), "{full}: {row}");
             assert!(fields.values().all(|value| !value.is_object() && !value.is_null()), "{full}: {row}");
+            tag_keys.extend(tags.keys().cloned());
+            // All payloads are one measurement.
             for (key, value) in &fields {
                 let is_text = value.is_string();
-                let first = *types.entry((topic.clone(), key.clone())).or_insert(is_text);
+                let first = *types.entry(key.clone()).or_insert(is_text);
                 assert_eq!(first, is_text, "{full}: {key} is now text, now a number");
             }
             // Miners of one message are points of their own, or one would take the place of the other.
@@ -195,4 +197,6 @@ fn telegraf_reads_every_payload_but_advice_and_status() {
         }
     }
     assert!(metrics > 30, "{metrics}");
+    let hidden: Vec<_> = tag_keys.iter().filter(|key| types.contains_key(*key)).collect();
+    assert!(hidden.is_empty(), "a field hides the tag of its name from queries: {hidden:?}");
 }
