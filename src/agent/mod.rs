@@ -33,6 +33,7 @@ pub mod node;
 mod nodes;
 mod places;
 mod pool_watch;
+mod remains;
 mod rounds;
 mod settlements;
 mod sparkplug;
@@ -47,6 +48,7 @@ pub use build::{Sources, sources, state_dir, topics_of};
 pub use keeping::{LEDGER_FILE, left_at_start, left_behind};
 use nodes::Nodes;
 use places::places;
+use remains::Remains;
 use rounds::Rounds;
 pub use sweep::{PATIENCE, Swept, listen, sweep};
 use topics::Topics;
@@ -116,6 +118,8 @@ enum Event {
     Told(mqtt::Arrival),
     /// Home Assistant has, or the broker kept what it was told.
     Listener(mqtt::Arrival),
+    /// The broker has kept a topic of the site's own.
+    Kept(mqtt::Arrival),
     /// Time to publish.
     Tick,
     /// Time for rows of devices.
@@ -141,6 +145,7 @@ pub async fn run(
     let sources = sources(config)?;
     let (live, newest) = watch::channel(LiveSet::default());
     let mut core = Core::new(config)?;
+    let mut remains = Remains::new(config, mqtt_config)?;
     core.site.apply(unread(&sources, &core.topics));
     let (arrivals, mut arrived) = mpsc::channel(ARRIVALS);
     let (messages, mut told) = mpsc::channel(ARRIVALS);
@@ -148,7 +153,9 @@ pub async fn run(
     let topics = mqtt::Inbox { filter: mqtt::Filter::Topics(core.topics.names()), to: messages };
     let (announced, mut listened) = mpsc::channel(ARRIVALS);
     let inboxes = config.hears_nodes().then_some(nodes).into_iter().chain([topics]);
-    let inboxes = inboxes.chain(core.listens(announced)).collect();
+    let (own, mut kept) = mpsc::channel(ARRIVALS);
+    let own = mqtt::Inbox { filter: remains.filter(), to: own };
+    let inboxes = inboxes.chain(core.listens(announced)).chain([own]).collect();
     let (mut brokers, ways) = Brokers::spawn(config, mqtt_config, &newest, inboxes)?;
     let edge_node = sparkplug::spawn(config, live.subscribe())?;
 
@@ -179,6 +186,7 @@ pub async fn run(
             Some(arrival) = arrived.recv() => Event::Arrival(arrival),
             Some(arrival) = told.recv() => Event::Told(arrival),
             Some(arrival) = listened.recv() => Event::Listener(arrival),
+            Some(arrival) = kept.recv() => Event::Kept(arrival),
             () = tokio::time::sleep(until_tick) => Event::Tick,
             () = tokio::time::sleep(until_rows) => Event::Rows,
             () = beat(&mut watchdog) => Event::Watchdog,
@@ -209,6 +217,7 @@ pub async fn run(
                     next_tick = next_tick.min(clock::now().mono.saturating_add(SOON));
                 }
             }
+            Event::Kept(arrival) => remains.hear(&arrival, clock::now().mono),
             Event::Tick => {
                 let now = clock::now();
                 let silence = core.topics.look(now);
@@ -217,7 +226,10 @@ pub async fn run(
                 let health = core.health(now, runners, brokers.health(now));
                 let picture = core.picture(now, health);
                 core.record(&picture, now);
-                live.send_replace(core.live_set(&picture, now));
+                if remains.all_heard(now.mono) {
+                    kept.close();
+                }
+                live.send_replace(remains.beside(core.live_set(&picture, now), now.mono));
                 observer.send_replace(Some(Arc::new(picture)));
                 if !std::mem::replace(&mut first_round_done, true) {
                     service::ready();

@@ -188,7 +188,8 @@ impl Delivery {
                 again || known.and_then(|old| old.get(*topic)) != Some(*payload)
             })
             .map(|(topic, _)| topic.clone());
-        let vanished = self.retained.iter().filter(|topic| !newest.contains_key(*topic)).cloned();
+        let held = self.retained.union(&newest.gone);
+        let vanished = held.filter(|topic| !newest.contains_key(*topic)).cloned();
         self.todo = vanished.chain(changed).collect();
         self.round = Some(Arc::clone(newest));
         true

@@ -1,7 +1,7 @@
 //! Output: what the site and the money look like on MQTT.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
@@ -40,6 +40,8 @@ pub type LiveSet = Arc<Live>;
 pub struct Live {
     topics: BTreeMap<String, Vec<u8>>,
     pub expires: BTreeMap<Cow<'static, str>, Duration>,
+    /// Topics that are to be cleared, though they were never part of a set.
+    pub gone: BTreeSet<String>,
     /// How often those outside the prefix were asked for: with a new number they are sent again.
     pub announced: u64,
 }

@@ -44,19 +44,36 @@ pub fn pool(name: &str) -> String {
     format!("{POOL}{}", level(name))
 }
 
+const HOST: &str = "host/";
+const SIGNAL: &str = "signal/";
+const GPU_HOST: &str = "gpu_host/";
+const PRICE: &str = "price/";
+
 /// `host/<node>`.
 pub fn host(node: &str) -> String {
-    format!("host/{}", level(node))
+    format!("{HOST}{}", level(node))
 }
 
 /// `signal/<name>`.
 pub fn signal(name: &str) -> String {
-    format!("signal/{}", level(name))
+    format!("{SIGNAL}{}", level(name))
 }
 
 /// `gpu_host/<name>`.
 pub fn gpu_host(name: &str) -> String {
-    format!("gpu_host/{}", level(name))
+    format!("{GPU_HOST}{}", level(name))
+}
+
+/// Whether `topic` is that of a part that a site may have or not.
+pub fn is_of_a_part(topic: &str) -> bool {
+    [BLOCK, POOL, HOST, SIGNAL, GPU_HOST, PRICE].iter().any(|kind| topic.starts_with(kind))
+}
+
+/// Whether `id` is a block of one of these groups and hostings: the name alone, or with a model behind it.
+pub fn is_block_of(names: &[String], id: &str) -> bool {
+    let of =
+        |name: &String| id.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    names.iter().any(of)
 }
 
 /// A topic outside the prefix, for a listener that looks elsewhere. None of ours begins with `/`.

@@ -40,10 +40,7 @@ impl Place {
     }
 
     fn names(&self, object: &str) -> bool {
-        let of = |name: &String| {
-            object.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-        };
-        object == device::SITE || self.names.iter().any(of)
+        object == device::SITE || topics::is_block_of(&self.names, object)
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Inbox {
 pub enum Filter {
     /// Below the prefix, wildcards allowed.
     Below(&'static str),
-    /// Full names, in which `+` stands for any one level.
+    /// Full names, wildcards allowed.
     Topics(Vec<String>),
 }
 
@@ -46,7 +46,7 @@ impl Filter {
     pub(super) fn arrival(&self, publish: &Publish, prefix: &Prefix) -> Option<Arrival> {
         let topic = std::str::from_utf8(&publish.topic).ok()?;
         let topic = match self {
-            Filter::Below(_) => prefix.below(topic)?,
+            Filter::Below(filter) => prefix.below(topic).filter(|below| matches(filter, below))?,
             Filter::Topics(names) => names.iter().any(|name| matches(name, topic)).then_some(topic)?,
         };
         Some(Arrival {
@@ -58,10 +58,16 @@ impl Filter {
     }
 }
 
-fn matches(name: &str, topic: &str) -> bool {
-    let (names, levels) = (name.split('/'), topic.split('/'));
-    names.clone().count() == levels.clone().count()
-        && names.zip(levels).all(|(name, level)| name == "+" || name == level)
+/// Section 4.7 of MQTT 5.
+fn matches(filter: &str, topic: &str) -> bool {
+    let (mut names, mut levels) = (filter.split('/'), topic.split('/'));
+    loop {
+        match (names.next(), levels.next()) {
+            (Some("#"), _) | (None, None) => return true,
+            (Some(name), Some(level)) if name == "+" || name == level => {}
+            _ => return false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -69,7 +75,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plus_stands_for_one_level_and_nothing_else_does() {
+    fn a_plus_stands_for_one_level_and_a_hash_for_all_that_follow() {
+        assert!(matches("node/+/#", "node/a/b/c") && matches("node/+/#", "node/a"));
+        assert!(!matches("node/+/#", "block/a") && !matches("node/+/#", "node"));
         assert!(matches("a/b", "a/b") && matches("a/+/c", "a/x/c") && matches("a/+/c", "a//c"));
         for topic in ["a/x/y/c", "a/c", "b/x/c", "a/x/c/"] {
             assert!(!matches("a/+/c", topic), "{topic}");

@@ -28,6 +28,29 @@ fn with_homeassistant(path: &Path, group: &str) {
 }
 
 #[tokio::test]
+async fn a_block_that_left_the_config_is_cleared_by_the_next_run() {
+    let Some(broker) = Broker::open() else { return };
+    let dir = TempDir::new().unwrap();
+    let miner = FakeMiner::serve("whatsminer-unknown-v1-20210322").await;
+    let config = site(&dir, broker.port, &[of(&miner)]);
+    let mut subscriber = Subscriber::start(broker.observer_port).await;
+    let blocks = |seen: &Seen, row: &str| {
+        let told = seen.newest.iter().filter(|(_, payload)| !payload.is_empty());
+        told.filter(|(topic, _)| topic.starts_with(&format!("wattsplit/test/block/{row}"))).count()
+    };
+    let mut daemon = Daemon::run(&config);
+    subscriber.until("a block", |seen| blocks(seen, "row-a") > 0).await;
+    daemon.terminate();
+    assert_eq!(daemon.ended().await.code(), Some(0));
+
+    let toml = std::fs::read_to_string(&config).unwrap().replace("row-a", "row-b");
+    std::fs::write(&config, toml).unwrap();
+    let _daemon = Daemon::run(&config);
+    let moved = |seen: &Seen| blocks(seen, "row-a") == 0 && blocks(seen, "row-b") > 0;
+    subscriber.until("row-b alone", moved).await;
+}
+
+#[tokio::test]
 async fn home_assistant_is_told_of_the_blocks_and_after_a_restart_of_those_that_are_gone() {
     let Some(broker) = Broker::open() else { return };
     let dir = TempDir::new().unwrap();
