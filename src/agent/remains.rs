@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::publish::mqtt::{Arrival, Filter};
 use crate::publish::topics::{self, Prefix, TopicError};
-use crate::publish::{Live, LiveSet, MqttConfig};
+use crate::publish::{Live, LiveSet, MqttConfig, wire};
 
 /// A group whose miners are dead after a restart has lost its models, and with them its blocks: what was last
 /// known of them stays for this long.
@@ -22,6 +22,7 @@ const MOST: usize = 1_000;
 /// Topics that the broker holds, and since when that is known, monotonic.
 #[derive(Debug)]
 pub struct Remains {
+    site: String,
     prefix: Prefix,
     /// Groups and hostings of the config.
     names: Vec<String>,
@@ -37,6 +38,7 @@ impl Remains {
     pub fn new(config: &Config, mqtt: &MqttConfig) -> Result<Self, TopicError> {
         let groups = config.asic.iter().map(|group| group.group.clone());
         Ok(Self {
+            site: config.site.name.clone(),
             prefix: Prefix::new(&mqtt.root, &config.site.name)?,
             names: groups.chain(config.hostings_of_gpus()).collect(),
             moment: Duration::from_secs(mqtt.interval_secs.max(1)).saturating_mul(3),
@@ -58,7 +60,9 @@ impl Remains {
     pub fn hear(&mut self, arrival: &Arrival, now: Duration) {
         let Some(topic) = self.prefix.below(&arrival.topic).filter(|_| arrival.kept) else { return };
         self.first.get_or_insert(now);
-        if topics::is_of_a_part(topic) && self.heard.len() < MOST {
+        // Somebody else may keep a price or a signal there, for this very site to read.
+        let ours = topics::is_of_a_part(topic) && wire::is_of(&self.site, &arrival.payload);
+        if ours && self.heard.len() < MOST {
             self.heard.entry(topic.to_owned()).or_insert(now);
         }
     }
@@ -94,6 +98,7 @@ mod tests {
 
     fn remains() -> Remains {
         Remains {
+            site: "tx01".to_owned(),
             prefix: Prefix::new("wattsplit", "tx01").unwrap(),
             names: vec!["row-a".to_owned()],
             moment: 30 * SECOND,
@@ -104,7 +109,7 @@ mod tests {
 
     fn kept(topic: &str, kept: bool) -> Arrival {
         let topic = format!("wattsplit/tx01/{topic}");
-        Arrival { topic, payload: b"{}".to_vec(), expires_in: None, kept }
+        Arrival { topic, payload: br#"{"v":1,"ts":7,"site":"tx01"}"#.to_vec(), expires_in: None, kept }
     }
 
     #[test]
@@ -115,6 +120,10 @@ mod tests {
             remains.hear(&kept(topic, true), SECOND);
         }
         remains.hear(&kept("pool/new", false), SECOND);
+        for payload in ["42.5", r#"{"price":42.5}"#, r#"{"v":1,"ts":7,"site":"tx02"}"#, ""] {
+            let arrival = Arrival { payload: payload.into(), ..kept("price/market", true) };
+            remains.hear(&arrival, SECOND);
+        }
         let mut gone = |at: u32| remains.gone(&live, SECOND + at * SECOND).into_iter().collect::<Vec<_>>();
         assert!(gone(29).is_empty());
         assert_eq!(gone(31), ["block/row-c", "pool/old"]);

@@ -34,6 +34,7 @@ mod signal;
 mod sweep;
 pub mod told;
 
+pub use flat::is_of;
 pub use parts::parts;
 
 /// Every live topic, except `status`, with its payload. Topics are below `<root>/<site>/`.

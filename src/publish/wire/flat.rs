@@ -6,8 +6,11 @@
 //! - Counts are integers; everything else has a decimal point and at most six decimals, never an
 //!   exponent: some consumers take the type of a column from the first value they see.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::Duration;
+
+use serde::Deserialize;
 
 use crate::clock::UnixMs;
 use crate::reading::{Missing, Quality, Read};
@@ -47,6 +50,17 @@ impl From<f64> for Figure {
     fn from(value: f64) -> Self {
         Figure::Real(value)
     }
+}
+
+/// Whether `payload` begins as those of `site` do; else somebody else has made it.
+pub fn is_of(site: &str, payload: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Head<'a> {
+        v: i128,
+        #[serde(borrow)]
+        site: Cow<'a, str>,
+    }
+    serde_json::from_slice::<Head<'_>>(payload).is_ok_and(|head| head.v == VERSION && head.site == site)
 }
 
 /// A JSON object under construction.
