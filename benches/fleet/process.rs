@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-/// No role takes longer.
-pub const LONGEST: Duration = Duration::from_secs(900);
+/// No role takes longer. The simulator is there for all rounds of all sizes.
+pub const LONGEST: Duration = Duration::from_secs(3_600);
 
 /// The lines of the input of this process; they end when the process that started it does.
 pub fn input() -> mpsc::UnboundedReceiver<String> {

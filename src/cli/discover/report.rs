@@ -175,7 +175,7 @@ fn state(report: &Report) -> String {
 fn note(report: &Report) -> String {
     match report {
         Err(Missing::NotYet) => "it answered; not read yet".to_owned(),
-        Err(_) if wants_login(report) => "it wants a login".to_owned(),
+        Err(_) if wants_login(report) => "it wants a login, or lets only others in".to_owned(),
         Err(reason) => format!("it answered, then: {}", why(*reason)),
         Ok(report) if !report.faults.is_empty() => shorten(&report.faults.join(", "), NOTE),
         Ok(report) if report.algorithm == Algorithm::Other => why(Missing::OtherAlgorithm).to_owned(),
@@ -183,7 +183,8 @@ fn note(report: &Report) -> String {
     }
 }
 
-/// Without one, it says so, or has nothing that could be read.
+/// It refused, as a machine does that wants a login or another permission; `NotSupported` is how pages refuse whose
+/// login this poll did not have.
 fn wants_login(report: &Report) -> bool {
     matches!(report, Err(Missing::Denied | Missing::NotSupported))
 }
