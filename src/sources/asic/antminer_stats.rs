@@ -1,5 +1,7 @@
 //! The numbered fields of an Antminer's `stats`, gathered by board.
 
+use memchr::memchr_iter;
+
 use super::field;
 use super::reply::{Row, Scalar};
 use crate::reading::{Missing, Read, Reading};
@@ -58,9 +60,7 @@ impl Stats {
     }
 
     fn take_numbered(&mut self, key: &str, value: Scalar<'_>) {
-        let digits = key.bytes().rev().take_while(u8::is_ascii_digit).count();
-        let Some((name, slot)) = key.split_at_checked(key.len() - digits) else { return };
-        let Ok(slot) = slot.parse::<usize>() else { return };
+        let Some((name, slot)) = numbered(key) else { return };
         if name == "fan" {
             self.fans.extend(value.number().and_then(field::rpm).map(|rpm| (slot, rpm)));
             return;
@@ -141,7 +141,10 @@ impl Stats {
 impl Chain {
     /// Of ` ooooo oxooo` those that are good, and those that are not.
     pub fn count_chips(&mut self, chips: &str) {
-        let count = |small: u8| chips.bytes().map(|chip| u32::from(chip | 0x20 == small)).sum();
+        let count = |small: u8| {
+            let of = |sign| memchr_iter(sign, chips.as_bytes()).count() as u32;
+            of(small) + of(small.to_ascii_uppercase())
+        };
         (self.good_chips, self.bad_chips) = (count(b'o'), count(b'x'));
     }
 
@@ -159,6 +162,16 @@ impl Chain {
             && self.bad_chips * 10 <= chips
             && self.chips.is_none_or(|own| own >= 0.9 * fullest)
     }
+}
+
+/// `temp2_13` is `temp2_` of slot 13. No machine has a hundred slots.
+fn numbered(key: &str) -> Option<(&str, usize)> {
+    let (first, slot) = match key.as_bytes() {
+        [.., tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => (key.len() - 2, (tens - b'0') * 10 + (ones - b'0')),
+        [.., ones @ b'0'..=b'9'] => (key.len() - 1, ones - b'0'),
+        _ => return None,
+    };
+    Some((key.get(..first)?, slot.into()))
 }
 
 /// From a number, or text such as `3250 W` or `456.78 (AB)`.

@@ -96,7 +96,7 @@ fn field(scan: &mut Scan<'_>, reply: &mut Reply, outer: Span) -> Result<(), Unre
 }
 
 /// A key, behind `outer.` where there is one.
-#[inline]
+#[inline(always)]
 fn key(reply: &mut Reply, outer: Option<Span>, name: Quoted) -> Result<Span, Unreadable> {
     room(reply)?;
     match outer {
@@ -110,13 +110,14 @@ fn key(reply: &mut Reply, outer: Option<Span>, name: Quoted) -> Result<Span, Unr
 
 /// # Errors
 /// If there is no more room for names in what is kept of a reply.
+#[inline(always)]
 fn room(reply: &Reply) -> Result<(), Unreadable> {
     let fields = reply.entries.len() + reply.head.len();
     if reply.made.len() > MAX_MADE || fields > MAX_FIELDS { Err(Unreadable::Malformed) } else { Ok(()) }
 }
 
 /// A scalar as it is kept; `null` is an absent field.
-#[inline]
+#[inline(always)]
 fn stored(reply: &mut Reply, scalar: Value) -> Result<Option<Stored>, Unreadable> {
     Ok(match scalar {
         Value::Bool(truth) => Some(Stored::Bool(truth)),

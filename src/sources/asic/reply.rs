@@ -4,6 +4,7 @@
 //! be a number or the same number as a string; deeper structures are flattened into dotted keys.
 //! What is kept are places in one copy of the document, so that a reply costs a handful of allocations.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -29,6 +30,8 @@ pub struct Reply {
     pub(super) head: Vec<Entry>,
     pub(super) rows: Vec<RowEntry>,
     pub(super) entries: Vec<Entry>,
+    /// Whoever reads a reply asks for it first.
+    status: OnceCell<Result<(), Missing>>,
 }
 
 #[derive(Debug)]
@@ -86,6 +89,7 @@ impl Reply {
             head: HEADS.with(Spare::take),
             rows: ROWS.with(Spare::take),
             entries,
+            status: OnceCell::new(),
         }
     }
 
@@ -100,7 +104,7 @@ impl Reply {
     ///
     /// # Errors
     /// If there is no such escape.
-    #[inline]
+    #[inline(always)]
     pub(super) fn keep(&mut self, quoted: Quoted) -> Result<Span, Unreadable> {
         if quoted.escaped { self.unescape(quoted.inside.range()) } else { Ok(quoted.inside) }
     }
@@ -166,13 +170,15 @@ impl Reply {
     /// [`Missing::Denied`] for code 45 (WhatsMiner "permission denied"), [`Missing::RemoteError`]
     /// for any other error.
     pub fn status(&self) -> Result<(), Missing> {
-        let row = self.status_row();
-        match row.text("STATUS") {
-            Some(s) if s.eq_ignore_ascii_case("E") || s.eq_ignore_ascii_case("F") => {
-                Err(if row.number("Code") == Ok(45.0) { Missing::Denied } else { Missing::RemoteError })
+        *self.status.get_or_init(|| {
+            let row = self.status_row();
+            match row.text("STATUS") {
+                Some(s) if s.eq_ignore_ascii_case("E") || s.eq_ignore_ascii_case("F") => {
+                    Err(if row.number("Code") == Ok(45.0) { Missing::Denied } else { Missing::RemoteError })
+                }
+                _ => Ok(()),
             }
-            _ => Ok(()),
-        }
+        })
     }
 
     /// What the API says about itself: `cgminer 1.0.0`, `whatsminer v2.0.5`…
@@ -192,18 +198,24 @@ impl Reply {
 
     /// All rows of a table, in order.
     pub fn rows<'r>(&'r self, table: &str) -> impl Iterator<Item = Row<'r>> {
-        self.rows.iter().filter(move |row| self.at(row.table) == table).map(|row| Row {
+        let named = move |row: &&RowEntry| row.table.length() == table.len() && self.at(row.table) == table;
+        self.rows.iter().filter(named).map(|row| Row {
             reply: self,
             entries: self.entries.get(row.entries.range()).unwrap_or_default(),
         })
     }
 
+    #[inline(always)]
     fn at(&self, span: Span) -> &str {
-        match self.range_of_made(span) {
-            Some(made) => self.made.get(made),
-            None => self.text.get(span.range()),
+        match self.text.get(span.range()) {
+            Some(part) => part,
+            None => self.made_at(span),
         }
-        .unwrap_or_default()
+    }
+
+    #[cold]
+    fn made_at(&self, span: Span) -> &str {
+        self.range_of_made(span).and_then(|made| self.made.get(made)).unwrap_or_default()
     }
 }
 
@@ -237,6 +249,7 @@ impl<'r> Row<'r> {
         named.find(|entry| self.reply.at(entry.key) == key).map(|entry| self.value(entry))
     }
 
+    #[inline(always)]
     fn value(self, entry: &Entry) -> Scalar<'r> {
         match entry.value {
             Stored::Number(span) => Scalar::Number(self.reply.at(span)),
