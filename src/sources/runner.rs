@@ -140,6 +140,8 @@ async fn drive(
         }
         let pause = queue.until_next(now).into_iter().chain(digest.until(now)).min();
         tokio::select! {
+            // Where there is a reply, nobody needs a timer.
+            biased;
             Some(polled) = in_flight.next() => {
                 let Polled { mut slot, outcome, lane } = polled;
                 let at = clock::now();
