@@ -251,11 +251,11 @@ mod tests {
             hashrate_24h: rate(ths),
             ..PoolReport::unknown(RewardScheme::Fpps, Missing::NotReported)
         };
-        Sample::Pool(PoolSample {
+        Sample::Pool(Box::new(PoolSample {
             name: "main".into(),
             interval: Duration::from_secs(3600),
             report: Ok(report),
-        })
+        }))
     }
 
     fn watch() -> PoolWatch {

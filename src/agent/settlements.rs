@@ -97,7 +97,10 @@ mod tests {
         let report = PoolReport { settled, ..PoolReport::unknown(RewardScheme::Fpps, Missing::NotSupported) };
         let sample =
             PoolSample { name: "main".into(), interval: Duration::from_secs(300), report: Ok(report) };
-        Batch { at: Now { wall: UnixMs(5 * DAY), mono: Duration::ZERO }, samples: vec![Sample::Pool(sample)] }
+        Batch {
+            at: Now { wall: UnixMs(5 * DAY), mono: Duration::ZERO },
+            samples: vec![Sample::Pool(Box::new(sample))],
+        }
     }
 
     fn day(day: i64, sats: i64) -> Settled {

@@ -19,7 +19,8 @@ pub struct Batch {
     pub samples: Vec<Sample>,
 }
 
-/// One thing that a source has to say. The set is closed: the site knows each kind.
+/// One thing that a source has to say. The set is closed: the site knows each kind. What is large and rare is boxed: a
+/// fleet sends thousands of the others a second.
 #[derive(Debug, Clone)]
 pub enum Sample {
     Asic(AsicSample),
@@ -29,14 +30,14 @@ pub enum Sample {
     Earnings(EarningsSample),
     GpuPrice(GpuPriceSample),
     Market(MarketSample),
-    Host(HostSample),
-    Pool(PoolSample),
+    Host(Box<HostSample>),
+    Pool(Box<PoolSample>),
     BtcUsd(BtcUsdSample),
-    Network(NetworkSample),
+    Network(Box<NetworkSample>),
     HashpriceIndex(HashpriceIndexSample),
     PowerPrice(PowerPriceSample),
     Meter(MeterSample),
-    Signal(SignalSample),
+    Signal(Box<SignalSample>),
 }
 
 // ---- ASICs --------------------------------------------------------------------------------

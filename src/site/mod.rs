@@ -99,14 +99,14 @@ impl Site {
                 Sample::Earnings(sample) => self.hostings.apply_earnings(at, sample),
                 Sample::GpuPrice(sample) => self.hostings.apply_price(at, sample),
                 Sample::Market(sample) => self.hostings.apply_market(at, sample),
-                Sample::Host(sample) => self.prices.apply_host(at, sample),
-                Sample::Pool(sample) => self.prices.apply_pool(at, sample),
+                Sample::Host(sample) => self.prices.apply_host(at, *sample),
+                Sample::Pool(sample) => self.prices.apply_pool(at, *sample),
                 Sample::BtcUsd(sample) => self.prices.apply_btc(at, sample),
-                Sample::Network(sample) => self.prices.apply_network(at, sample),
+                Sample::Network(sample) => self.prices.apply_network(at, *sample),
                 Sample::HashpriceIndex(sample) => self.prices.apply_index(at, sample),
                 Sample::PowerPrice(sample) => self.prices.apply_power(at, sample),
                 Sample::Meter(sample) => self.meter.apply(at, sample),
-                Sample::Signal(sample) => self.signals.apply(at, sample),
+                Sample::Signal(sample) => self.signals.apply(at, *sample),
             }
         }
     }

@@ -92,14 +92,14 @@ impl Source for HostSource {
                 now = now.plus(MINIMUM_CPU_UPDATE_INTERVAL);
             }
             match self.read(now) {
-                Ok(sample) => Ok(vec![Sample::Host(sample)]),
+                Ok(sample) => Ok(vec![Sample::Host(Box::new(sample))]),
                 Err(error) => Err(unknown_platform(error)),
             }
         })
     }
 
     fn failed(&self, why: Missing) -> Vec<Sample> {
-        vec![Sample::Host(HostSample {
+        vec![Sample::Host(Box::new(HostSample {
             node: Arc::clone(&self.node),
             interval: INTERVAL,
             cpu: Err(why),
@@ -110,7 +110,7 @@ impl Source for HostSource {
             temp_max: Err(why),
             uptime_s: Err(why),
             own_rss_bytes: Err(why),
-        })]
+        }))]
     }
 }
 

@@ -78,14 +78,14 @@ struct Signal {
 
 impl Signal {
     fn sample(&self, observed: Option<UnixMs>, report: Result<SignalReport, Missing>) -> Vec<Sample> {
-        vec![Sample::Signal(SignalSample {
+        vec![Sample::Signal(Box::new(SignalSample {
             name: Arc::clone(&self.name),
             kind: self.config.kind,
             credit: self.config.credit_usd_per_mwh.and_then(UsdPerMwh::new),
             interval: self.interval(),
             observed,
             report,
-        })]
+        }))]
     }
 
     fn says(&self, page: &Value) -> Result<Says, Failure> {

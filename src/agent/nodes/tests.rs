@@ -149,7 +149,7 @@ fn miners_the_wall_and_the_box_arrive_too() {
         interval: Duration::from_secs(30),
         report: Err(Missing::Timeout),
     });
-    let told = vec![miner(1, "row-a"), silent, Sample::Host(boxed), wall];
+    let told = vec![miner(1, "row-a"), silent, Sample::Host(Box::new(boxed)), wall];
     let arrivals = say(&mut desk("b1"), told.clone(), theirs(0), theirs(0));
     let mut heard: Vec<Sample> =
         hear(&mut nodes(), &arrivals, ours(0)).into_iter().flat_map(|batch| batch.samples).collect();

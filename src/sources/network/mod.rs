@@ -61,7 +61,7 @@ pub fn network_source(cfg: &NetworkConfig, http: &Http) -> Result<Box<dyn Source
 }
 
 fn sample(interval: Duration, report: Result<NetworkReport, Missing>) -> Vec<Sample> {
-    vec![Sample::Network(NetworkSample { interval, report })]
+    vec![Sample::Network(Box::new(NetworkSample { interval, report }))]
 }
 
 /// Bitcoin's difficulty has been above the lower end since 2018: less is a test network, or a service

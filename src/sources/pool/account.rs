@@ -258,7 +258,7 @@ impl Account {
     }
 
     fn sample(&self, report: Result<PoolReport, Missing>) -> Sample {
-        Sample::Pool(PoolSample { name: self.name.clone(), interval: self.interval, report })
+        Sample::Pool(Box::new(PoolSample { name: self.name.clone(), interval: self.interval, report }))
     }
 }
 

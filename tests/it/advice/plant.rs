@@ -181,7 +181,7 @@ impl Plant {
         let (height, retarget) = (900_000, Err(Missing::NotYet));
         let report = NetworkReport { source: "test", height, difficulty: 1e14, mean_fee, retarget };
         if self.network {
-            samples.push(Sample::Network(NetworkSample { interval, report: Ok(report) }));
+            samples.push(Sample::Network(Box::new(NetworkSample { interval, report: Ok(report) })));
         }
         let slots = match self.price_fails_from {
             Some(from) if self.secs >= from => Err(Missing::Timeout),

@@ -21,7 +21,7 @@ fn signal(plant: &mut Plant, secs: u64, on: bool) {
         observed: None,
         report: Ok(SignalReport { quality: Quality::Measured, says }),
     };
-    plant.site.apply(Batch { at: at(secs), samples: vec![Sample::Signal(sample)] });
+    plant.site.apply(Batch { at: at(secs), samples: vec![Sample::Signal(Box::new(sample))] });
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub fn network(report: Result<(), Missing>) -> Sample {
         mean_fee: Ok(Reading::measured(Sats(2_000_000), "test")),
         retarget: Err(Missing::NotYet),
     });
-    Sample::Network(NetworkSample { interval: Duration::from_secs(300), report })
+    Sample::Network(Box::new(NetworkSample { interval: Duration::from_secs(300), report }))
 }
 
 #[test]
@@ -154,8 +154,9 @@ fn the_price_of_power_is_that_of_the_slot_that_holds_now() {
 #[test]
 fn a_pool_keeps_its_last_report_as_stale_for_a_day() {
     let mut site = Site::default();
-    let pool =
-        |report| Sample::Pool(PoolSample { name: "main".into(), interval: Duration::from_secs(60), report });
+    let pool = |report| {
+        Sample::Pool(Box::new(PoolSample { name: "main".into(), interval: Duration::from_secs(60), report }))
+    };
     put(&mut site, 0, pool(Err(Missing::Denied)));
     assert_eq!(site.view(at(0)).pools[0].report.as_ref().unwrap_err(), &Missing::Denied);
     let report = PoolReport {

@@ -202,7 +202,7 @@ fn host(node: &Arc<str>, row: &Row) -> Result<Samples, ReadError> {
         uptime_s: row.read("uptime", "s", |seconds| (seconds >= 0.0).then_some(seconds as u64)),
         own_rss_bytes: row.read_count("own_rss", "bytes"),
     };
-    Ok(vec![(seconds(row, "age_s")?, Sample::Host(sample))])
+    Ok(vec![(seconds(row, "age_s")?, Sample::Host(Box::new(sample)))])
 }
 
 fn miners(_: &Arc<str>, row: &Row) -> Result<Samples, ReadError> {
