@@ -88,7 +88,7 @@ impl FakeMiner {
     pub async fn serve(folder: &str) -> Self {
         let fake = Self::new(folder, 0).await.unwrap();
         if fixtures().join(folder).join("miner_power.txt").exists() {
-            let pages = TcpListener::bind((fake.host.host.as_str(), 6060)).await.unwrap();
+            let pages = TcpListener::bind((&*fake.host.host.to_string(), 6060)).await.unwrap();
             tokio::spawn(accept(pages, fake.shared.clone()));
         }
         fake
@@ -121,7 +121,7 @@ impl FakeMiner {
             open_at_most: AtomicUsize::new(0),
         });
         let listening = tokio::spawn(accept(listener, shared.clone()));
-        Ok(Self { host: HostPort { host: ip.to_string(), port, expected: true }, shared, listening })
+        Ok(Self { host: HostPort { host: ip.into(), port, expected: true }, shared, listening })
     }
 
     /// Nobody listens from now on.
@@ -132,7 +132,7 @@ impl FakeMiner {
 
     /// It is back where it was.
     pub async fn revive(&mut self) {
-        let listener = TcpListener::bind((self.host.host.as_str(), self.host.port)).await.unwrap();
+        let listener = TcpListener::bind((&*self.host.host.to_string(), self.host.port)).await.unwrap();
         self.listening = tokio::spawn(accept(listener, self.shared.clone()));
     }
 

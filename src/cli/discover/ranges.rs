@@ -2,15 +2,14 @@
 
 use std::net::IpAddr;
 
-use crate::sources::asic::{API_PORT, HostPort};
+use crate::sources::asic::{API_PORT, Host, HostPort};
 
 /// Fewer neighbours than this are named one by one.
 const MIN_RANGE: usize = 3;
 
 /// In the order of a person: addresses by their numbers, IPv4 first, then names; then by port.
-pub fn sort_key(host: &HostPort) -> (bool, Option<IpAddr>, &str, u16) {
-    let ip: Option<IpAddr> = host.host.parse().ok();
-    (ip.is_none(), ip, &host.host, host.port)
+pub fn sort_key(host: &HostPort) -> (&Host, u16) {
+    (&host.host, host.port)
 }
 
 /// The entries for `hosts`, a list for each network: a /24, a /64, or all names; per port. No entry reaches
@@ -26,19 +25,23 @@ pub fn entries(hosts: &[HostPort]) -> Vec<Vec<String>> {
 
 /// Port, whether it is IPv6, and the bits of the network; of names the port alone.
 fn network(host: &HostPort) -> (u16, Option<(bool, u128)>) {
-    let bits = match host.host.parse() {
-        Ok(IpAddr::V4(ip)) => Some((false, u128::from(u32::from(ip) >> 8))),
-        Ok(IpAddr::V6(ip)) => Some((true, u128::from(ip) >> 64)),
-        Err(_) => None,
+    let bits = match host.host {
+        Host::Ip(IpAddr::V4(ip)) => Some((false, u128::from(u32::from(ip) >> 8))),
+        Host::Ip(IpAddr::V6(ip)) => Some((true, u128::from(ip) >> 64)),
+        Host::Name(_) => None,
     };
     (host.port, bits)
 }
 
 /// Whether the second address is the next one after the first.
 fn adjoin(first: &HostPort, second: &HostPort) -> bool {
-    match (first.host.parse(), second.host.parse()) {
-        (Ok(IpAddr::V4(a)), Ok(IpAddr::V4(b))) => u32::from(a).checked_add(1) == Some(b.into()),
-        (Ok(IpAddr::V6(a)), Ok(IpAddr::V6(b))) => u128::from(a).checked_add(1) == Some(b.into()),
+    match (&first.host, &second.host) {
+        (Host::Ip(IpAddr::V4(a)), Host::Ip(IpAddr::V4(b))) => {
+            u32::from(*a).checked_add(1) == Some((*b).into())
+        }
+        (Host::Ip(IpAddr::V6(a)), Host::Ip(IpAddr::V6(b))) => {
+            u128::from(*a).checked_add(1) == Some((*b).into())
+        }
         _ => false,
     }
 }
@@ -49,7 +52,7 @@ fn named(run: &[&HostPort]) -> Vec<String> {
         [first, .., last] if run.len() >= MIN_RANGE => {
             vec![entry(&format!("{}-{}", first.host, last.host), first.port)]
         }
-        few => few.iter().map(|host| entry(&host.host, host.port)).collect(),
+        few => few.iter().map(|host| entry(&host.host.to_string(), host.port)).collect(),
     }
 }
 

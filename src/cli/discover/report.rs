@@ -59,7 +59,7 @@ fn machines(miners: &[(&HostPort, &Report)], width: usize) -> String {
     };
     let notes = cells(|_, report| note(report));
     let note_rank = if notes.iter().all(String::is_empty) { EMPTY } else { 3 };
-    let mut grid = Grid::new("address", cells(|host, _| entry(&host.host, host.port)), false);
+    let mut grid = Grid::new("address", cells(|host, _| entry(&host.host.to_string(), host.port)), false);
     grid.text_column("model", 0, cells(|_, report| model(report)));
     grid.text_column("firmware", 2, cells(|_, report| firmware(report)));
     grid.column("TH/s", 0, numbers(hashrate_ths, 1));

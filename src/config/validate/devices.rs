@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{Checker, OVERHEAD};
 use crate::config::document::Path;
 use crate::config::{Config, Role};
-use crate::sources::asic::{AsicConfig, AsicReader, hosts};
+use crate::sources::asic::{AsicConfig, AsicReader, Host, hosts};
 use crate::sources::gpu::redfish::BmcConfig;
 use crate::sources::gpu::{GpuHostConfig, GpuReader};
 use crate::tls::Fingerprint;
@@ -62,7 +62,7 @@ fn addresses(
     n: usize,
     asic: &AsicConfig,
     section: &Path,
-    owner: &mut HashMap<(String, u16), usize>,
+    owner: &mut HashMap<(Host, u16), usize>,
     check: &mut Checker<'_, '_>,
 ) {
     let list = section.key("hosts");

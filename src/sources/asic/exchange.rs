@@ -8,7 +8,6 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::ErrorKind;
-use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::task::{Poll, ready};
 use std::time::Duration;
@@ -20,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use super::command::{Command, Request};
-use super::hosts::HostPort;
+use super::hosts::{Host, HostPort};
 use super::scan::plain;
 use super::{framed, page, spare};
 use crate::reading::Missing;
@@ -118,7 +117,7 @@ pub async fn post(
 /// and the next time after three. Ranges with nothing behind them are gone through twice as fast.
 async fn within<T>(
     deadline: Duration,
-    host: &str,
+    host: &Host,
     port: u16,
     exchange: impl AsyncFnOnce(TcpStream) -> Result<T, Missing>,
 ) -> Result<T, Missing> {
@@ -138,10 +137,10 @@ async fn within<T>(
     }
 }
 
-async fn connect(host: &str, port: u16) -> std::io::Result<TcpStream> {
-    match host.parse::<IpAddr>() {
-        Ok(ip) => TcpStream::connect((ip, port)).await,
-        Err(_) => TcpStream::connect((host, port)).await,
+async fn connect(host: &Host, port: u16) -> std::io::Result<TcpStream> {
+    match host {
+        Host::Ip(ip) => TcpStream::connect((*ip, port)).await,
+        Host::Name(name) => TcpStream::connect((&**name, port)).await,
     }
 }
 

@@ -11,11 +11,39 @@ const MAX_PER_ENTRY: u128 = 65_536;
 /// Most addresses of all entries together: several times the largest site, and a bound on memory.
 pub const MAX_ADDRESSES: usize = 262_144;
 
+/// An address, or a name that the resolver knows. Addresses come before names, each in the order of its numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Host {
+    Ip(IpAddr),
+    /// In small letters.
+    Name(Box<str>),
+}
+
+impl From<IpAddr> for Host {
+    fn from(ip: IpAddr) -> Self {
+        Self::Ip(ip)
+    }
+}
+
+impl From<&str> for Host {
+    fn from(text: &str) -> Self {
+        text.parse().map_or_else(|_| Self::Name(text.to_ascii_lowercase().into()), Self::Ip)
+    }
+}
+
+impl std::fmt::Display for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Ip(ip) => write!(f, "{ip}"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
 /// Where one miner is, or may be.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HostPort {
-    /// IP address without brackets, or host name.
-    pub host: String,
+    pub host: Host,
     pub port: u16,
     /// Named one by one. Members of ranges and CIDRs may be empty addresses.
     pub expected: bool,
@@ -24,7 +52,11 @@ pub struct HostPort {
 impl std::fmt::Display for HostPort {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { host, port, .. } = self;
-        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+        if let Host::Ip(IpAddr::V6(ip)) = host {
+            write!(f, "[{ip}]:{port}")
+        } else {
+            write!(f, "{host}:{port}")
+        }
     }
 }
 
@@ -55,10 +87,10 @@ pub fn expand(spec: &str, default_port: u16) -> Result<Vec<HostPort>, HostSpecEr
         return Err(fail("port 0 cannot be connected to".into()));
     }
     let many = |ips: Vec<IpAddr>| {
-        ips.into_iter().map(|ip| HostPort { host: ip.to_string(), port, expected: false }).collect()
+        ips.into_iter().map(|ip| HostPort { host: ip.into(), port, expected: false }).collect()
     };
     if let Ok(ip) = hosts.parse::<IpAddr>() {
-        return Ok(vec![HostPort { host: ip.to_string(), port, expected: true }]);
+        return Ok(vec![HostPort { host: ip.into(), port, expected: true }]);
     }
     if hosts.contains('/') {
         let net: IpNet = hosts.parse().map_err(|_| fail("is not a network like 10.20.0.0/24".into()))?;
@@ -75,7 +107,7 @@ pub fn expand(spec: &str, default_port: u16) -> Result<Vec<HostPort>, HostSpecEr
     if !is_host_name(hosts) {
         return Err(fail("is no address, range (10.20.0.10-10.20.0.60), CIDR (10.20.0.0/24) or name".into()));
     }
-    Ok(vec![HostPort { host: hosts.to_ascii_lowercase(), port, expected: true }])
+    Ok(vec![HostPort { host: hosts.into(), port, expected: true }])
 }
 
 /// Expands all entries; an address that several of them name is kept once, and is expected if one
@@ -88,7 +120,7 @@ pub fn expand_all<S: AsRef<str>>(specs: &[S], default_port: u16) -> Result<Vec<H
     for spec in specs {
         all.extend(expand(spec.as_ref(), default_port)?);
     }
-    let alone: HashSet<(String, u16)> =
+    let alone: HashSet<(Host, u16)> =
         all.iter().filter(|h| h.expected).map(|h| (h.host.clone(), h.port)).collect();
     let mut seen = HashSet::with_capacity(all.len());
     all.retain(|h| seen.insert((h.host.clone(), h.port)));
@@ -189,7 +221,7 @@ mod tests {
     fn a_range_holds_both_ends_and_its_members_may_be_empty() {
         let hosts = expand("10.20.0.254-10.20.1.1:4029", 4028).unwrap();
         assert_eq!(
-            hosts.iter().map(|h| h.host.as_str()).collect::<Vec<_>>(),
+            hosts.iter().map(|h| h.host.to_string()).collect::<Vec<_>>(),
             ["10.20.0.254", "10.20.0.255", "10.20.1.0", "10.20.1.1"]
         );
         assert!(hosts.iter().all(|h| !h.expected && h.port == 4029));

@@ -77,7 +77,7 @@ pub mod whatsminer;
 pub mod whatsminer_v3;
 
 pub use door::API_PORT;
-pub use hosts::{HostPort, HostSpecError};
+pub use hosts::{Host, HostPort, HostSpecError};
 pub use labels::{Labels, LabelsError};
 pub use miner::Miner;
 pub use session::Login;

@@ -98,7 +98,7 @@ async fn an_api_that_denies_everything_is_gone_round_with_a_login_only() {
         eprintln!("skipped, this process may not open port 80");
         return;
     };
-    let api = TcpListener::bind((web.host.host.as_str(), 4028)).await.unwrap();
+    let api = TcpListener::bind((web.host.host.to_string().as_str(), 4028)).await.unwrap();
     tokio::spawn(fake_miner::serve_each(api, deny));
     let mut known = reader(&web.host, PASSWORD);
     // When it is met, then where it was found, then when it is looked for anew.
@@ -121,7 +121,7 @@ async fn a_machine_of_another_family_that_denies_everything_is_not_asked_for_pag
         eprintln!("skipped, this process may not open port 80");
         return;
     };
-    let api = TcpListener::bind((web.host.host.as_str(), 4028)).await.unwrap();
+    let api = TcpListener::bind((web.host.host.to_string().as_str(), 4028)).await.unwrap();
     tokio::spawn(fake_miner::serve_each(api, |mut stream: TcpStream| async move {
         fake_miner::take_request(&mut stream).await?;
         let denied = r#"{"STATUS":"E","When":1,"Code":45,"Msg":"permission denied","Description":"whatsminer v2.0.5"}"#;

@@ -70,7 +70,7 @@ async fn a_machine_that_is_down_keeps_what_is_known_of_it() {
 #[tokio::test]
 async fn a_machine_that_is_down_is_not_looked_for_elsewhere_before_it_is_forgotten() {
     let mut fake = FakeMiner::serve_at_its_port("antminer-s19pro-stock-2022.12").await.unwrap();
-    let (_, elsewhere) = listen(fake.host.host.parse().unwrap(), 4433, Some(b"")).await;
+    let (_, elsewhere) = listen(fake.host.host.to_string().parse().unwrap(), 4433, Some(b"")).await;
     let mut miner = miner(&fake.host, PATIENT);
     report(&mut miner, START).await;
     fake.die().await;
@@ -121,7 +121,7 @@ async fn listen(ip: IpAddr, port: u16, reply: Option<&'static [u8]>) -> (u16, Ar
 }
 
 fn host(ip: IpAddr, port: u16) -> HostPort {
-    HostPort { host: ip.to_string(), port, expected: true }
+    HostPort { host: ip.into(), port, expected: true }
 }
 
 #[tokio::test]

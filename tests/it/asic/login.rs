@@ -70,7 +70,7 @@ async fn a_machine_that_asks_for_no_login_is_sent_none() {
 async fn answering(page: &'static str, login: &'static str) -> (HostPort, Arc<Mutex<String>>) {
     let ip = fake_miner::own_address();
     let listener = TcpListener::bind((ip, 0)).await.unwrap();
-    let host = HostPort { host: ip.to_string(), port: listener.local_addr().unwrap().port(), expected: true };
+    let host = HostPort { host: ip.into(), port: listener.local_addr().unwrap().port(), expected: true };
     let sent = Arc::new(Mutex::new(String::new()));
     let log = sent.clone();
     tokio::spawn(async move {

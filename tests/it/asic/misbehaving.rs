@@ -38,7 +38,7 @@ async fn a_dead_miner_is_refused_or_times_out_and_is_never_zero() {
     let closed = {
         let listener = TcpListener::bind((fake_miner::own_address(), 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        HostPort { host: address.ip().to_string(), port: address.port(), expected: true }
+        HostPort { host: address.ip().into(), port: address.port(), expected: true }
     };
     assert_eq!(outcome(&closed, LONG).await.unwrap_err(), Missing::Refused);
 
@@ -172,7 +172,7 @@ async fn a_machine_that_hangs_at_its_large_reply_is_read_from_the_small_one() {
 #[tokio::test]
 async fn a_power_page_that_hangs_costs_nothing_that_was_read() {
     let fake = FakeMiner::serve("antminer-s19pro-stock-2022.12").await;
-    let page = TcpListener::bind((fake.host.host.as_str(), 6060)).await.unwrap();
+    let page = TcpListener::bind((fake.host.host.to_string().as_str(), 6060)).await.unwrap();
     // Also the limit for the exchanges that succeed: a busy machine must not miss it.
     let limits = Limits { exchange: Duration::from_secs(2), rest: LONG, poll: LONG };
     let report = report(&mut miner(&fake.host, limits), START).await;

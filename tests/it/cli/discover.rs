@@ -95,7 +95,7 @@ async fn families_with_a_port_of_their_own_are_found_there() {
             None => eprintln!("skipped: this process may not listen at port 80"),
         }
     }
-    let addresses: Vec<String> = fakes.iter().map(|(fake, ..)| fake.host.host.clone()).collect();
+    let addresses: Vec<String> = fakes.iter().map(|(fake, ..)| fake.host.host.to_string()).collect();
     let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
     let found = discover(&addresses, &[]).await;
     assert_eq!(found.code, Some(0), "{}", found.err);

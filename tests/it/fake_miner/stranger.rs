@@ -14,7 +14,7 @@ where
     let listener = TcpListener::bind((own_address(), 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(serve_each(listener, serve));
-    HostPort { host: address.ip().to_string(), port: address.port(), expected: true }
+    HostPort { host: address.ip().into(), port: address.port(), expected: true }
 }
 
 /// Does `serve` with each connection to `listener`.

@@ -85,7 +85,7 @@ async fn all_of_a_thousand_miners_are_found_among_hosts_that_hang_and_refuse() {
     let listed: Vec<&str> =
         config["asic"][0]["hosts"].as_array().unwrap().iter().map(|host| host.as_str().unwrap()).collect();
     let mut listed: Vec<String> =
-        hosts::expand_all(&listed, API_PORT).unwrap().into_iter().map(|host| host.host).collect();
+        hosts::expand_all(&listed, API_PORT).unwrap().into_iter().map(|host| host.host.to_string()).collect();
     listed.sort();
     let mut healthy: Vec<String> =
         (0..ADDRESSES).filter(|n| kind(*n) == Kind::Healthy).map(|n| address(n).to_string()).collect();

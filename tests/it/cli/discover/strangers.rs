@@ -85,7 +85,7 @@ async fn what_does_not_answer_like_a_miner_is_asked_once_and_nothing_else() {
     let closed = {
         let listener = TcpListener::bind((own_address(), 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        HostPort { host: address.ip().to_string(), port: address.port(), expected: true }
+        HostPort { host: address.ip().into(), port: address.port(), expected: true }
     };
     let mut hosts: Vec<HostPort> = strangers.iter().map(|(host, _)| host.clone()).collect();
     hosts.extend([miner.host.clone(), closed]);
@@ -138,10 +138,10 @@ async fn full_listener() -> (TcpListener, Vec<TcpStream>) {
 async fn a_miner_whose_first_packets_were_lost_is_found_at_the_second_time() {
     let (listener, waiting) = full_listener().await;
     let address = listener.local_addr().unwrap();
-    let lost = HostPort { host: address.ip().to_string(), port: address.port(), expected: true };
+    let lost = HostPort { host: address.ip().into(), port: address.port(), expected: true };
     // Its first knock is over when the last address is knocked at, three seconds later at this rate.
     let mut hosts = vec![lost.clone()];
-    hosts.extend((1..60).map(|port| HostPort { host: own_address().to_string(), port, expected: true }));
+    hosts.extend((1..60).map(|port| HostPort { host: own_address().into(), port, expected: true }));
     let last = FakeMiner::serve("antminer-s21-stock-2024.07-minerpower").await;
     hosts.push(last.host.clone());
     let mut running = program(&["--rate", "20"], &hosts).spawn().unwrap();
@@ -168,7 +168,7 @@ async fn what_was_found_before_it_is_stopped_is_printed_as_incomplete() {
     let next = FakeMiner::serve("antminer-s21-stock-2024.07-minerpower").await;
     let mut hosts = vec![miner.host.clone(), next.host.clone()];
     // Far more than it asks at this rate before it is stopped.
-    hosts.extend((1..2_000).map(|port| HostPort { host: own_address().to_string(), port, expected: true }));
+    hosts.extend((1..2_000).map(|port| HostPort { host: own_address().into(), port, expected: true }));
     let running = program(&["--rate", "1"], &hosts).spawn().unwrap();
     // The reply of the first is in once the second is asked, a second later at this rate.
     let mut told = Vec::new();
