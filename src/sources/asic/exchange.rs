@@ -145,7 +145,7 @@ async fn connect(host: &Host, port: u16) -> std::io::Result<TcpStream> {
 }
 
 async fn read_reply(stream: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>, Missing> {
-    let mut reply = spare::bytes();
+    let mut reply = Vec::new();
     let mut end = EndOfJson::default();
     loop {
         let seen = reply.len();
@@ -183,8 +183,13 @@ pub(super) async fn read_more(
     Ok(count.await.map_err(|e| why(&e))? > 0)
 }
 
-/// Room to the byte for a reply that comes whole, and for a long one never more than a chunk above the limit.
+/// Room that was used before, else to the byte for a reply that comes whole; and for a long one never more than a
+/// chunk above the limit.
 fn keep(reply: &mut Vec<u8>, arrived: &[u8]) {
+    if reply.capacity() == 0 {
+        // Not before: hundreds wait for a reply at a time.
+        *reply = spare::bytes();
+    }
     if reply.capacity() - reply.len() < arrived.len() {
         let ahead = reply.len().min((MAX_REPLY + CHUNK).saturating_sub(reply.len()));
         reply.reserve_exact(ahead.max(arrived.len()));

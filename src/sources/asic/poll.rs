@@ -85,7 +85,8 @@ impl Poll<'_> {
             return;
         }
         let fits = self.ask_driver().await;
-        if !fits || self.memory.fingerprint.contradicts(Fingerprint::of(&self.replies)) {
+        let mut fingerprint = Fingerprint::of(&self.replies);
+        if !fits || self.memory.fingerprint.contradicts(fingerprint) {
             let fresh = Memory::behind(self.memory.door, self.memory.polls);
             let before = Box::new(std::mem::replace(self.memory, fresh));
             self.ask_driver().await;
@@ -94,8 +95,9 @@ impl Poll<'_> {
             if !self.swapped {
                 *self.memory = *before;
             }
+            fingerprint = Fingerprint::of(&self.replies);
         }
-        self.memory.fingerprint = self.memory.fingerprint.updated(Fingerprint::of(&self.replies));
+        self.memory.fingerprint = self.memory.fingerprint.updated(fingerprint);
     }
 
     /// Asks what the driver wants at this poll and is not answered yet. False if the machine refuses what it
@@ -170,7 +172,8 @@ impl Poll<'_> {
     async fn ask(&mut self, command: Command) -> Result<(), Missing> {
         // Stands if the time for the whole poll ends during the exchange.
         self.replies.put(command, Err(Missing::Timeout));
-        let bytes = self.exchange(command).await;
+        // A future of its own: what the allocator keeps at hand has room for either part of this, not for both.
+        let bytes = Box::pin(self.exchange(command)).await;
         if let Some(way) = spoken(command, &bytes) {
             self.spoke = Some(way);
         }

@@ -7,8 +7,9 @@ use std::cell::RefCell;
 use std::ops::Deref;
 use std::string::FromUtf8Error;
 
-/// Lists that wait for their next use. A poll holds a few replies at a time, and one poll is read at a time.
-const MOST: usize = 8;
+/// Lists that wait for their next use. Of hundreds of polls, some hold a reply while they wait for another one, and they
+/// end in bursts.
+const MOST: usize = 32;
 /// Longer than nearly all replies: what a flood has made is given back.
 const LONGEST_BYTES: usize = 32 * 1024;
 
