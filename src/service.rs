@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
+pub mod code;
 mod journal;
 mod log;
 

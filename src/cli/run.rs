@@ -1,6 +1,8 @@
 //! `wattsplit run`: the daemon.
 
+use std::convert::Infallible;
 use std::pin::Pin;
+use std::time::Duration;
 
 use tokio::signal::unix::Signal;
 use tokio::sync::watch;
@@ -53,6 +55,11 @@ pub(super) async fn run(arg: &ConfigArg) -> Result<(), CliError> {
     tracing::info!("wattsplit stopped");
     Ok(())
 }
+
+/// Everything was read and told by then.
+const SETTLED: Duration = Duration::from_secs(60);
+/// What comes back costs a tenth of a millisecond.
+const SELDOM: Duration = Duration::from_secs(3600);
 
 const REFUSED: &str = "the file was refused at the last reload, and the config before it runs";
 const NOT_RUN: &str = "the file of the last reload cannot be run, and the config before it runs";
@@ -120,6 +127,21 @@ async fn serve(
             }
         }
     };
-    let (ended, ()) = tokio::join!(agent, status::tell(config, pictures, notes));
-    ended
+    let serving = async { tokio::join!(agent, status::tell(config, pictures, notes)).0 };
+    tokio::select! {
+        ended = serving => ended,
+        never = let_go_of_the_start() => match never {},
+    }
+}
+
+/// Gives the memory back that only the start needed: soon after it, and of what is rarely needed now and then.
+async fn let_go_of_the_start() -> Infallible {
+    let mut pause = SETTLED;
+    loop {
+        tokio::time::sleep(pause).await;
+        if let Err(error) = service::code::let_go() {
+            tracing::debug!(%error, "code that is not needed now stays in memory");
+        }
+        pause = SELDOM;
+    }
 }
