@@ -52,11 +52,10 @@ impl Verdict {
         self.broken |= !holds;
     }
 
-    /// Judges a site where all machines are well: the median of the ratios, and the worst of the rest.
+    /// Judges a site where all machines are well: the ratio over all rounds, and the worst of the rest.
     pub fn flat_out(&mut self, machines: usize, rounds: &[Round]) {
-        let mut ratios: Vec<f64> = rounds.iter().map(|(client, bare)| client.ratio(bare)).collect();
-        ratios.sort_by(f64::total_cmp);
-        let ratio = ratios[ratios.len() / 2];
+        let cpu_s: f64 = rounds.iter().map(|(client, _)| client.cpu_s).sum();
+        let ratio = cpu_s / rounds.iter().map(|(_, bare)| bare.cpu_s).sum::<f64>();
         self.judge(&format!("{machines}: ratio {ratio:.2}, at most {MOST_RATIO}"), ratio <= MOST_RATIO);
         let rss_mb = rounds.iter().map(|(client, _)| client.rss_mb()).fold(0.0, f64::max);
         self.judge(&format!("{machines}: {rss_mb:.1} MB, at most {MOST_RSS_MB}"), rss_mb <= MOST_RSS_MB);
