@@ -5,6 +5,7 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rumqttc::Outgoing;
@@ -110,8 +111,22 @@ pub fn installed(program: &str) -> bool {
     found
 }
 
+/// A port on which nothing listens, and which stays free until somebody asks for it by number: it lies
+/// below those that Linux hands out by itself, to connections and to listeners on port 0, and no two
+/// callers get the same.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    const FIRST: u32 = 10_000;
+    const COUNT: u32 = 20_000;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    // Runs that stand side by side begin far apart.
+    let begin = std::process::id().wrapping_mul(997);
+    loop {
+        let offset = begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % COUNT;
+        let port = u16::try_from(FIRST + offset).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 pub fn wait_for_listener(port: u16) {

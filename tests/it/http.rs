@@ -9,6 +9,7 @@ use wattsplit::reading::Missing;
 use wattsplit::sources::Failure;
 use wattsplit::sources::web::{json, parsed};
 
+use crate::broker::free_port;
 use crate::fake_http::{FakeHttp, Reply};
 
 const TOKEN: (&str, &str) = ("pool-auth-token", "hunter2");
@@ -82,8 +83,8 @@ async fn every_way_to_fail_has_its_own_reason() {
     assert_eq!(reason(Reply::Status(500, vec![], "oops")).await, Missing::RemoteError);
     assert_eq!(reason(Reply::Status(404, vec![], "")).await, Missing::RemoteError);
     assert_eq!(reason(Reply::Status(401, vec![], "")).await, Missing::Denied);
-    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let refused = Http::new().unwrap().get(&format!("http://{free}/"), &[], 10).await.unwrap_err();
+    let free = free_port();
+    let refused = Http::new().unwrap().get(&format!("http://127.0.0.1:{free}/"), &[], 10).await.unwrap_err();
     assert_eq!(Failure::from(refused).reason, Missing::Refused);
     let tls = Http::new().unwrap().get("ftp://127.0.0.1/", &[], 10).await.unwrap_err();
     assert_eq!(Failure::from(tls).reason, Missing::NotConfigured);
