@@ -69,6 +69,9 @@ pub extern "C" fn nvmlEventSetWait_v2(set: *mut c_void, to: *mut EventData, time
 fn next(gpu: usize) -> Result<Option<EventData>, Code> {
     let device = gpu as Device;
     let xids = text(&of(device, "xids"))?;
+    if xids.trim().is_empty() {
+        return Ok(None);
+    }
     let _one = DELIVERING.lock().map_err(|_| UNKNOWN)?;
     // In a file: an error is not delivered again when this library was out of memory meanwhile.
     let delivered = beside("held").ok_or(UNKNOWN)?.with_extension(format!("delivered-{gpu}"));
