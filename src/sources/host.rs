@@ -145,8 +145,10 @@ impl Probes {
 
     /// Free and total bytes.
     fn disk(&mut self, state_dir: &Path) -> Result<(u64, u64), Missing> {
-        // The list of mounts is read without asking the disks: only the one that matters is asked.
-        self.disks.refresh_specifics(true, DiskRefreshKind::nothing());
+        if holding(&mut self.disks, state_dir).is_none() {
+            // The list of mounts is read without asking the disks: only the one that matters is asked.
+            self.disks.refresh_specifics(true, DiskRefreshKind::nothing());
+        }
         let disk = holding(&mut self.disks, state_dir).ok_or(Missing::NotSupported)?;
         disk.refresh_specifics(DiskRefreshKind::nothing().with_storage());
         match disk.total_space() {
