@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use client::{LIMITS, Pace};
+use mimalloc::MiMalloc;
 use process::{LONGEST, Process};
 use report::{Bare, Client, Verdict};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -26,6 +27,10 @@ mod process;
 mod report;
 mod simulator;
 mod usage;
+
+// As in `main`; the bare client has it, too.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const SIZES: [usize; 3] = [1_000, 10_000, 30_000];
 /// Both clients spend most of their time in the kernel, and what that takes differs from run to run.
