@@ -1,14 +1,13 @@
-//! The machine that runs wattsplit: `/proc`, `/sys/class/hwmon` and `statvfs`, by `sysinfo`.
+//! The machine that runs wattsplit: `/proc`, `/sys/class/hwmon` and `statvfs`, by `sysinfo`. A box of 64 cores has a
+//! hundred sensors, so what is there is listed now and then, and only read in between.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sysinfo::{
-    Components, Disk, DiskRefreshKind, Disks, MINIMUM_CPU_UPDATE_INTERVAL, Pid, ProcessRefreshKind,
-    ProcessesToUpdate, System,
-};
+use rustix::param::page_size;
+use sysinfo::{Components, Disk, DiskRefreshKind, Disks, MINIMUM_CPU_UPDATE_INTERVAL, System};
 
 use crate::clock::Now;
 use crate::reading::{HostSample, Missing, Read, Reading, Sample};
@@ -17,6 +16,8 @@ use crate::units::{Celsius, Fraction};
 
 const INTERVAL: Duration = Duration::from_secs(10);
 const DEADLINE: Duration = Duration::from_secs(5);
+/// How often is looked for sensors that were not there before.
+const LIST: Duration = Duration::from_secs(600);
 
 /// Sensors outside this range, °C, are not connected or report an error as a number.
 const PLAUSIBLE_TEMP_C: std::ops::RangeInclusive<f64> = -50.0..=150.0;
@@ -35,7 +36,8 @@ struct Probes {
     system: System,
     disks: Disks,
     components: Components,
-    own: Pid,
+    /// When the sensors were listed.
+    listed: Option<Now>,
     since: Now,
 }
 
@@ -64,11 +66,11 @@ impl HostSource {
             memory_total_bytes: unless_zero(memory_total, "meminfo"),
             disk_free_bytes: disk.map(|(free, _)| Reading::measured(free, "statvfs")),
             disk_total_bytes: disk.map(|(_, total)| Reading::measured(total, "statvfs")),
-            temp_max: probes.temp_max(),
+            temp_max: probes.temp_max(now),
             uptime_s: System::uptime()
                 .map(|uptime| Reading::measured(uptime, "uptime"))
                 .map_err(|_| Missing::NotSupported),
-            own_rss_bytes: probes.own_rss(),
+            own_rss_bytes: own_rss(),
         })
     }
 }
@@ -124,7 +126,7 @@ impl Probes {
             system: System::new()?,
             disks: Disks::new()?,
             components: Components::new()?,
-            own: sysinfo::get_current_pid()?,
+            listed: None,
             since: now,
         })
     }
@@ -145,11 +147,12 @@ impl Probes {
 
     /// Free and total bytes.
     fn disk(&mut self, state_dir: &Path) -> Result<(u64, u64), Missing> {
-        if holding(&mut self.disks, state_dir).is_none() {
+        let listed = holding(&self.disks, state_dir).or_else(|| {
             // The list of mounts is read without asking the disks: only the one that matters is asked.
             self.disks.refresh_specifics(true, DiskRefreshKind::nothing());
-        }
-        let disk = holding(&mut self.disks, state_dir).ok_or(Missing::NotSupported)?;
+            holding(&self.disks, state_dir)
+        });
+        let disk = listed.and_then(|at| self.disks.get_mut(at)).ok_or(Missing::NotSupported)?;
         disk.refresh_specifics(DiskRefreshKind::nothing().with_storage());
         match disk.total_space() {
             0 => Err(Missing::NotSupported),
@@ -157,30 +160,39 @@ impl Probes {
         }
     }
 
-    fn temp_max(&mut self) -> Read<Celsius> {
-        self.components.refresh(true);
+    fn temp_max(&mut self, now: Now) -> Read<Celsius> {
+        if self.listed.is_none_or(|at| now.since(at) >= LIST) {
+            self.components.refresh(true);
+            self.listed = Some(now);
+        } else {
+            self.components.iter_mut().for_each(|component| component.refresh());
+        }
         let hottest = hottest(self.components.iter().filter_map(|component| component.temperature()));
         Ok(Reading::measured(hottest.ok_or(Missing::NotSupported)?, "hottest sensor"))
     }
-
-    fn own_rss(&mut self) -> Read<u64> {
-        let only_memory = ProcessRefreshKind::nothing().with_memory().without_tasks();
-        self.system.refresh_processes_specifics(ProcessesToUpdate::Some(&[self.own]), true, only_memory);
-        let rss = self.system.process(self.own).map_or(0, |own| own.memory());
-        unless_zero(rss, "rss")
-    }
 }
 
-/// The mounted file system that holds `path`. `None` if sysinfo does not list it (tmpfs, network).
-fn holding<'a>(disks: &'a mut Disks, path: &Path) -> Option<&'a mut Disk> {
+/// Which of the mounted file systems holds `path`. `None` if sysinfo does not list it (tmpfs, network).
+fn holding(disks: &[Disk], path: &Path) -> Option<usize> {
     let path = path.canonicalize().ok()?;
     let device = path.metadata().ok()?.dev();
-    disks
-        .iter_mut()
-        .filter(|disk| path.starts_with(disk.mount_point()))
-        // A longer mount point that sysinfo does not list would leave its parent as the best match.
-        .filter(|disk| disk.mount_point().metadata().is_ok_and(|mount| mount.dev() == device))
-        .max_by_key(|disk| disk.mount_point().components().count())
+    let above = disks.iter().enumerate().filter(|(_, disk)| path.starts_with(disk.mount_point()));
+    // A longer mount point that sysinfo does not list would leave its parent as the best match.
+    let same =
+        above.filter(|(_, disk)| disk.mount_point().metadata().is_ok_and(|mount| mount.dev() == device));
+    same.max_by_key(|(_, disk)| disk.mount_point().components().count()).map(|(at, _)| at)
+}
+
+/// One file: sysinfo opens four to know a process.
+fn own_rss() -> Read<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").map_err(|_| Missing::NotSupported)?;
+    let pages = resident_pages(&statm).ok_or(Missing::NotSupported)?;
+    unless_zero(pages.saturating_mul(page_size() as u64), "rss")
+}
+
+/// The second number of `statm`: `man 5 proc_pid_statm`.
+fn resident_pages(statm: &str) -> Option<u64> {
+    statm.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
 /// `None` if there is no sensor, or none that makes sense.
@@ -231,6 +243,14 @@ mod tests {
         // `/proc` lies below `/` and is another file system.
         let sample = HostSource::new("box", Path::new("/proc/self")).read(at(0)).unwrap();
         assert_eq!(sample.disk_free_bytes, Err(Missing::NotSupported));
+    }
+
+    #[test]
+    fn the_second_number_of_statm_is_what_is_resident() {
+        assert_eq!(resident_pages("300328 3254 2722 2488 0 263355 0\n"), Some(3254));
+        for garbage in ["", "300328", "1 -2 3", "1 x"] {
+            assert_eq!(resident_pages(garbage), None, "{garbage}");
+        }
     }
 
     #[test]
