@@ -172,8 +172,7 @@ impl Poll<'_> {
     async fn ask(&mut self, command: Command) -> Result<(), Missing> {
         // Stands if the time for the whole poll ends during the exchange.
         self.replies.put(command, Err(Missing::Timeout));
-        // A future of its own: what the allocator keeps at hand has room for either part of this, not for both.
-        let bytes = Box::pin(self.exchange(command)).await;
+        let bytes = self.exchange(command).await;
         if let Some(way) = spoken(command, &bytes) {
             self.spoke = Some(way);
         }
