@@ -11,7 +11,7 @@ use std::time::Duration;
 use client::{LIMITS, Pace};
 use mimalloc::MiMalloc;
 use process::{LONGEST, Process};
-use report::{Bare, Client, Verdict};
+use report::{Client, Round, Verdict};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::runtime::{Builder, LocalOptions};
 use wattsplit::sources::runner::{self, Limits};
@@ -66,8 +66,8 @@ fn main() -> ExitCode {
             });
             println!("{}", serde_json::to_string(&client.unwrap()).unwrap());
         }
-        ["bare", journal] => {
-            let bare = runtime.block_on(bare::run(journal, Limits::of(LIMITS).healthy));
+        ["bare", journal, how] => {
+            let bare = runtime.block_on(bare::run(journal, Limits::of(LIMITS).healthy, how == "spared"));
             println!("{}", serde_json::to_string(&bare).unwrap());
         }
         [] => return compare(&SIZES),
@@ -96,13 +96,13 @@ fn compare(sizes: &[usize]) -> ExitCode {
     let port = simulator.line();
     let mut verdict = Verdict::default();
     let mut results = Vec::new();
-    Client::heading();
+    Round::heading();
     for size in sizes {
         let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
-            let (client, bare) = flat_out(*size, &port, &mut simulator);
-            client.print(*size, &bare);
-            rounds.push((client, bare));
+            let round = flat_out(*size, &port, &mut simulator);
+            round.print(*size);
+            rounds.push(round);
         }
         results.push((*size, rounds));
     }
@@ -128,8 +128,8 @@ fn stay_on_one_cpu() {
     sched_setaffinity(None, &one).unwrap();
 }
 
-/// As fast as it goes, and the bare client on the same connections.
-fn flat_out(machines: usize, port: &str, simulator: &mut Process) -> (Client, Bare) {
+/// As fast as it goes, and the bare client on the same connections, both ways.
+fn flat_out(machines: usize, port: &str, simulator: &mut Process) -> Round {
     let folder = tempfile::tempdir().unwrap();
     let journal = folder.path().join("journal.json");
     let journal = journal.to_str().unwrap();
@@ -146,8 +146,11 @@ fn flat_out(machines: usize, port: &str, simulator: &mut Process) -> (Client, Ba
     let measured = serde_json::from_str(&client.line()).unwrap();
     drop(client);
     tell(journal);
-    let bare = Process::start(FILES, &["bare", journal]).line();
-    (measured, serde_json::from_str(&bare).unwrap())
+    let bare = |how| {
+        let measured = Process::start(FILES, &["bare", journal, how]).line();
+        serde_json::from_str(&measured).unwrap()
+    };
+    Round { client: measured, bare: bare("plain"), spared: bare("spared") }
 }
 
 /// Once per period, as it is configured.
