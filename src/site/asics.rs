@@ -1,6 +1,7 @@
 //! All miners of the site, and their sums by block.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -18,7 +19,12 @@ use super::view::{AsicCounts, AsicView, HashBlock, UnitState};
 
 #[derive(Debug, Default)]
 pub(super) struct Asics {
-    miners: BTreeMap<Key, Miner>,
+    /// In the order in which they were first told of; none ever goes.
+    miners: Vec<Miner>,
+    /// Where each stands in `miners`: thousands of samples come in a second, and look for theirs.
+    by_id: HashMap<Arc<str>, usize>,
+    /// Where each stands in `miners`, in natural order of address.
+    order: BTreeMap<Key, usize>,
     blocks: Blocks,
 }
 
@@ -41,16 +47,20 @@ struct Miner {
 impl Asics {
     pub fn apply(&mut self, at: Now, sample: AsicSample, reader: Reader<'_>) {
         let AsicSample { id, group, place, expected, interval, report } = sample;
-        let miner = self.miners.entry(Key::new(&id)).or_insert_with(|| Miner {
-            id,
-            group: group.clone(),
-            reader: reader.cloned(),
-            place: None,
-            polling: Polling::new(interval),
-            report: None,
-            model: None,
-            block: None,
-        });
+        let index = match self.by_id.get(&id) {
+            Some(index) => *index,
+            None => self.meet(id, |id| Miner {
+                id,
+                group: group.clone(),
+                reader: reader.cloned(),
+                place: None,
+                polling: Polling::new(interval),
+                report: None,
+                model: None,
+                block: None,
+            }),
+        };
+        let Some(miner) = self.miners.get_mut(index) else { return };
         if !miner.polling.admits(at, (miner.reader.as_ref(), reader), report.is_ok()) {
             return;
         }
@@ -64,7 +74,11 @@ impl Asics {
                 miner.model.clone_from(&report.model);
                 moved = true;
             }
-            miner.report = Some(report);
+            match &mut miner.report {
+                // Into its place, which is at hand: what came is let go at once, and is used again for the next one.
+                Some(before) => **before = *report,
+                before => *before = Some(report),
+            }
         }
         let is_unit = expected || miner.polling.ever_answered();
         if is_unit && (moved || miner.block.is_none()) {
@@ -75,14 +89,34 @@ impl Asics {
         }
     }
 
+    /// Where `miner`, the first with this `id`, stands now. What is another spelling of an address that is known is
+    /// no miner more.
+    fn meet(&mut self, id: Arc<str>, miner: impl FnOnce(Arc<str>) -> Miner) -> usize {
+        match self.order.entry(Key::new(&id)) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(place) => {
+                let index = *place.insert(self.miners.len());
+                self.by_id.insert(id.clone(), index);
+                self.miners.push(miner(id));
+                index
+            }
+        }
+    }
+
+    /// In natural order of address.
+    fn in_order(&self, from: Bound<Key>) -> impl Iterator<Item = &Miner> {
+        let rest = self.order.range((from, Bound::Unbounded));
+        rest.filter_map(|(_, index)| self.miners.get(*index))
+    }
+
     /// In natural order of id.
     pub fn views(&self, now: Now) -> impl Iterator<Item = AsicView<'_>> {
-        self.miners.values().map(move |miner| miner.view(now))
+        self.in_order(Bound::Unbounded).map(move |miner| miner.view(now))
     }
 
     /// Those that are in a block, each with its id, in natural order of address.
     pub fn units(&self, now: Now) -> impl Iterator<Item = (&str, AsicView<'_>)> {
-        self.miners.values().filter_map(move |miner| {
+        self.in_order(Bound::Unbounded).filter_map(move |miner| {
             let block = miner.block.and_then(|index| self.blocks.get(index))?;
             Some((&*block.id, miner.view(now)))
         })
@@ -90,14 +124,14 @@ impl Asics {
 
     /// The group of each miner that ever answered, and its polls.
     pub fn pollings(&self) -> impl Iterator<Item = (&str, &Polling)> {
-        let answered = self.miners.values().filter(|miner| miner.polling.ever_answered());
+        let answered = self.miners.iter().filter(|miner| miner.polling.ever_answered());
         answered.map(|miner| (&*miner.group, &miner.polling))
     }
 
     /// Those of one group that are in a block, in natural order of address, from the one behind `after` on.
     pub fn units_of(&self, group: &str, after: Option<&str>, now: Now) -> impl Iterator<Item = AsicView<'_>> {
         let from = after.map_or(Bound::Unbounded, |id| Bound::Excluded(Key::new(&Arc::from(id))));
-        let rest = self.miners.range((from, Bound::Unbounded)).map(|(_, miner)| miner);
+        let rest = self.in_order(from);
         rest.filter(move |miner| miner.block.is_some() && *miner.group == *group).map(move |m| m.view(now))
     }
 
@@ -106,7 +140,7 @@ impl Asics {
         let mut sums: Vec<BlockSum> = Vec::new();
         sums.resize_with(self.blocks.slots(), BlockSum::default);
         let mut silent: u32 = 0;
-        for miner in self.miners.values() {
+        for miner in &self.miners {
             match miner.block.and_then(|index| sums.get_mut(index)) {
                 Some(sum) => sum.add(&miner.view(now)),
                 None => silent = silent.saturating_add(1),

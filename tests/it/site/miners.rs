@@ -216,6 +216,16 @@ fn miners_are_listed_in_the_order_of_their_addresses() {
 }
 
 #[test]
+fn another_spelling_of_an_address_is_no_miner_more() {
+    let mut site = Site::default();
+    for (secs, id) in [(0, "[fd00::7]:4028"), (30, "[fd00:0:0::7]:4028"), (60, "[fd00::7]:4028")] {
+        put(&mut site, secs, s19(id));
+    }
+    let listed: Vec<_> = site.asics(at(60)).map(|miner| (miner.id, miner.age)).collect();
+    assert_eq!(listed, [("[fd00::7]:4028", Some(Duration::ZERO))]);
+}
+
+#[test]
 fn every_address_is_counted_exactly_once_whatever_happened() {
     let mut random = fastrand::Rng::with_seed(7);
     let mut site = Site::default();
