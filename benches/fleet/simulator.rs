@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::spawn_local;
 
 use super::addresses;
@@ -18,6 +18,9 @@ use super::machines::{Machines, has_page};
 use super::process::{self, LONGEST};
 
 const PAGE_PORT: u16 = 6060;
+/// Connections that wait to be accepted. Each machine has a queue of its own, and here they share one: with the usual 128,
+/// some packets of a client with more in flight would be dropped, and sent again a second later.
+const ALL_AT_ONCE: u32 = 4096;
 
 type Shared = Rc<RefCell<Machines>>;
 
@@ -25,7 +28,9 @@ type Shared = Rc<RefCell<Machines>>;
 /// else is the path to write it to.
 pub async fn run(most_machines: usize) {
     let machines: Shared = Rc::new(RefCell::new(Machines::new()));
-    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await.unwrap();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::UNSPECIFIED, 0).into()).unwrap();
+    let listener = socket.listen(ALL_AT_ONCE).unwrap();
     let port = listener.local_addr().unwrap().port();
     spawn_local(accept(listener, port, machines.clone()));
     for machine in (0..most_machines).filter(|machine| has_page(*machine)) {
